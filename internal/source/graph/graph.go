@@ -1,0 +1,84 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package graph is the dialect of Microsoft Graph, resource exchangeMessageTrace: how a window is asked for, how a page is
+// read and what an error means.
+package graph
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/source"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+)
+
+// Limits of the service, from Microsoft's documentation of "List messageTraces".
+const (
+	// MaxPageSize is the most rows that a page can have.
+	MaxPageSize = 5000
+	// Retention is how long mail can be asked for.
+	Retention = 90 * 24 * time.Hour
+)
+
+// timeLayout writes the bounds of a window. Fractions of a second are accepted.
+const timeLayout = "2006-01-02T15:04:05.999Z"
+
+// getter is the part of a transport.Client that the dialect needs.
+type getter interface {
+	Get(ctx context.Context, u *url.URL, header http.Header) (*transport.Response, error)
+}
+
+// Client reads windows from Microsoft Graph.
+type Client struct {
+	http     getter
+	endpoint *url.URL
+	pageSize int
+}
+
+// NewClient returns a client of the collection of message traces at endpoint.
+func NewClient(h getter, endpoint *url.URL, pageSize int) *Client {
+	return &Client{http: h, endpoint: endpoint, pageSize: pageSize}
+}
+
+// First reads the first, newest page of a window.
+func (c *Client) First(ctx context.Context, w trace.Window) (*source.Page, error) {
+	filter := "receivedDateTime ge " + w.Start.UTC().Format(timeLayout) + " and receivedDateTime le " + w.End.UTC().Format(timeLayout)
+	u := *c.endpoint
+	// Graph wants the $ of its options as it is; url.Values would escape it.
+	u.RawQuery = "$filter=" + escape(filter) + "&$top=" + strconv.Itoa(c.pageSize)
+	return c.get(ctx, &u)
+}
+
+// Next reads the page that a link of the page before leads to.
+func (c *Client) Next(ctx context.Context, link string) (*source.Page, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		// The text of the error would repeat the link, which carries addresses.
+		return nil, &transport.Error{Target: c.endpoint.Host + c.endpoint.Path, Err: fmt.Errorf("%w: the link to the next page is no URL", source.ErrShape)}
+	}
+	return c.get(ctx, c.endpoint.ResolveReference(u))
+}
+
+func (c *Client) get(ctx context.Context, u *url.URL) (*source.Page, error) {
+	header := http.Header{
+		"Accept": {"application/json"},
+		// Without it, recalled messages come with the status unknownFutureValue (Microsoft's documentation of the resource).
+		"Prefer": {"include-unknown-enum-members"},
+	}
+	response, err := c.http.Get(ctx, u, header)
+	if err != nil {
+		return nil, err
+	}
+	return newPage(response, u.Host+u.Path), nil
+}
+
+func escape(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}

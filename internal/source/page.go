@@ -1,0 +1,33 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package source holds what the dialects of both services share: a page, and the walk over its rows. It knows neither
+// pdata nor a logger.
+package source
+
+import (
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// Page is one page of the rows of a window.
+type Page struct {
+	// Arrived is when the page was complete.
+	Arrived time.Time
+	// Served is the service's clock when it answered, zero if it does not say.
+	Served time.Time
+	// Size is the size of the page in bytes, after decompression.
+	Size int
+	// Rows walks the page once. Each row is borrowed until the next one. An error ends the walk: the page is damaged.
+	Rows iter.Seq2[*trace.Row, error]
+	// Next returns the link to the next page, empty on the last one. It is known once Rows has been walked.
+	Next func() string
+	// Row reads the JSON text of one row of this page again.
+	Row func(text []byte) *trace.Row
+}
+
+// ErrShape is JSON that is not a page of a message trace.
+var ErrShape = errors.New("not a page of a message trace")

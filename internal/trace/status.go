@@ -1,0 +1,43 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package trace
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Status is what became of a message for one recipient, spelled as Microsoft Graph spells it whichever service it came
+// from. A status that is not among the constants is kept as received.
+type Status string
+
+// The statuses of the Graph resource type exchangeMessageTrace. The Reporting Web Service spells them with a capital.
+const (
+	GettingStatus  Status = "gettingStatus"
+	Pending        Status = "pending"
+	Failed         Status = "failed"
+	Delivered      Status = "delivered"
+	Expanded       Status = "expanded"
+	Quarantined    Status = "quarantined"
+	FilteredAsSpam Status = "filteredAsSpam"
+	Recalled       Status = "recalled"
+)
+
+var statuses = []Status{Delivered, GettingStatus, Pending, Failed, Expanded, Quarantined, FilteredAsSpam, Recalled}
+
+// ParseStatus returns the status that text spells, in whatever case.
+func ParseStatus(text []byte) Status {
+	i := slices.IndexFunc(statuses, func(s Status) bool {
+		return len(s) == len(text) && bytes.EqualFold(text, []byte(s))
+	})
+	if i < 0 {
+		return Status(text)
+	}
+	return statuses[i]
+}
+
+// Bad says that the message did not reach its recipient's mailbox, and will not unless somebody acts.
+func (s Status) Bad() bool {
+	return s == Failed || s == Quarantined || s == FilteredAsSpam
+}

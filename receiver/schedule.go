@@ -1,0 +1,64 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"time"
+)
+
+// maxSleep is the longest wait without a look at the wall clock. Timers follow the monotonic clock, which knows nothing
+// of a wall clock that jumps or of a machine that sleeps.
+const maxSleep = 10 * time.Second
+
+// schedule gives the ticks of a receiver: instants aligned to the wall clock, multiples of the interval counted from the
+// full hour (UTC).
+type schedule struct {
+	interval time.Duration
+	last     time.Time
+}
+
+// start is the first tick, which is at once. The ticks after it are aligned.
+func (s *schedule) start(now time.Time) time.Time {
+	s.last = now.Truncate(time.Second)
+	return s.last
+}
+
+// due returns the tick that is due at now, if one is. Ticks that were missed are merged into the latest.
+func (s *schedule) due(now time.Time) (tick time.Time, ok bool) {
+	tick = now.Truncate(s.interval)
+	switch {
+	case tick.After(s.last):
+		s.last = tick
+		return tick, true
+	case now.Before(s.last):
+		// The clock was set back; the ticks go on from where it stands now.
+		s.last = tick
+	}
+	return time.Time{}, false
+}
+
+// isDue says whether a tick is due at now, without taking it.
+func (s *schedule) isDue(now time.Time) bool { return now.Truncate(s.interval).After(s.last) }
+
+// wait returns the next tick when it is due; ok is false when ctx ends before.
+func (s *schedule) wait(ctx context.Context) (tick time.Time, ok bool) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return time.Time{}, false
+		case <-timer.C:
+		}
+		now := wallClock()
+		if tick, ok := s.due(now); ok {
+			return tick, true
+		}
+		timer.Reset(min(maxSleep, now.Truncate(s.interval).Add(s.interval).Sub(now)))
+	}
+}
+
+// wallClock is the time of the wall clock alone, in UTC.
+func wallClock() time.Time { return time.Now().Round(0).UTC() }

@@ -1,0 +1,68 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/confmap"
+)
+
+var durationType = reflect.TypeFor[time.Duration]()
+
+// checkUnits reports every duration that is written as a bare number. The collector would take it for nanoseconds,
+// which nobody means.
+func checkUnits(conf *confmap.Conf, cfg any) error {
+	return errors.Join(unitErrors(conf.ToStringMap(), reflect.TypeOf(cfg), "")...)
+}
+
+func unitErrors(values map[string]any, t reflect.Type, path string) []error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var errs []error
+	for field := range fields(t) {
+		name, options, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
+		if options == "squash" {
+			errs = append(errs, unitErrors(values, field.Type, path)...)
+			continue
+		}
+		value, given := values[name]
+		if !given {
+			continue
+		}
+		if nested, ok := value.(map[string]any); ok {
+			errs = append(errs, unitErrors(nested, field.Type, path+name+".")...)
+		}
+		if number, bare := bareNumber(value); bare && field.Type == durationType {
+			errs = append(errs, fmt.Errorf("%s%s: %s has no unit; write %ss", path, name, number, number))
+		}
+	}
+	return errs
+}
+
+func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if field := t.Field(i); field.IsExported() && !yield(field) {
+				return
+			}
+		}
+	}
+}
+
+// bareNumber returns the number that value is, if it is one other than 0.
+func bareNumber(value any) (text string, bare bool) {
+	text = strings.TrimSpace(fmt.Sprint(value))
+	number, err := strconv.ParseFloat(text, 64)
+	return text, err == nil && number != 0
+}
