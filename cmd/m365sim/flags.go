@@ -1,0 +1,143 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
+)
+
+const usage = `m365sim serves a local Microsoft 365: sign-in, the message trace of Microsoft
+Graph, and a tenant full of made-up mail. It refuses what Microsoft would refuse.
+
+Usage:
+  m365sim [flags]
+
+Serving:
+  --listen HOST:PORT        where to listen (127.0.0.1:8443)
+  --ca-file PATH            where to put the CA certificate for clients to trust (m365sim-ca.pem);
+                            a new one is made at each start
+  --hosts NAME,NAME         further names and addresses the certificate is valid for
+  --plain                   HTTP without TLS; azidentity refuses to sign in over it
+  --no-ledger               no pages under /_sim/, which show all mail and requests to whoever asks
+
+Mail:
+  --rows-per-day N          rows of message trace per day; 0 for none (20000)
+  --history DURATION        how far mail reaches back at the start (24h)
+  --seed N                  which of many possible tenants (1)
+  --domain NAME             the tenant's domain (contoso.com)
+  --late SPEC               how late rows become visible: typical, none, or shares such as
+                            80%:1m,15%:15m,5%:4h (typical)
+  --status-changes SHARE    share of rows whose status changes later, 0 to 1 (0.05)
+  --no-incidents            no bulk mailing, look-alike domain or forwarding mailbox
+
+Sign-in:
+  --tenant-id ID            (` + simulator.DefaultTenantID + `)
+  --client-id ID            (` + simulator.DefaultClientID + `)
+  --client-secret SECRET    (` + simulator.DefaultClientSecret + `)
+  --token-lifetime DURATION how long tokens are valid (59m59s)
+
+Limits:
+  --quota N                 requests per interval before 429; 0 for no limit (100)
+  --quota-interval DURATION (5m)
+  --no-retry-after          429 without a Retry-After header
+
+Environment, where the flag is not given:
+  M365SIM_TENANT_ID  M365SIM_CLIENT_ID  M365SIM_CLIENT_SECRET
+
+Try it:
+  curl --cacert m365sim-ca.pem https://localhost:8443/_sim/ledger | head
+`
+
+const (
+	defaultListen     = "127.0.0.1:8443"
+	defaultCAFile     = "m365sim-ca.pem"
+	defaultRowsPerDay = 20_000
+)
+
+// options is the command line, understood.
+type options struct {
+	simulator simulator.Config
+	listen    simulator.ListenConfig
+	caFile    string
+}
+
+// parse reads the command line. It prints the help to stdout when asked, and
+// returns flag.ErrHelp then.
+func parse(args []string, getenv func(string) string, stdout io.Writer) (options, error) {
+	var opt options
+	var hosts, late string
+	var history time.Duration
+	set := flag.NewFlagSet("m365sim", flag.ContinueOnError)
+	set.SetOutput(io.Discard) // errors are returned, help is printed below
+	sim, mail := &opt.simulator, &opt.simulator.Traffic
+
+	set.StringVar(&opt.listen.Address, "listen", defaultListen, "")
+	set.StringVar(&opt.caFile, "ca-file", defaultCAFile, "")
+	set.StringVar(&hosts, "hosts", "", "")
+	set.BoolVar(&opt.listen.Plain, "plain", false, "")
+	set.BoolVar(&sim.NoInspection, "no-ledger", false, "")
+
+	set.IntVar(&mail.RowsPerDay, "rows-per-day", defaultRowsPerDay, "")
+	set.DurationVar(&history, "history", simulator.DefaultHistory, "")
+	set.Uint64Var(&mail.Seed, "seed", 1, "")
+	set.StringVar(&mail.Domain, "domain", traffic.DefaultDomain, "")
+	set.StringVar(&late, "late", "typical", "")
+	set.Float64Var(&mail.StatusChanges, "status-changes", traffic.DefaultStatusChanges, "")
+	set.BoolVar(&mail.NoIncidents, "no-incidents", false, "")
+
+	set.StringVar(&sim.TenantID, "tenant-id", getenv("M365SIM_TENANT_ID"), "")
+	set.StringVar(&sim.ClientID, "client-id", getenv("M365SIM_CLIENT_ID"), "")
+	set.StringVar(&sim.ClientSecret, "client-secret", getenv("M365SIM_CLIENT_SECRET"), "")
+	set.DurationVar(&sim.TokenLifetime, "token-lifetime", simulator.DefaultTokenLifetime, "")
+
+	set.IntVar(&sim.Quota, "quota", simulator.DefaultQuota, "")
+	set.DurationVar(&sim.QuotaInterval, "quota-interval", simulator.DefaultQuotaInterval, "")
+	set.BoolVar(&sim.NoRetryAfter, "no-retry-after", false, "")
+
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		if _, err := io.WriteString(stdout, usage); err != nil {
+			return opt, fmt.Errorf("stdout: %w", err)
+		}
+		return opt, flag.ErrHelp
+	case err != nil:
+		return opt, fmt.Errorf("%w; see m365sim --help", err)
+	case set.NArg() > 0:
+		return opt, fmt.Errorf("unexpected argument %q; see m365sim --help", set.Arg(0))
+	}
+	return opt, opt.complete(hosts, late, history)
+}
+
+// complete turns what people write into what the simulator takes.
+func (o *options) complete(hosts, late string, history time.Duration) error {
+	if history < 0 {
+		return fmt.Errorf("--history must not be negative, but is %v", history)
+	}
+	var err error
+	if o.simulator.Traffic.Delays, err = traffic.ParseDelays(late); err != nil {
+		return fmt.Errorf("--late: %w", err)
+	}
+	o.simulator.Traffic.From = time.Now().UTC().Add(-history)
+	for host := range strings.SplitSeq(hosts, ",") {
+		if host = strings.TrimSpace(host); host != "" {
+			o.listen.Hosts = append(o.listen.Hosts, host)
+		}
+	}
+	// On the command line 0 means none; in the configuration, the default.
+	if o.simulator.Quota == 0 {
+		o.simulator.Quota = -1
+	}
+	if o.simulator.Traffic.StatusChanges == 0 {
+		o.simulator.Traffic.StatusChanges = -1
+	}
+	return nil
+}

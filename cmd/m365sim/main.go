@@ -1,0 +1,84 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command m365sim serves a local Microsoft 365 with a tenant full of made-up
+// mail, to try message trace collectors on. See m365sim --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		stop()
+		fmt.Fprintln(os.Stderr, "m365sim:", err)
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+// run serves until ctx is over. Its first and only line on stdout says that it
+// is ready.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	opt, err := parse(args, getenv, stdout)
+	if err != nil {
+		return err
+	}
+	sim, err := simulator.New(opt.simulator)
+	if err != nil {
+		return err //nolint:wrapcheck // says where it comes from
+	}
+	opt.listen.ErrorLog = log.New(stderr, "m365sim: ", log.LstdFlags|log.Lmsgprefix)
+	server, err := simulator.Listen(ctx, sim, opt.listen)
+	if err != nil {
+		return err //nolint:wrapcheck // says where it comes from
+	}
+	if err := announce(server, opt.caFile, stdout); err != nil {
+		return errors.Join(err, server.Close()) //nolint:contextcheck // bounds itself
+	}
+	select {
+	case <-ctx.Done():
+	case <-server.Done():
+	}
+	return server.Close() //nolint:wrapcheck,contextcheck // says where it comes from, bounds itself
+}
+
+// announce writes the CA file, then the line that scripts wait for.
+func announce(server *simulator.Server, caFile string, stdout io.Writer) error {
+	authority := server.Authority()
+	if authority == nil {
+		return printLine(stdout, "listening on %s, without TLS", server.URL())
+	}
+	path, err := filepath.Abs(caFile)
+	if err != nil {
+		return fmt.Errorf("CA file: %w", err)
+	}
+	if err := authority.WriteFile(path); err != nil {
+		return err //nolint:wrapcheck // says where it comes from
+	}
+	return printLine(stdout, "listening on %s, CA in %s", server.URL(), path)
+}
+
+func printLine(w io.Writer, format string, args ...any) error {
+	if _, err := fmt.Fprintf(w, format+"\n", args...); err != nil {
+		return fmt.Errorf("stdout: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func noEnvironment(string) string { return "" }
+
+// started runs the program until the test ends, and returns its first line.
+func started(t *testing.T, args ...string) (line string, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	output, stdout := io.Pipe()
+	result := make(chan error, 1)
+	go func() {
+		result <- run(ctx, args, noEnvironment, stdout, io.Discard)
+		_ = stdout.Close()
+	}()
+	line, err := bufio.NewReader(output).ReadString('\n')
+	require.NoError(t, err)
+	return strings.TrimSuffix(line, "\n"), func() error {
+		cancel()
+		return <-result
+	}
+}
+
+func TestServesUntilToldToStop(t *testing.T) {
+	caFile := filepath.Join(t.TempDir(), "ca.pem")
+	line, stop := started(t, "--listen", "127.0.0.1:0", "--ca-file", caFile, "--rows-per-day", "1000", "--late", "none")
+	match := regexp.MustCompile(`^listening on (https://127\.0\.0\.1:\d+), CA in (.+)$`).FindStringSubmatch(line)
+	require.NotNil(t, match, line)
+	assert.Equal(t, caFile, match[2])
+
+	text, err := os.ReadFile(caFile)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(text))
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, match[1]+"/_sim/ledger", http.NoBody)
+	require.NoError(t, err)
+	response, err := transport.RoundTrip(r)
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.InDelta(t, 1000, strings.Count(string(body), "\n"), 100, "a day of history")
+
+	begin := time.Now()
+	require.NoError(t, stop())
+	assert.Less(t, time.Since(begin), time.Second)
+	transport.CloseIdleConnections()
+}
+
+func TestPlainNeedsNoCAFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	line, stop := started(t, "--listen", "127.0.0.1:0", "--plain")
+	assert.Regexp(t, `^listening on http://127\.0\.0\.1:\d+, without TLS$`, line)
+	require.NoError(t, stop())
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
+
+func TestFailures(t *testing.T) {
+	for want, args := range map[string][]string{
+		"flag provided but not defined: -nonsense":   {"--nonsense"},
+		`unexpected argument "more"`:                 {"more"},
+		"--late: ":                                   {"--late", "sometimes"},
+		"--history must not be negative":             {"--history", "-1h"},
+		"rows per day must be":                       {"--rows-per-day", "-1"},
+		"simulator: ":                                {"--listen", "nowhere.invalid:1"},
+		"CA file: ":                                  {"--listen", "127.0.0.1:0", "--ca-file", filepath.Join(t.TempDir(), "no", "ca.pem")},
+		"share of status changes must be at most 1,": {"--status-changes", "2"},
+	} {
+		assert.ErrorContains(t, run(t.Context(), args, noEnvironment, io.Discard, io.Discard), want)
+	}
+}
+
+func TestEveryFlagIsUnderstoodAndExplained(t *testing.T) {
+	args := []string{
+		"--listen", "h:1", "--ca-file", "f", "--hosts", "a, b,", "--plain", "--no-ledger", "--rows-per-day", "5", "--history", "2h",
+		"--seed", "9", "--domain", "d.example", "--late", "none", "--status-changes", "0", "--no-incidents", "--tenant-id", "t",
+		"--client-id", "c", "--client-secret", "s", "--token-lifetime", "1m", "--quota", "0", "--quota-interval", "1s", "--no-retry-after",
+	}
+	got, err := parse(args, noEnvironment, io.Discard)
+	require.NoError(t, err)
+	from := got.simulator.Traffic.From
+	assert.WithinDuration(t, time.Now().Add(-2*time.Hour), from, time.Minute)
+	assert.Equal(t, options{
+		caFile: "f",
+		listen: simulator.ListenConfig{Address: "h:1", Plain: true, Hosts: []string{"a", "b"}},
+		simulator: simulator.Config{
+			TenantID: "t", ClientID: "c", ClientSecret: "s", TokenLifetime: time.Minute,
+			Quota: -1, QuotaInterval: time.Second, NoRetryAfter: true, NoInspection: true,
+			Traffic: traffic.Config{
+				RowsPerDay: 5, Seed: 9, From: from, Domain: "d.example", Delays: traffic.NoDelays(), StatusChanges: -1, NoIncidents: true,
+			},
+		},
+	}, got)
+
+	var help strings.Builder
+	require.ErrorIs(t, run(t.Context(), []string{"--help"}, noEnvironment, &help, io.Discard), flag.ErrHelp)
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "--") {
+			assert.Contains(t, help.String(), "\n  "+arg)
+		}
+	}
+	for line := range strings.Lines(help.String()) {
+		assert.LessOrEqual(t, len(line), 100, line)
+	}
+}
+
+func TestSecretsMayComeFromTheEnvironment(t *testing.T) {
+	environment := func(name string) string { return "from " + name }
+	got, err := parse([]string{"--client-id", "flag"}, environment, io.Discard)
+	require.NoError(t, err)
+	assert.Equal(t, "from M365SIM_TENANT_ID", got.simulator.TenantID)
+	assert.Equal(t, "flag", got.simulator.ClientID)
+	assert.Equal(t, "from M365SIM_CLIENT_SECRET", got.simulator.ClientSecret)
+}

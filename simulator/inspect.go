@@ -1,0 +1,100 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package simulator
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
+)
+
+// inspectionPath is outside everything Microsoft serves. What is below needs no
+// sign-in, counts against no quota and is not recorded.
+const inspectionPath = "/_sim/"
+
+// inspect answers NDJSON, one document a line:
+//
+//	/_sim/ledger?from=…&to=…&at=…   rows received in [from, to] and visible at an
+//	                                instant, with their timelines up to it, newest first
+//	/_sim/requests?from=…&to=…      requests answered in [from, to], oldest first
+//
+// Times are RFC 3339. from may be left out; to and at are now by default, and to
+// is so at most: mail of the future is endless.
+func (s *Simulator) inspect(w http.ResponseWriter, r *http.Request, page string) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "only GET", http.StatusMethodNotAllowed)
+		return
+	}
+	now := s.cfg.Now().UTC()
+	query := r.URL.Query()
+	from, errFrom := timeOf(query, "from", time.Time{})
+	to, errTo := timeOf(query, "to", now)
+	at, errAt := timeOf(query, "at", now)
+	for _, err := range []error{errFrom, errTo, errAt} {
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	if to.After(now) {
+		to = now
+	}
+	switch page {
+	case "ledger":
+		writeLines(w, visibleRows(s.store.All(from, to), at))
+	case "requests":
+		writeLines(w, requestsWithin(s.Requests(), from, to))
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func visibleRows(rows iter.Seq[mail.Row], at time.Time) iter.Seq[mail.Row] {
+	return func(yield func(mail.Row) bool) {
+		for row := range rows {
+			row.Timeline = row.Until(at)
+			if len(row.Timeline) > 0 && !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+func requestsWithin(list []Request, from, to time.Time) iter.Seq[Request] {
+	return slices.Values(slices.DeleteFunc(list, func(r Request) bool { return r.Time.Before(from) || r.Time.After(to) }))
+}
+
+func timeOf(query url.Values, name string, fallback time.Time) (time.Time, error) {
+	text := query.Get(name)
+	if text == "" {
+		return fallback, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return fallback, fmt.Errorf("%s: %w", name, err)
+	}
+	return at.UTC(), nil
+}
+
+// writeLines stops at the first error, which means that the client has gone.
+func writeLines[T any](w http.ResponseWriter, documents iter.Seq[T]) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	buffer := bufio.NewWriter(w)
+	encoder := json.NewEncoder(buffer)
+	encoder.SetEscapeHTML(false)
+	for document := range documents {
+		if encoder.Encode(document) != nil {
+			return
+		}
+	}
+	_ = buffer.Flush()
+}

@@ -1,0 +1,92 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package exchange is one request and its answer, as the parts of the simulator
+// hand it to each other.
+package exchange
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Handler answers an exchange. Handlers wrap each other to form a chain.
+type Handler func(x *Exchange)
+
+// Exchange is a request on its way through the simulator.
+type Exchange struct {
+	Writer  http.ResponseWriter
+	Request *http.Request
+	// Now is the simulated time at which the request arrived. All that is
+	// decided about the request is decided for this instant.
+	Now time.Time
+	// ID is the request id, and ClientID the one the client sent or else ID.
+	ID, ClientID string
+
+	// What follows is filled in on the way, for the record of requests.
+
+	// Start and End are the window of received time that was asked for.
+	Start, End time.Time
+	// Continued is set when the request followed a link of an earlier page.
+	Continued bool
+	// Status is the HTTP status answered, Rows the number of rows sent.
+	Status, Rows int
+}
+
+// BaseURL returns scheme and host as the client addressed them.
+func (x *Exchange) BaseURL() string {
+	scheme := x.Request.URL.Scheme // set when there is no socket in between
+	switch {
+	case x.Request.TLS != nil:
+		scheme = "https"
+	case scheme == "":
+		scheme = "http"
+	}
+	return scheme + "://" + x.Request.Host
+}
+
+// JSON answers with a JSON document, compressed if the client asked for it and
+// it pays.
+func (x *Exchange) JSON(status int, body []byte) {
+	header := x.Writer.Header()
+	header.Set("Content-Type", "application/json; charset=utf-8")
+	x.Status = status
+	if !x.wantsGzip() || len(body) < 256 {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+		x.Writer.WriteHeader(status)
+		x.write(x.Writer, body)
+		return
+	}
+	header.Set("Content-Encoding", "gzip")
+	header.Add("Vary", "Accept-Encoding")
+	x.Writer.WriteHeader(status)
+	packer, err := gzip.NewWriterLevel(x.Writer, gzip.BestSpeed)
+	if err != nil {
+		return // never: the level is valid
+	}
+	x.write(packer, body)
+	_ = packer.Close() // fails like the write: the client is gone
+}
+
+// write sends a body. An error means that the client is gone: there is nobody
+// to tell.
+func (x *Exchange) write(to io.Writer, body []byte) { _, _ = to.Write(body) }
+
+// wantsGzip reads Accept-Encoding; a weight of zero refuses a coding.
+func (x *Exchange) wantsGzip() bool {
+	for _, line := range x.Request.Header.Values("Accept-Encoding") {
+		for item := range strings.SplitSeq(line, ",") {
+			coding, weight, weighted := strings.Cut(strings.TrimSpace(item), ";")
+			if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				continue
+			}
+			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
+			return !weighted || err != nil || q > 0
+		}
+	}
+	return false
+}

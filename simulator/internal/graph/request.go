@@ -1,0 +1,151 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package graph
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
+)
+
+// Limits of messageTraces, by its documentation.
+const (
+	defaultSize   = 1000
+	maxSize       = 5000
+	defaultPeriod = 48 * time.Hour
+	maxPeriod     = 10 * 24 * time.Hour
+	maxAgeDays    = 90
+)
+
+// pageRequest is a query as it will be answered.
+type pageRequest struct {
+	filter, top string // as sent, for the link to the next page
+	criteria    criteria
+	start, end  time.Time    // to search
+	asked       [2]time.Time // by the filter; a continuation searches less
+	size        int
+	after       *mail.Position
+}
+
+// parseRequest reads the query of a URL.
+func parseRequest(query string, now time.Time) (*pageRequest, *failure) {
+	options, e := parseOptions(query)
+	if e != nil {
+		return nil, e
+	}
+	r := &pageRequest{filter: options["$filter"], top: options["$top"], size: defaultSize}
+	if filter, ok := options["$filter"]; ok {
+		if r.criteria, e = parseFilter(filter); e != nil {
+			return nil, e
+		}
+	}
+	r.start, r.end, e = window(&r.criteria, now)
+	if e != nil {
+		return nil, e
+	}
+	r.asked = [2]time.Time{r.start, r.end}
+	if token, ok := options["$skiptoken"]; ok {
+		if e := r.resume(token); e != nil {
+			return nil, e
+		}
+		if e := checkWindow(r.start, r.end, now); e != nil {
+			return nil, e
+		}
+	}
+	if top, ok := options["$top"]; ok {
+		if r.size, e = parseSize(top); e != nil {
+			return nil, e
+		}
+	}
+	return r, nil
+}
+
+// parseOptions splits a query. Spaces may be written as %20 or +, and the $ of
+// an option as it is or as %24.
+func parseOptions(query string) (map[string]string, *failure) {
+	options := make(map[string]string)
+	for part := range strings.SplitSeq(query, "&") {
+		rawName, rawValue, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(rawName)
+		if err != nil {
+			return nil, badRequest("The query specified in the URI is not valid. %s", err)
+		}
+		if !strings.HasPrefix(name, "$") {
+			continue // custom options have no effect
+		}
+		value, err := url.QueryUnescape(rawValue)
+		if err != nil {
+			return nil, badRequest("The query specified in the URI is not valid. %s", err)
+		}
+		if _, twice := options[name]; twice {
+			return nil, badRequest("Query option '%s' was specified more than once, but it must be specified at most once.", name)
+		}
+		if !known(name) {
+			return nil, badRequest("The query parameter '%s' is not supported.", name)
+		}
+		options[name] = value
+	}
+	return options, nil
+}
+
+// known lists the options with an effect and those the service ignores.
+func known(option string) bool {
+	return slices.Contains([]string{
+		"$filter", "$top", "$skiptoken", "$select", "$orderby", "$count", "$skip", "$search", "$expand", "$format",
+	}, option)
+}
+
+// parseSize reads $top. 0 means the default, as observed.
+func parseSize(text string) (int, *failure) {
+	size, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return 0, badRequest("Invalid value '%s' for $top query option found. The $top query option requires a non-negative integer value.", text)
+	case size == 0:
+		return defaultSize, nil
+	case size < 0 || size > maxSize:
+		return 0, badRequest("ResultSize is invalid")
+	}
+	return size, nil
+}
+
+// window returns the period to search: the one asked for, or the default.
+func window(c *criteria, now time.Time) (start, end time.Time, e *failure) {
+	switch {
+	case c.start == nil && c.end == nil:
+		return now.Add(-defaultPeriod), now, nil
+	case c.end == nil:
+		return start, end, badRequest("EndDate is required when a StartDate is entered.")
+	case c.start == nil: // wording inferred from the other case
+		return start, end, badRequest("StartDate is required when an EndDate is entered.")
+	}
+	return *c.start, *c.end, checkWindow(*c.start, *c.end, now)
+}
+
+// checkWindow applies the documented limits. The documentation says of the end
+// only that it must not lie in the future, and of the order nothing: those two
+// wordings are inferred.
+func checkWindow(start, end, now time.Time) *failure {
+	oldest := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -maxAgeDays) // observed: measured from midnight
+	switch {
+	case start.After(end):
+		return badRequest("Invalid StartDate value. The StartDate can't be later than the EndDate.")
+	case end.Sub(start) > maxPeriod:
+		return badRequest("|System.ArgumentException|The interval between StartDate and EndDate can't be longer than 10 days.")
+	case start.Before(oldest):
+		return badRequest("Invalid StartDate value. The StartDate can't be older than %d days from today.", maxAgeDays)
+	case end.After(now):
+		return badRequest("Invalid EndDate value. The EndDate can't be in the future.")
+	}
+	return nil
+}
+
+// query is the request as the store understands it.
+func (r *pageRequest) query(now time.Time) mail.Query {
+	return mail.Query{Start: r.start, End: r.end, At: now, After: r.after, Limit: r.size, Match: r.criteria.match()}
+}
