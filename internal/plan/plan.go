@@ -3,28 +3,29 @@
 
 // Package plan decides which windows of received time are read, and in which order. It is pure: the same state, tick and
 // configuration give the same windows; there is no clock, no I/O and no logger in it.
+//
+// Rows appear late and change in place, and neither service can be asked for what changed. So every second of mail is
+// read once as soon as possible and again at each of the configured ages. Whatever is due is open time; a read closes it,
+// and whatever fails, stays open.
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 const (
-	// MaxWindow is the longest window that one query asks for. Both services allow ten days; shorter windows lose less
-	// work when a query fails and let newer mail in between.
-	MaxWindow = time.Hour
-
 	// keepMargin is kept clear of the instant at which the service drops mail, since a query that begins before it is
 	// refused whole.
 	keepMargin = time.Hour
 
-	// minWindow is the least stretch of older mail that is worth a query of its own where newer mail is asked for anyway.
-	minWindow = time.Minute
-
 	// minLive is the least stretch of newest mail that is read before everything else.
 	minLive = 10 * time.Minute
+
+	// agePart is the part of an age that a stretch due at this age may wait for company: a twelfth.
+	agePart = 12
 )
 
 // Config is what of the receiver's configuration the plan depends on.
@@ -35,6 +36,8 @@ type Config struct {
 	InitialLookback time.Duration
 	// MinAge is how old mail is before it is asked for.
 	MinAge time.Duration
+	// Ages are the ages at which mail is read again, ascending, each greater than MinAge.
+	Ages []time.Duration
 	// Retention is how long the service keeps mail.
 	Retention time.Duration
 }
@@ -45,81 +48,131 @@ type State struct {
 	Begin time.Time
 	// Head is the instant up to which received time has been opened.
 	Head time.Time
-	// Open is the received time that still has to be read. Whatever fails, stays open.
-	Open Intervals
+	// Unread is the open time that has not been read at all.
+	Unread Intervals
+	// Again is the open time that has been read, but is due at a greater age.
+	Again Intervals
+	// Served says for each age up to which instant mail has been opened or read at this age.
+	Served []Served
 }
 
-// Step is one window to read.
-type Step struct {
-	Window trace.Window
-	Lane   trace.Lane
+// Served is the instant up to which mail has been opened or read at an age.
+type Served struct {
+	Age  time.Duration
+	UpTo time.Time
 }
 
 // Tick opens the received time that became due between the last tick and this one. Nothing moves back: a tick before an
-// earlier one opens nothing.
-func Tick(s State, tick time.Time, cfg Config) State {
+// earlier one opens nothing. An age that is new in the configuration begins at oldestKnown at the earliest, the oldest
+// mail whose rows are remembered.
+func Tick(s State, tick, oldestKnown time.Time, cfg Config) State {
 	head := tick.Add(-cfg.MinAge)
 	if s.Begin.IsZero() {
-		s = State{Begin: head, Head: head.Add(-cfg.InitialLookback)}
+		s = begin(tick, cfg)
 	}
-	s.Open = s.Open.Add(trace.Window{Start: s.Head, End: head})
+	s.Unread = s.Unread.Add(trace.Window{Start: s.Head, End: head})
 	s.Head = later(s.Head, head)
+
+	served := make([]Served, 0, len(cfg.Ages))
+	for _, age := range cfg.Ages {
+		upTo, known := servedUpTo(s, age)
+		if !known {
+			upTo = later(tick.Add(-age), oldestKnown)
+		}
+		due := trace.Window{Start: upTo, End: tick.Add(-age)}
+		// At the next tick the stretch would be longer than it may be.
+		if due.Duration()+cfg.Interval > age/agePart {
+			s.Again = s.Again.Add(due)
+			upTo = later(upTo, due.End)
+		}
+		served = append(served, Served{Age: age, UpTo: upTo})
+	}
+	s.Served = served
 	return s
 }
 
-// DropUnkept gives up the open time that the service no longer keeps at now, or will have dropped before it can be read,
-// and returns it as the gap.
+// begin is the state before the very first tick. Revisits never bring mail that nobody asked for.
+func begin(tick time.Time, cfg Config) State {
+	head := tick.Add(-cfg.MinAge)
+	s := State{Begin: head, Head: head.Add(-cfg.InitialLookback)}
+	for _, age := range cfg.Ages {
+		s.Served = append(s.Served, Served{Age: age, UpTo: later(tick.Add(-age), s.Head)})
+	}
+	return s
+}
+
+func servedUpTo(s State, age time.Duration) (upTo time.Time, known bool) {
+	i := slices.IndexFunc(s.Served, func(each Served) bool { return each.Age == age })
+	if i < 0 {
+		return time.Time{}, false
+	}
+	return s.Served[i].UpTo, true
+}
+
+// Read closes the window, whose reading began at the given instant. It serves every age that its mail had by then.
+func Read(s State, w trace.Window, began time.Time) State {
+	s.Unread = s.Unread.Remove(w)
+	s.Again = s.Again.Remove(w)
+	s.Served = slices.Clone(s.Served)
+	for i, each := range s.Served {
+		oldEnough := earlier(w.End, began.Add(-each.Age))
+		if !w.Start.After(each.UpTo) {
+			s.Served[i].UpTo = later(each.UpTo, oldEnough)
+		}
+	}
+	return s
+}
+
+// DropUnkept gives up the open time that the service no longer keeps at now, or will have dropped before it can be read.
+// What of it has never been read is the gap.
 func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) {
-	var forever time.Time
-	unkept := trace.Window{Start: forever, End: now.Add(keepMargin - cfg.Retention)}
-	gap = s.Open.Within(unkept)
-	s.Open = s.Open.Remove(unkept)
+	unkept := trace.Window{End: now.Add(keepMargin - cfg.Retention)}
+	gap = s.Unread.Within(unkept)
+	s.Unread = s.Unread.Remove(unkept)
+	s.Again = s.Again.Remove(unkept)
 	return s, gap
 }
 
-// Read closes the part of the open time that has been read.
-func Read(s State, w trace.Window) State {
-	s.Open = s.Open.Remove(w)
+// PullBack corrects a position that is ahead of the service's clock, which is what is left after a clock that was ahead.
+func PullBack(s State, now time.Time) State {
+	if !s.Head.After(now) {
+		return s
+	}
+	ahead := trace.Window{Start: now, End: s.Head}
+	s.Begin, s.Head = earlier(s.Begin, now), now
+	s.Unread = s.Unread.Remove(ahead)
+	s.Again = s.Again.Remove(ahead)
+	s.Served = slices.Clone(s.Served)
+	for i, each := range s.Served {
+		s.Served[i].UpTo = earlier(each.UpTo, now.Add(-each.Age))
+	}
 	return s
 }
 
-// Steps returns the windows that read all open time, newest first: live mail, then backfill.
-func Steps(s State, cfg Config) []Step {
-	live := later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive)))
-	var steps []Step
-	for i := len(s.Open) - 1; i >= 0; i-- {
-		newer := trace.Window{Start: later(s.Open[i].Start, live), End: s.Open[i].End}
-		older := trace.Window{Start: s.Open[i].Start, End: earlier(s.Open[i].End, live)}
-		if !newer.Empty() && older.Duration() < minWindow {
-			newer.Start, older = earlier(newer.Start, older.Start), trace.Window{}
-		}
-		steps = appendSteps(steps, newer, trace.Live)
-		steps = appendSteps(steps, older, trace.Backfill)
-	}
-	return steps
-}
-
-// CompleteUpTo is the instant up to which all mail that could be asked for has been read.
+// CompleteUpTo is the instant up to which all mail that could be asked for has been read at least once.
 func CompleteUpTo(s State) time.Time {
-	if len(s.Open) > 0 {
-		return s.Open[0].Start
+	if len(s.Unread) > 0 {
+		return s.Unread[0].Start
 	}
 	return s.Head
 }
 
 // LiveUpTo is the instant up to which the newest mail has been read, whatever is still open of older mail.
 func LiveUpTo(s State) time.Time {
-	if n := len(s.Open); n > 0 && s.Open[n-1].End.Equal(s.Head) {
-		return s.Open[n-1].Start
+	if n := len(s.Unread); n > 0 && s.Unread[n-1].End.Equal(s.Head) {
+		return s.Unread[n-1].Start
 	}
 	return s.Head
 }
 
-func appendSteps(steps []Step, w trace.Window, lane trace.Lane) []Step {
-	for !w.Empty() {
-		start := later(w.Start, w.End.Add(-MaxWindow))
-		steps = append(steps, Step{Window: trace.Window{Start: start, End: w.End}, Lane: lane})
-		w.End = start
+// SettledUpTo is the instant up to which mail has been read at every age: nothing before it is expected to change.
+func SettledUpTo(s State) time.Time {
+	upTo := CompleteUpTo(s)
+	if len(s.Again) > 0 {
+		upTo = earlier(upTo, s.Again[0].Start)
 	}
-	return steps
+	for _, each := range s.Served {
+		upTo = earlier(upTo, each.UpTo)
+	}
+	return upTo
 }

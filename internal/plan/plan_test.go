@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -22,65 +23,176 @@ func at(minutes int) time.Time { return ten.Add(time.Duration(minutes) * time.Mi
 
 func window(start, end int) trace.Window { return trace.Window{Start: at(start), End: at(end)} }
 
+func withAges(ages ...time.Duration) Config {
+	c := cfg
+	c.Ages = ages
+	return c
+}
+
+func tick(s State, minute int, c Config) State { return Tick(s, at(minute), s.Head, c) }
+
+func read(s State, start, end, began int) State { return Read(s, window(start, end), at(began)) }
+
+func allSteps(s State, c Config) []Step {
+	return slices.Collect(Steps(s, s.Head, MaxWindow, nil, c))
+}
+
 func TestFirstTickReadsTheLookbackAsBackfill(t *testing.T) {
-	s := Tick(State{}, at(3), cfg)
-	assert.Equal(t, []Step{{window(-57, 3), trace.Backfill}}, Steps(s, cfg))
+	s := tick(State{}, 3, cfg)
+	assert.Equal(t, []Step{{window(-57, 3), trace.Backfill}}, allSteps(s, cfg))
 }
 
 func TestLaterTicksReadWhatIsNewAsLiveMail(t *testing.T) {
-	s := Read(Tick(State{}, at(3), cfg), window(-57, 3))
-	s = Tick(s, at(5), cfg)
-	assert.Equal(t, []Step{{window(3, 5), trace.Live}}, Steps(s, cfg))
+	s := read(tick(State{}, 3, cfg), -57, 3, 3)
+	s = tick(s, 5, cfg)
+	assert.Equal(t, []Step{{window(3, 5), trace.Live}}, allSteps(s, cfg))
 	assert.Equal(t, at(3), CompleteUpTo(s))
 
-	s = Read(s, window(3, 5))
-	assert.Empty(t, Steps(s, cfg))
+	s = read(s, 3, 5, 5)
+	assert.Empty(t, allSteps(s, cfg))
 	assert.Equal(t, at(5), CompleteUpTo(s))
 }
 
 func TestFailedWindowStaysOpen(t *testing.T) {
-	s := Read(Tick(State{}, at(0), cfg), window(-60, 0))
-	s = Tick(Tick(s, at(5), cfg), at(10), cfg)
-	assert.Equal(t, []Step{{window(0, 10), trace.Live}}, Steps(s, cfg))
+	s := read(tick(State{}, 0, cfg), -60, 0, 0)
+	s = tick(tick(s, 5, cfg), 10, cfg)
+	assert.Equal(t, []Step{{window(0, 10), trace.Live}}, allSteps(s, cfg))
 }
 
 func TestPartlyReadWindowKeepsItsOlderPart(t *testing.T) {
-	s := Read(Tick(State{}, at(0), cfg), window(-20, 0))
-	assert.Equal(t, []Step{{window(-60, -20), trace.Backfill}}, Steps(s, cfg))
+	s := read(tick(State{}, 0, cfg), -20, 0, 0)
+	assert.Equal(t, []Step{{window(-60, -20), trace.Backfill}}, allSteps(s, cfg))
+}
+
+func TestLiveMailTakesACrumbOfOlderMailAlong(t *testing.T) {
+	s := Read(tick(State{}, 0, cfg), trace.Window{Start: at(-60), End: at(0).Add(-time.Second)}, at(0))
+	s = tick(s, 5, cfg)
+	assert.Equal(t, []Step{{trace.Window{Start: at(0).Add(-time.Second), End: at(5)}, trace.Live}}, allSteps(s, cfg))
 }
 
 func TestAfterAPauseTheNewestMailComesFirst(t *testing.T) {
-	s := Read(Tick(State{}, at(0), cfg), window(-60, 0))
-	s = Tick(s, at(150), cfg)
+	s := read(tick(State{}, 0, cfg), -60, 0, 0)
+	s = tick(s, 150, cfg)
 	assert.Equal(t, []Step{
 		{window(140, 150), trace.Live},
 		{window(80, 140), trace.Backfill},
 		{window(20, 80), trace.Backfill},
 		{window(0, 20), trace.Backfill},
-	}, Steps(s, cfg))
+	}, allSteps(s, cfg))
+}
+
+func TestBackfillBeginsWithWhatTheServiceIsAboutToDrop(t *testing.T) {
+	short := cfg
+	short.Retention = 26 * time.Hour
+	s := read(tick(State{}, 0, short), -60, 0, 0)
+	s = tick(s, 150, short)
+	assert.Equal(t, []Step{
+		{window(140, 150), trace.Live},
+		{window(30, 90), trace.Backfill},
+		{window(0, 30), trace.Backfill},
+		{window(90, 140), trace.Backfill},
+	}, allSteps(s, short))
+}
+
+func TestShortWindowsAfterTrouble(t *testing.T) {
+	s := tick(State{}, 0, cfg)
+	assert.Equal(t, []Step{
+		{window(-25, 0), trace.Backfill},
+		{window(-50, -25), trace.Backfill},
+		{window(-60, -50), trace.Backfill},
+	}, slices.Collect(Steps(s, s.Head, 25*time.Minute, nil, cfg)))
+}
+
+func TestSkippedTimeIsNotAskedForButStaysOpen(t *testing.T) {
+	s := tick(State{}, 0, cfg)
+	skip := Intervals{window(-40, -30)}
+	assert.Equal(t, []Step{
+		{window(-30, 0), trace.Backfill},
+		{window(-60, -40), trace.Backfill},
+	}, slices.Collect(Steps(s, s.Head, MaxWindow, skip, cfg)))
+	assert.Equal(t, time.Hour, s.Unread.Duration())
 }
 
 func TestMinAgeHoldsBackTheNewestMail(t *testing.T) {
 	old := cfg
 	old.MinAge = 10 * time.Minute
-	s := Tick(State{}, at(0), old)
-	assert.Equal(t, []Step{{window(-70, -10), trace.Backfill}}, Steps(s, old))
+	s := tick(State{}, 0, old)
+	assert.Equal(t, []Step{{window(-70, -10), trace.Backfill}}, allSteps(s, old))
 }
 
 func TestNothingMovesBack(t *testing.T) {
-	s := Read(Tick(State{}, at(0), cfg), window(-60, 0))
-	s = Tick(s, at(-30), cfg)
-	assert.Empty(t, Steps(s, cfg))
-	s = Tick(s, at(5), cfg)
-	assert.Equal(t, []Step{{window(0, 5), trace.Live}}, Steps(s, cfg))
+	s := read(tick(State{}, 0, cfg), -60, 0, 0)
+	s = tick(s, -30, cfg)
+	assert.Empty(t, allSteps(s, cfg))
+	s = tick(s, 5, cfg)
+	assert.Equal(t, []Step{{window(0, 5), trace.Live}}, allSteps(s, cfg))
 }
 
-func TestWhatTheServiceDroppedIsAGap(t *testing.T) {
-	s := Read(Tick(State{}, at(0), cfg), window(-60, 0))
+func TestWhatTheServiceDroppedUnreadIsAGap(t *testing.T) {
+	ages := withAges(30 * time.Hour)
+	s := read(tick(State{}, 0, ages), -60, 0, 0)
 	now := at(0).Add(100 * 24 * time.Hour)
-	s, gap := DropUnkept(Tick(s, now, cfg), now, cfg)
-	assert.Equal(t, 10*24*time.Hour+time.Hour, gap.Duration())
-	assert.Equal(t, 90*24*time.Hour-time.Hour, s.Open.Duration())
+	s, gap := DropUnkept(Tick(s, now, s.Head, ages), now, ages)
+	assert.Equal(t, 10*24*time.Hour+time.Hour, gap.Duration(), "a revisit that comes too late is no gap")
+	assert.Equal(t, 90*24*time.Hour-time.Hour, s.Unread.Duration())
+	assert.Equal(t, now.Add(time.Hour-90*24*time.Hour), s.Again[0].Start)
+}
+
+func TestEverySecondIsReadAgainAtEachAge(t *testing.T) {
+	ages := withAges(15*time.Minute, 2*time.Hour)
+	s := read(tick(State{}, 0, ages), -60, 0, 0)
+	assert.Empty(t, s.Again, "the lookback is not older than itself")
+
+	s = read(tick(s, 5, ages), 0, 5, 5)
+	assert.Equal(t, []Step{{window(-15, -10), trace.Revisit}}, allSteps(s, ages))
+	s = read(s, -15, -10, 5)
+
+	s = read(tick(s, 10, ages), 5, 10, 10)
+	assert.Equal(t, []Step{{window(-10, -5), trace.Revisit}}, allSteps(s, ages))
+}
+
+func TestARevisitWaitsForATwelfthOfItsAge(t *testing.T) {
+	ages := withAges(2 * time.Hour)
+	s := read(tick(State{}, 0, ages), -60, 0, 0)
+	for minute := 5; minute <= 65; minute += 5 {
+		s = read(tick(s, minute, ages), minute-5, minute, minute)
+		assert.Empty(t, s.Again, "minute %d", minute)
+	}
+	s = read(tick(s, 70, ages), 65, 70, 70)
+	assert.Equal(t, []Step{{window(-60, -50), trace.Revisit}}, allSteps(s, ages))
+}
+
+func TestReadingOldMailServesTheAgesItHas(t *testing.T) {
+	ages := withAges(15*time.Minute, 2*time.Hour)
+	s := read(tick(State{}, 0, ages), -60, 0, 0)
+	s = tick(s, 180, ages)
+	assert.Equal(t, Intervals{window(-60, 165)}, s.Again)
+
+	s = read(s, 0, 180, 180)
+	assert.Equal(t, Intervals{window(-60, 0)}, s.Again)
+	assert.Equal(t, []Served{{15 * time.Minute, at(165)}, {2 * time.Hour, at(60)}}, s.Served)
+	assert.Equal(t, at(-60), SettledUpTo(s))
+}
+
+func TestReadingAtANewAgeBeginsWithWhatIsRemembered(t *testing.T) {
+	s := read(tick(State{}, 0, cfg), -60, 0, 0)
+	s = Tick(s, at(5), at(-10), withAges(15*time.Minute))
+	assert.Equal(t, []Served{{15 * time.Minute, at(-10)}}, s.Served)
+}
+
+func TestADroppedAgeIsForgotten(t *testing.T) {
+	s := tick(State{}, 0, withAges(15*time.Minute))
+	s = tick(s, 5, cfg)
+	assert.Empty(t, s.Served)
+}
+
+func TestAPositionAheadOfTheServiceIsPulledBack(t *testing.T) {
+	ages := withAges(15 * time.Minute)
+	s := PullBack(tick(State{}, 0, ages), at(-30))
+	assert.Equal(t, at(-30), s.Head)
+	assert.Equal(t, Intervals{window(-60, -30)}, s.Unread)
+	assert.Equal(t, []Served{{15 * time.Minute, at(-45)}}, s.Served)
+	assert.Equal(t, s, PullBack(s, at(-30)))
 }
 
 func TestIntervals(t *testing.T) {

@@ -1,0 +1,100 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+const (
+	// MaxWindow is the longest window that one query asks for. Both services allow ten days; shorter windows lose less
+	// work when a query fails and let newer mail in between.
+	MaxWindow = time.Hour
+
+	// MinWindow is the shortest window that trouble can shrink a query to, the resolution of the services.
+	MinWindow = time.Millisecond
+
+	// urgent is how long before the service drops mail it is read before newer backfill.
+	urgent = 24 * time.Hour
+
+	// crumb is a stretch too short for a query of its own where newer mail is asked for anyway.
+	crumb = time.Minute
+)
+
+// Step is one window to read.
+type Step struct {
+	Window trace.Window
+	Lane   trace.Lane
+}
+
+// Steps walks the windows, none longer than size, that read all open time but what lies in skip: live mail first, then
+// what is due again, then backfill, each newest first, except that backfill begins with what the service is about to
+// drop.
+func Steps(s State, now time.Time, size time.Duration, skip Intervals, cfg Config) iter.Seq[Step] {
+	unread, again := s.Unread, s.Again
+	for _, w := range skip {
+		unread, again = unread.Remove(w), again.Remove(w)
+	}
+	live, backfill := split(unread, later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive))))
+	leaving, staying := cut(backfill, now.Add(urgent+keepMargin-cfg.Retention))
+	for _, w := range unread {
+		again = again.Remove(w)
+	}
+	return func(yield func(Step) bool) {
+		_ = steps(live, size, trace.Live, yield) && steps(again, size, trace.Revisit, yield) &&
+			steps(leaving, size, trace.Backfill, yield) && steps(staying, size, trace.Backfill, yield)
+	}
+}
+
+// split parts the unread time into live mail and backfill. Live mail takes a crumb of older mail along.
+func split(unread Intervals, liveFrom time.Time) (live, backfill Intervals) {
+	for _, w := range unread {
+		switch {
+		case !w.Start.Before(liveFrom), w.End.After(liveFrom) && liveFrom.Sub(w.Start) < crumb:
+			live = append(live, w)
+		case w.End.After(liveFrom):
+			live = append(live, trace.Window{Start: liveFrom, End: w.End})
+			backfill = append(backfill, trace.Window{Start: w.Start, End: liveFrom})
+		default:
+			backfill = append(backfill, w)
+		}
+	}
+	return live, backfill
+}
+
+// cut parts a set at an instant.
+func cut(s Intervals, at time.Time) (before, after Intervals) {
+	if len(s) == 0 {
+		return nil, nil
+	}
+	return s.Within(trace.Window{End: at}), s.Within(trace.Window{Start: at, End: later(at, s[len(s)-1].End)})
+}
+
+// steps cuts a set into windows, newest first. It returns false when yield asked to stop.
+func steps(s Intervals, size time.Duration, lane trace.Lane, yield func(Step) bool) bool {
+	for _, w := range slices.Backward(s) {
+		for !w.Empty() {
+			start := later(w.Start, w.End.Add(-size))
+			if !yield(Step{Window: trace.Window{Start: start, End: w.End}, Lane: lane}) {
+				return false
+			}
+			w.End = start
+		}
+	}
+	return true
+}
+
+// Requests is the least number of requests that reading at every tick takes within a stretch of time: one for new mail
+// and one for each age that is due.
+func Requests(cfg Config, within time.Duration) int {
+	requests := float64(within) / float64(cfg.Interval)
+	for _, age := range cfg.Ages {
+		requests += float64(within) / float64(max(cfg.Interval, age/agePart))
+	}
+	return int(requests)
+}
