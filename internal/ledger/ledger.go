@@ -1,93 +1,182 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ledger remembers what has been read and what has been delivered. It is kept in memory: a restart begins anew.
+// Package ledger remembers what has been read and what has been delivered, in a storage client of the collector. What is
+// written together is written in one batch, so that a crash leaves the ledger as it was before or after, never between.
+//
+// Storage clients cannot list their keys and cannot append. So one small record, the position, holds the state of the
+// plan and an index of the buckets; a bucket holds the delivered rows of a stretch of received time as one or more
+// entries, each written once.
 package ledger
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// bucketLength is the stretch of received time whose rows are forgotten together.
-const bucketLength = time.Minute
-
 // maxVersions is the most records that are delivered of one row, so that a status that swings to and fro cannot go on
 // for ever.
 const maxVersions = 8
 
-// Ledger is what one receiver has read and delivered. It is not safe for concurrent use: one goroutine reads and writes.
-type Ledger struct {
-	state plan.State
-	// seen holds the delivered rows by the bucket of their received time.
-	seen map[int64]map[trace.Key]delivered
-}
+// commitTimeout bounds one write. A write is finished even if what asked for it has been cancelled meanwhile.
+const commitTimeout = 10 * time.Second
 
-type delivered struct {
-	status   trace.Status
-	versions uint8
-}
-
-// Row is one version of a row that has been delivered.
+// Row is one version of a row: the row with the status that it has for now.
 type Row struct {
 	Received time.Time
 	Key      trace.Key
 	Status   trace.Status
 }
 
-// New returns the ledger of a receiver that never ran.
-func New() *Ledger {
-	return &Ledger{seen: map[int64]map[trace.Key]delivered{}}
+// Options says whose ledger to open.
+type Options struct {
+	// Client stores the ledger. It is not closed with it.
+	Client storage.Client
+	// Tenant is what the ledger is bound to. Another tenant's is left alone.
+	Tenant string
+	// Warn is called with what the user should know about the stored state.
+	Warn func(message string)
+	// Stamps returns when requests were sent within the last interval of the rate limit. They are stored with the
+	// position; nil stores none.
+	Stamps func() []time.Time
+}
+
+// Ledger is what one receiver has read and delivered. It is not safe for concurrent use.
+type Ledger struct {
+	Options
+	state    plan.State
+	stamps   []time.Time
+	statuses statuses
+	buckets  map[int64]*bucket
+	// garbage deletes entries that nothing refers to any more.
+	garbage []*storage.Operation
+	// uses counts the uses of buckets, to tell which one was used last.
+	uses int64
+	// changed says that the position differs from the stored one.
+	changed bool
+}
+
+// Open reads the ledger. A position that is damaged is an error of type *DamagedError.
+func Open(ctx context.Context, o Options) (*Ledger, error) {
+	l := &Ledger{Options: o, buckets: map[int64]*bucket{}}
+	if err := l.bind(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.loadPosition(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // State returns what the plan has to remember.
 func (l *Ledger) State() plan.State { return l.state }
 
-// SetState replaces what the plan has to remember and forgets the rows that no window can bring again.
+// SetState replaces what the plan has to remember. It is stored with the next commit.
 func (l *Ledger) SetState(s plan.State) {
 	l.state = s
-	maps.DeleteFunc(l.seen, func(bucket int64, _ map[trace.Key]delivered) bool {
-		return bucket != timeless && !mayComeAgain(s, bucket)
-	})
+	l.changed = true
 }
 
-// mayComeAgain says whether a window can still bring rows of the bucket. Windows include their ends, so the rows at the
-// very end of what has been read come with the next window as well.
-func mayComeAgain(s plan.State, bucket int64) bool {
-	start := time.Unix(bucket*int64(bucketLength/time.Second), 0)
-	end := start.Add(bucketLength)
-	if !s.Head.After(end) {
-		return true
+// SavedStamps returns the stamps that were stored when the ledger was opened.
+func (l *Ledger) SavedStamps() []time.Time { return l.stamps }
+
+// Rows is the number of rows that are remembered.
+func (l *Ledger) Rows() (n int) {
+	for _, b := range l.buckets {
+		n += b.count
 	}
-	return slices.ContainsFunc(s.Open, func(w trace.Window) bool {
-		return !w.Start.After(end) && !w.End.Before(start)
-	})
+	return n
+}
+
+// OldestKnown is the beginning of the oldest mail whose rows are remembered; the head if none are.
+func (l *Ledger) OldestKnown() time.Time {
+	oldest := l.state.Head
+	for index := range l.buckets {
+		if start := startOf(index); index != timeless && start.Before(oldest) {
+			oldest = start
+		}
+	}
+	return oldest
 }
 
 // IsNew says whether the version of the row is to be delivered, and which status of the row was delivered last: none if
-// the row itself is new. A status that falls back to what comes before a message's fate is known is not new.
-func (l *Ledger) IsNew(r Row) (isNew bool, previous trace.Status) {
-	last, known := l.seen[bucketOf(r.Received)][r.Key]
+// the row itself is new. A status that falls back to what comes before a message's fate is known is not new. An error
+// means that the storage could not be read.
+func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.Status, err error) {
+	b, known := l.buckets[bucketOf(r.Received)]
 	if !known {
-		return true, ""
+		return true, "", nil
 	}
-	isNew = r.Status != last.status && progress(r.Status) >= progress(last.status) && last.versions < maxVersions
-	return isNew, last.status
+	if err := l.use(ctx, bucketOf(r.Received), b); err != nil {
+		return false, "", err
+	}
+	last, known := b.rows[r.Key]
+	if !known {
+		return true, "", nil
+	}
+	previous = l.statuses.text(last.status)
+	isNew = l.statuses.code(r.Status) != last.status && progress(r.Status) >= progress(previous) && last.count < maxVersions
+	return isNew, previous, nil
 }
 
-// Remember notes the versions as delivered.
-func (l *Ledger) Remember(rows []Row) {
+// Remember notes versions, every one of which IsNew, as delivered. They are stored with the next commit.
+func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 	for _, r := range rows {
-		bucket := bucketOf(r.Received)
-		if l.seen[bucket] == nil {
-			l.seen[bucket] = map[trace.Key]delivered{}
+		index := bucketOf(r.Received)
+		b := l.buckets[index]
+		if b == nil {
+			b = newBucket()
+			l.buckets[index] = b
 		}
-		l.seen[bucket][r.Key] = delivered{status: r.Status, versions: l.seen[bucket][r.Key].versions + 1}
+		if err := l.use(ctx, index, b); err != nil {
+			return err
+		}
+		b.put(r.Key, l.statuses.code(r.Status))
 	}
+	return nil
+}
+
+// Commit stores everything that has changed, in one batch. After an error nothing is lost: it is stored with the next
+// commit.
+func (l *Ledger) Commit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	var ops []*storage.Operation
+	var written []int64
+	for _, index := range slices.Sorted(maps.Keys(l.buckets)) {
+		b := l.buckets[index]
+		switch {
+		case !mayComeAgain(l.state, index):
+			l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
+			delete(l.buckets, index)
+			l.changed = true
+		case len(b.unsaved) > 0:
+			ops = append(ops, b.write(l.bucketKey(index))...)
+			written = append(written, index)
+			l.changed = true
+		}
+	}
+	if !l.changed {
+		return nil
+	}
+	ops = append(append(ops, l.garbage...), storage.SetOperation(l.key("position"), l.encodePosition()))
+	if err := l.Client.Batch(ctx, ops...); err != nil {
+		return fmt.Errorf("cannot write to the storage: %w", err)
+	}
+	for _, index := range written {
+		l.buckets[index].saved()
+	}
+	l.changed, l.garbage = false, nil
+	l.unload()
+	return nil
 }
 
 // progress orders the statuses by what a message goes through before its fate is known.
@@ -99,14 +188,4 @@ func progress(s trace.Status) int {
 		return 1
 	}
 	return 2
-}
-
-// timeless is the bucket of rows without a received time.
-const timeless = -1 << 63
-
-func bucketOf(received time.Time) int64 {
-	if received.IsZero() {
-		return timeless
-	}
-	return received.Unix() / int64(bucketLength/time.Second)
 }

@@ -1,0 +1,204 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+const (
+	// bucketLength is the stretch of received time whose rows are kept, loaded and forgotten together.
+	bucketLength = 10 * time.Minute
+	// timeless is the bucket of the rows without a received time.
+	timeless = math.MinInt64
+	// maxTimeless is how many rows without a received time are remembered. No age ever settles them.
+	maxTimeless = 1 << 16
+	// maxLoaded is how many buckets are held in memory. A window of an hour touches seven.
+	maxLoaded = 16
+	// maxEntries is how many entries a bucket may have before they are merged into one.
+	maxEntries = 16
+)
+
+// version is the last delivered status of a row, and how many records have been delivered of it.
+type version struct {
+	status statusCode
+	count  uint8
+}
+
+// bucket is the delivered rows of one stretch of received time.
+type bucket struct {
+	// rows is nil while the bucket is not loaded.
+	rows map[trace.Key]version
+	// count is the number of rows.
+	count int
+	// unsaved are the keys of the rows that changed since the last commit.
+	unsaved []trace.Key
+	// The entries in the storage have the numbers from first up to, but without, next.
+	first, next uint64
+	// merging says that the pending write replaces all entries.
+	merging bool
+	// used is when the bucket was used last, by the ledger's count of uses.
+	used int64
+}
+
+func newBucket() *bucket {
+	return &bucket{rows: map[trace.Key]version{}}
+}
+
+func (b *bucket) put(k trace.Key, status statusCode) {
+	last := b.rows[k]
+	b.rows[k] = version{status: status, count: last.count + 1}
+	b.count = len(b.rows)
+	b.unsaved = append(b.unsaved, k)
+}
+
+// write returns the operations that store what is unsaved. They can be asked for again as long as they have not been
+// carried out.
+func (b *bucket) write(key string) []*storage.Operation {
+	b.merging = b.next-b.first >= maxEntries
+	if !b.merging {
+		return []*storage.Operation{storage.SetOperation(entryKey(key, b.next), b.encode(slices.Values(b.unsaved), len(b.unsaved)))}
+	}
+	return append(b.remove(key), storage.SetOperation(entryKey(key, b.next), b.encode(maps.Keys(b.rows), len(b.rows))))
+}
+
+// saved notes that the operations of write have been carried out.
+func (b *bucket) saved() {
+	if b.merging {
+		b.first = b.next
+	}
+	b.next++
+	b.merging = false
+	b.unsaved = b.unsaved[:0]
+}
+
+// remove returns the operations that delete the entries.
+func (b *bucket) remove(key string) (ops []*storage.Operation) {
+	for n := b.first; n < b.next; n++ {
+		ops = append(ops, storage.DeleteOperation(entryKey(key, n)))
+	}
+	return ops
+}
+
+// An entry is a checksum, the version of its format, and its rows: key, status, count. That is 18 bytes a row.
+const (
+	entryFormat = 1
+	entryHeader = crc32.Size + 1
+	entryRow    = len(trace.Key{}) + 2
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (b *bucket) encode(keys func(yield func(trace.Key) bool), n int) []byte {
+	entry := make([]byte, entryHeader, entryHeader+n*entryRow)
+	entry[crc32.Size] = entryFormat
+	for k := range keys {
+		v := b.rows[k]
+		entry = append(append(entry, k[:]...), byte(v.status), v.count)
+	}
+	binary.BigEndian.PutUint32(entry, crc32.Checksum(entry[crc32.Size:], castagnoli))
+	return entry
+}
+
+// decode adds the rows of an entry. It returns false for an entry that is damaged.
+func (b *bucket) decode(entry []byte) bool {
+	if len(entry) < entryHeader || (len(entry)-entryHeader)%entryRow != 0 || entry[crc32.Size] != entryFormat ||
+		binary.BigEndian.Uint32(entry) != crc32.Checksum(entry[crc32.Size:], castagnoli) {
+		return false
+	}
+	for row := range slices.Chunk(entry[entryHeader:], entryRow) {
+		b.rows[trace.Key(row)] = version{status: statusCode(row[entryRow-2]), count: row[entryRow-1]}
+	}
+	return true
+}
+
+// use loads the bucket unless it is loaded. A damaged entry is dropped: its rows will be delivered once more.
+func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
+	l.uses++
+	b.used = l.uses
+	if index == timeless && b.count >= maxTimeless {
+		l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
+		*b = bucket{rows: map[trace.Key]version{}, first: b.next, next: b.next}
+	}
+	if b.rows != nil {
+		return nil
+	}
+	loaded := map[trace.Key]version{}
+	b.rows = loaded
+	ops := make([]*storage.Operation, 0, b.next-b.first)
+	for n := b.first; n < b.next; n++ {
+		ops = append(ops, storage.GetOperation(entryKey(l.bucketKey(index), n)))
+	}
+	if err := l.Client.Batch(ctx, ops...); err != nil {
+		b.rows = nil
+		return fmt.Errorf("cannot read from the storage: %w", err)
+	}
+	for _, op := range ops {
+		if !b.decode(op.Value) {
+			l.Warn("remembered rows in the storage are damaged and have been dropped; rows received from " +
+				startOf(index).Format(time.RFC3339) + " on, for " + bucketLength.String() + ", may be delivered once more")
+		}
+	}
+	b.count = len(b.rows)
+	return nil
+}
+
+// unload frees the buckets that were used least recently. The storage has them.
+func (l *Ledger) unload() {
+	var loaded []*bucket
+	for _, b := range l.buckets {
+		if b.rows != nil && len(b.unsaved) == 0 {
+			loaded = append(loaded, b)
+		}
+	}
+	if len(loaded) <= maxLoaded {
+		return
+	}
+	slices.SortFunc(loaded, func(a, b *bucket) int { return int(a.used - b.used) })
+	for _, b := range loaded[:len(loaded)-maxLoaded] {
+		b.rows = nil
+		b.unsaved = nil
+	}
+}
+
+// mayComeAgain says whether a window can still bring rows of the bucket: an open one, the next live one, since windows
+// include their ends, or one of an age that has not been served past the bucket's end.
+func mayComeAgain(s plan.State, index int64) bool {
+	if index == timeless {
+		return true
+	}
+	start := startOf(index)
+	end := start.Add(bucketLength)
+	touches := func(w trace.Window) bool { return !w.Start.After(end) && !w.End.Before(start) }
+	return !s.Head.After(end) || slices.ContainsFunc(s.Unread, touches) || slices.ContainsFunc(s.Again, touches) ||
+		slices.ContainsFunc(s.Served, func(each plan.Served) bool { return !each.UpTo.After(end) })
+}
+
+func bucketOf(received time.Time) int64 {
+	if received.IsZero() {
+		return timeless
+	}
+	return received.Unix() / int64(bucketLength/time.Second)
+}
+
+func startOf(index int64) time.Time {
+	return time.Unix(index*int64(bucketLength/time.Second), 0).UTC()
+}
+
+func entryKey(bucketKey string, n uint64) string {
+	return bucketKey + "/" + strconv.FormatUint(n, 10)
+}

@@ -1,0 +1,145 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+)
+
+// positionFormat is the version of the stored position.
+const positionFormat = 1
+
+// position is the stored form of everything but the rows.
+type position struct {
+	Format   int            `json:"v"`
+	Begin    time.Time      `json:"begin"`
+	Head     time.Time      `json:"head"`
+	Unread   plan.Intervals `json:"unread,omitempty"`
+	Again    plan.Intervals `json:"again,omitempty"`
+	Served   []plan.Served  `json:"served,omitempty"`
+	Buckets  []indexed      `json:"buckets,omitempty"`
+	Statuses statuses       `json:"statuses,omitempty"`
+	Stamps   []time.Time    `json:"stamps,omitempty"`
+}
+
+// indexed is where the entries of a bucket are.
+type indexed struct {
+	Bucket int64  `json:"b"`
+	First  uint64 `json:"f"`
+	Next   uint64 `json:"n"`
+	Count  int    `json:"c"`
+}
+
+// DamagedError is a stored position that cannot be used. Whoever goes on without it must know that it has been lost.
+type DamagedError struct{ Reason string }
+
+func (e *DamagedError) Error() string {
+	return "the position in the storage is damaged: " + e.Reason
+}
+
+// Hint says how to begin anew.
+func (e *DamagedError) Hint() string {
+	return "to begin anew, initial_lookback back, remove what the extension named in storage has stored for this receiver " +
+		"(file_storage: the file named after the receiver in its directory) and restart"
+}
+
+// bind notes whose ledger is in use and warns if it was another tenant's.
+func (l *Ledger) bind(ctx context.Context) error {
+	const key = "tenant"
+	last, err := l.Client.Get(ctx, key)
+	if err != nil {
+		return fmt.Errorf("cannot read from the storage: %w", err)
+	}
+	if string(last) == l.Tenant {
+		return nil
+	}
+	if last != nil {
+		l.Warn("the storage holds the state of another tenant, which is set aside: tenant_id has changed")
+	}
+	if err := l.Client.Set(ctx, key, []byte(l.Tenant)); err != nil {
+		return fmt.Errorf("cannot write to the storage: %w", err)
+	}
+	return nil
+}
+
+// key is the key of a record of this tenant.
+func (l *Ledger) key(name string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(l.Tenant)))
+	return hex.EncodeToString(sum[:8]) + "/" + name
+}
+
+func (l *Ledger) bucketKey(index int64) string {
+	return l.key("rows/" + strconv.FormatInt(index, 10))
+}
+
+func (l *Ledger) loadPosition(ctx context.Context) error {
+	record, err := l.Client.Get(ctx, l.key("position"))
+	if err != nil {
+		return fmt.Errorf("cannot read from the storage: %w", err)
+	}
+	if record == nil {
+		return nil
+	}
+	checksum, text, _ := bytes.Cut(record, []byte("\n"))
+	if string(checksum) != checksumOf(text) {
+		return &DamagedError{"its checksum is wrong"}
+	}
+	var p position
+	if err := json.Unmarshal(text, &p); err != nil {
+		return &DamagedError{err.Error()}
+	}
+	if p.Format != positionFormat {
+		return &DamagedError{fmt.Sprintf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)}
+	}
+	l.state = plan.State{Begin: p.Begin, Head: p.Head, Unread: p.Unread, Again: p.Again, Served: p.Served}
+	l.statuses, l.stamps = p.Statuses, p.Stamps
+	for _, b := range p.Buckets {
+		l.buckets[b.Bucket] = &bucket{first: b.First, next: b.Next, count: b.Count}
+	}
+	return nil
+}
+
+// encodePosition writes the position as it is once the pending entries have been written.
+func (l *Ledger) encodePosition() []byte {
+	p := position{
+		Format:   positionFormat,
+		Begin:    l.state.Begin,
+		Head:     l.state.Head,
+		Unread:   l.state.Unread,
+		Again:    l.state.Again,
+		Served:   l.state.Served,
+		Statuses: l.statuses,
+	}
+	if l.Stamps != nil {
+		p.Stamps = l.Stamps()
+	}
+	for _, index := range slices.Sorted(maps.Keys(l.buckets)) {
+		b := l.buckets[index]
+		after := *b
+		if len(b.unsaved) > 0 {
+			after.saved()
+		}
+		p.Buckets = append(p.Buckets, indexed{Bucket: index, First: after.first, Next: after.next, Count: b.count})
+	}
+	// A struct of times, numbers and texts can always be marshalled.
+	text, _ := json.Marshal(p)
+	return append([]byte(checksumOf(text)+"\n"), text...)
+}
+
+func checksumOf(text []byte) string {
+	return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli))
+}

@@ -1,0 +1,51 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"slices"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// statusCode is a status in one byte. The codes of the known statuses are fixed, since they are stored.
+type statusCode uint8
+
+var knownStatuses = []trace.Status{
+	"", trace.GettingStatus, trace.Pending, trace.Failed, trace.Delivered, trace.Expanded, trace.Quarantined,
+	trace.FilteredAsSpam, trace.Recalled,
+}
+
+// manyStatuses is the code of all statuses beyond those that a byte can tell apart.
+const manyStatuses statusCode = 255
+
+// statuses is a dictionary of the status texts that are not among the known ones. They are numbered after those.
+type statuses []trace.Status
+
+// code returns the code of a status, which it enters into the dictionary if need be.
+func (d *statuses) code(s trace.Status) statusCode {
+	if i := slices.Index(knownStatuses, s); i >= 0 {
+		return statusCode(i)
+	}
+	i := slices.Index(*d, s)
+	if i < 0 {
+		if i = len(*d); i+len(knownStatuses) >= int(manyStatuses) {
+			return manyStatuses
+		}
+		*d = append(*d, s)
+	}
+	return statusCode(len(knownStatuses) + i)
+}
+
+// text returns the status of a code, nothing if the dictionary does not have it.
+func (d *statuses) text(c statusCode) trace.Status {
+	i := int(c)
+	if i < len(knownStatuses) {
+		return knownStatuses[i]
+	}
+	if i -= len(knownStatuses); i < len(*d) {
+		return (*d)[i]
+	}
+	return ""
+}
