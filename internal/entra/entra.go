@@ -43,6 +43,7 @@ type Config struct {
 // TokenSource gives out bearer tokens. It is safe for concurrent use.
 type TokenSource struct {
 	cfg Config
+	now func() time.Time
 
 	mu sync.Mutex
 	// credential keeps and renews the token of secret.
@@ -57,7 +58,7 @@ type TokenSource struct {
 
 // NewTokenSource returns a source that signs in when a token is first asked for.
 func NewTokenSource(cfg Config) *TokenSource {
-	return &TokenSource{cfg: cfg}
+	return &TokenSource{cfg: cfg, now: time.Now}
 }
 
 // Token returns the token in use, or a new one where that is about to expire or the secret has changed. Errors of the
@@ -68,7 +69,7 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	if err := s.useSecret(); err != nil {
 		return "", err
 	}
-	if s.refusal != nil && time.Now().Before(s.refusedUntil) {
+	if s.refusal != nil && s.now().Before(s.refusedUntil) {
 		return "", s.refusal
 	}
 	s.sendErr = nil
@@ -79,7 +80,7 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 		failure := newError(err, s.sendErr, s.secret)
 		s.refusal, s.refusedUntil = nil, time.Time{}
 		if failure.final() {
-			s.refusal, s.refusedUntil = failure, time.Now().Add(pauseAfterRefusal)
+			s.refusal, s.refusedUntil = failure, s.now().Add(pauseAfterRefusal)
 		}
 		return "", failure
 	}

@@ -71,12 +71,13 @@ var advice = map[int]string{
 // newError makes an error of what azidentity returns; sendErr is why the request got no response, if it did not. The
 // secret is masked, though nobody should repeat it.
 func newError(err, sendErr error, secret string) *Error {
+	clean := func(text string) string { return transport.Clean(text, secret, url.QueryEscape(secret)) }
 	if sendErr != nil {
-		return unanswered(sendErr)
+		return unanswered(sendErr, clean)
 	}
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) || failed.RawResponse == nil {
-		return &Error{Message: transport.Clean(err.Error(), secret)}
+		return &Error{Message: clean(repeated.ReplaceAllString(err.Error(), ""))}
 	}
 	// A body that cannot be read leaves the status to speak.
 	body, _ := runtime.Payload(failed.RawResponse)
@@ -84,16 +85,19 @@ func newError(err, sendErr error, secret string) *Error {
 	if description == "" {
 		description = fmt.Sprintf("the login host answered with status %d", failed.RawResponse.StatusCode)
 	}
-	return &Error{Code: code, Message: transport.Clean(description, secret), Advice: advice[code]}
+	return &Error{Code: code, Message: clean(description), Advice: advice[code]}
 }
 
-func unanswered(err error) *Error {
+// repeated matches how azidentity's library repeats an answer that it cannot make sense of. A token may be in it.
+var repeated = regexp.MustCompile(`(?s)\s*(raw message was|json message bytes were).*`)
+
+func unanswered(err error, clean func(string) string) *Error {
 	var withURL *url.Error
 	if errors.As(err, &withURL) {
 		err = withURL.Err
 	}
 	e := &Error{
-		Message: transport.Clean(err.Error()),
+		Message: clean(err.Error()),
 		Err:     err,
 		Advice:  "the login host cannot be reached: check authority_host, the firewall and proxy_url",
 	}

@@ -23,7 +23,8 @@ type Page struct {
 	Size int
 	// Rows walks the page once. Each row is borrowed until the next one. An error ends the walk: the page is damaged.
 	Rows iter.Seq2[*trace.Row, error]
-	// Next returns the link to the next page, empty on the last one. It is known once Rows has been walked.
+	// Next returns the link to the next page, empty on the last one. It is certain once Rows has been walked, and known
+	// before if the service sends the link ahead of the rows.
 	Next func() string
 	// Row reads the JSON text of one row of this page again.
 	Row func(text []byte) *trace.Row

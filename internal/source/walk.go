@@ -5,6 +5,7 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -49,27 +50,28 @@ func NewWalker(body []byte, dialect Dialect) *Walker {
 	return &Walker{body: body, dec: dec, dialect: dialect}
 }
 
-// Object walks the members of the object that comes next. For every name, member must read the value by one of the
-// methods of the walker.
-func (w *Walker) Object(member func(name []byte) error) error {
+// Object enters the object that comes next. Its members are then read one after the other: a name by Member, and the
+// value by one of the other methods.
+func (w *Walker) Object() error {
 	if kind := w.dec.PeekKind(); kind != '{' {
 		return w.unexpected("an object")
 	}
-	if _, err := w.dec.ReadToken(); err != nil {
-		return err
-	}
-	for w.dec.PeekKind() != '}' {
-		quoted, err := w.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		// The name is valid only until the value is read, which is long enough to tell it from others.
-		if err := member(quoted[1 : len(quoted)-1]); err != nil {
-			return err
-		}
-	}
 	_, err := w.dec.ReadToken()
 	return err
+}
+
+// Member returns the name of the next member of the object, as it is escaped in the page; ok is false at the end of the
+// object.
+func (w *Walker) Member() (name string, ok bool, err error) {
+	if w.dec.PeekKind() == '}' {
+		_, err := w.dec.ReadToken()
+		return "", false, err
+	}
+	quoted, err := w.dec.ReadValue()
+	if err != nil {
+		return "", false, err
+	}
+	return string(quoted[1 : len(quoted)-1]), true, nil
 }
 
 // Skip passes over the next value.
@@ -201,6 +203,15 @@ func (w *Walker) unexpected(wanted string) error {
 		}
 	}
 	return fmt.Errorf("%w: expected %s, found %s", ErrShape, wanted, w.dec.PeekKind())
+}
+
+// Damage says what is wrong with a page without naming its properties, whose names the service chooses.
+func Damage(err error) error {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		return fmt.Errorf("damaged JSON after byte %d: %w", syntactic.ByteOffset, syntactic.Err)
+	}
+	return err
 }
 
 // Reread returns a function that reads the JSON text of one row again.

@@ -57,15 +57,18 @@ type Number struct {
 // ID and recipient, both without case. Two of a billion (2^30) remembered rows collide with a probability below 2^-68.
 type Key [16]byte
 
+// separator ends a text that is hashed. It occurs in no UTF-8, so no text can pretend to be two.
+const separator = 0xFF
+
 // KeyOf returns the key of a row. A row without ID or recipient is known by its fingerprint alone.
 func KeyOf(r *Row) Key {
 	var buf [256]byte
 	text := buf[:0]
 	if len(r.ID) == 0 || len(r.Recipient) == 0 {
-		text = append(append(text, 0), r.Fingerprint...)
+		text = append(append(text, separator), r.Fingerprint...)
 	} else {
 		text = appendFolded(text, r.ID)
-		text = append(text, 0)
+		text = append(text, separator)
 		text = appendFolded(text, r.Recipient)
 	}
 	return first128(text)
@@ -76,7 +79,7 @@ func KeyOf(r *Row) Key {
 func UID(tenant string, key Key, s Status) string {
 	var buf [128]byte
 	text := appendFolded(buf[:0], tenant)
-	text = append(text, 0)
+	text = append(text, separator)
 	text = append(text, key[:]...)
 	text = append(text, s...)
 	sum := first128(text)

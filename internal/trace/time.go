@@ -5,6 +5,7 @@ package trace
 
 import (
 	"bytes"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -18,10 +19,11 @@ var layouts = []string{time.RFC3339, "2006-01-02T15:04:05"}
 // and for years in which a pdata timestamp, nanoseconds since 1970 in 64 bits, cannot be.
 func ParseTime(text []byte) (time.Time, bool) {
 	t, ok := parseTime(text)
+	t = t.UTC()
 	if !ok || t.Year() < 1970 || t.Year() > 2261 {
 		return time.Time{}, false
 	}
-	return t.UTC(), true
+	return t, true
 }
 
 func parseTime(text []byte) (time.Time, bool) {
@@ -36,14 +38,14 @@ func parseTime(text []byte) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// ticks matches what follows "/Date(": milliseconds since 1970 and an optional offset.
+var ticks = regexp.MustCompile(`^(-?\d+)([+-]\d{4})?\)/$`)
+
 func parseTicks(text []byte) (time.Time, bool) {
-	text, ok := bytes.CutSuffix(text, []byte(")/"))
-	if !ok {
+	match := ticks.FindSubmatch(text)
+	if match == nil {
 		return time.Time{}, false
 	}
-	if i := bytes.LastIndexAny(text, "+-"); i > 0 {
-		text = text[:i]
-	}
-	ms, err := strconv.ParseInt(string(text), 10, 64)
+	ms, err := strconv.ParseInt(string(match[1]), 10, 64)
 	return time.UnixMilli(ms), err == nil
 }

@@ -36,6 +36,8 @@ type Lane string
 const (
 	// Live is the newest mail.
 	Live Lane = "live"
+	// Revisit is mail that is read again, for rows that appeared late and for changed statuses.
+	Revisit Lane = "revisit"
 	// Backfill is older mail that has not been read yet: from before the first start, or missed since.
 	Backfill Lane = "backfill"
 )

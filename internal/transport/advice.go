@@ -20,7 +20,7 @@ func adviseOnConnection(err error) string {
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.Is(err, ErrForeignLink):
-		return "check endpoint: the service at this address redirects to somewhere else"
+		return "check endpoint: the service at this address leads to somewhere else"
 	case errors.As(err, &certificate):
 		return "the certificate of the host in endpoint is not trusted: renew it there, or name its authority in tls.ca_file"
 	case errors.As(err, &dns):

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 // maxBody bounds a page after decompression, in bytes. The largest page, 5000 Graph rows, has about 2 MB.
@@ -41,12 +43,32 @@ type Service interface {
 	Advise(e *Error) string
 }
 
+// Observer hears what happens to requests. It is called by the goroutine that asks and must not block.
+type Observer interface {
+	// Retrying is called when a request failed for the reason given and is sent again after the wait.
+	Retrying(err error, reason string, wait time.Duration)
+	// Throttled is called when the service asks that the tenant be left alone for the pause.
+	Throttled(err error, pause time.Duration)
+}
+
 // Client asks one endpoint for pages.
 type Client struct {
-	http     *http.Client
-	endpoint *url.URL
-	auth     Authorizer
-	service  Service
+	// http is a copy of Options.HTTP that follows no redirect away from the endpoint.
+	http *http.Client
+	Options
+}
+
+// Options is what a client needs. All of it is required.
+type Options struct {
+	// HTTP sends the requests.
+	HTTP *http.Client
+	// Endpoint is the only place that tokens are sent to.
+	Endpoint *url.URL
+	Auth     Authorizer
+	Service  Service
+	Quota    *Quota
+	Retry    Retry
+	Observer Observer
 }
 
 // Response is a page as received.
@@ -61,97 +83,144 @@ type Response struct {
 	Date time.Time
 }
 
-// NewClient returns a client that sends the tokens of auth to nobody but the endpoint. It takes a copy of h, whose
+// NewClient returns a client that sends the tokens of o.Auth to nobody but the endpoint. It takes a copy of o.HTTP, whose
 // redirects it pins.
-func NewClient(h *http.Client, endpoint *url.URL, auth Authorizer, service Service) *Client {
-	pinned := *h
+func NewClient(o Options) *Client {
+	pinned := *o.HTTP
 	pinned.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) >= 10 {
 			return fmt.Errorf("%w more than ten redirects", ErrForeignLink)
 		}
-		return pin(endpoint, req.URL)
+		return pin(o.Endpoint, req.URL)
 	}
-	return &Client{http: &pinned, endpoint: endpoint, auth: auth, service: service}
+	return &Client{http: &pinned, Options: o}
 }
 
-// Get reads the page at u. A token that is not accepted is replaced once. Every error is an *Error or comes from the
-// Authorizer.
-func (c *Client) Get(ctx context.Context, u *url.URL, header http.Header) (*Response, error) {
-	if err := pin(c.endpoint, u); err != nil {
-		return nil, &Error{Target: target(c.endpoint), Err: err, Advice: "check endpoint: the service at this address answered with a link to somewhere else"}
+// Get reads the page at u, as soon as the quota lets the lane ask, and as often as the retry rules allow. Every error is
+// an *Error, the cause of ctx, or comes from the Authorizer.
+func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
+	if err := pin(c.Endpoint, u); err != nil {
+		// A service that repeats the token in its link must not bring it into the error.
+		token, _ := c.Auth.Token(ctx)
+		return nil, c.failed(nil, err, token)
 	}
-	token, err := c.auth.Token(ctx)
+	waits := c.Retry.waits()
+	for attempt := 0; ; attempt++ {
+		response, err := c.attempt(ctx, lane, u, header)
+		if err == nil {
+			c.Quota.Answered()
+			return response, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		reason := c.Retry.reason(err)
+		wait, ok := c.wait(err, jittered(waits.NextBackOff()))
+		if reason == "" || !ok || attempt == c.Retry.MaxRetries {
+			return nil, err
+		}
+		c.Observer.Retrying(err, reason, wait)
+		if err := Sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// wait returns how long to wait before the next attempt; false if the service asks for more time than a request may
+// wait. Then the whole tenant is left alone instead.
+func (c *Client) wait(err error, backoff time.Duration) (wait time.Duration, ok bool) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return backoff, true
+	}
+	asked := e.RetryAfter > 0 && c.Retry.HonorRetryAfter
+	if asked && e.RetryAfter <= c.Retry.MaxRetryAfter {
+		return e.RetryAfter, true
+	}
+	if asked || e.Throttled() {
+		c.Observer.Throttled(err, c.Quota.Throttled(e.RetryAfter))
+		return 0, false
+	}
+	return backoff, true
+}
+
+// attempt sends one request. A token that is not accepted is replaced once.
+func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
+	token, err := c.Auth.Token(ctx)
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.get(ctx, u, header, token)
+	response, err := c.get(ctx, lane, u, header, token)
 	var refused *Error
 	if !errors.As(err, &refused) || !refused.Unauthorized() {
 		return response, err
 	}
-	c.auth.Reject(token)
-	if token, err = c.auth.Token(ctx); err != nil {
+	c.Auth.Reject(token)
+	if token, err = c.Auth.Token(ctx); err != nil {
 		return nil, err
 	}
-	return c.get(ctx, u, header, token)
+	return c.get(ctx, lane, u, header, token)
 }
 
-func (c *Client) get(ctx context.Context, u *url.URL, header http.Header, token string) (*Response, error) {
+func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header, token string) (*Response, error) {
+	if err := c.Quota.Acquire(ctx, lane); err != nil {
+		return nil, err
+	}
+	defer c.Quota.Release()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return nil, c.failed(u, nil, err)
+		return nil, c.failed(nil, err, token)
 	}
 	req.Header = header.Clone()
 	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.failed(u, nil, err)
+		return nil, c.failed(nil, err, token)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.refused(u, resp, token)
+		return nil, c.refused(resp, token)
 	}
 	body, err := readAll(resp)
 	if err != nil {
-		return nil, c.failed(u, resp, err)
+		return nil, c.failed(resp, err, token)
 	}
 	arrived := time.Now()
-	return &Response{Body: body, ContentType: resp.Header.Get("Content-Type"), Arrived: arrived, Date: date(resp)}, nil
+	return &Response{Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), token), Arrived: arrived, Date: date(resp)}, nil
 }
 
 // refused turns a response other than 200 into an error.
-func (c *Client) refused(u *url.URL, resp *http.Response, token string) error {
+func (c *Client) refused(resp *http.Response, token string) error {
 	// What arrived of the explanation serves, also where the rest of it does not.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	code, message := c.service.Explain(body)
+	code, message := c.Service.Explain(body)
 	e := &Error{
-		Target:     target(u),
+		Target:     c.target(),
 		Status:     resp.StatusCode,
 		Code:       Clean(code, token),
 		Message:    Clean(message, token),
 		RequestID:  Clean(resp.Header.Get("request-id"), token),
 		RetryAfter: retryAfter(resp, time.Now()),
 	}
-	e.Advice = c.service.Advise(e)
+	e.Advice = c.Service.Advise(e)
 	return e
 }
 
 // failed turns a request without a whole response into an error.
-func (c *Client) failed(u *url.URL, resp *http.Response, err error) error {
-	e := &Error{Target: target(u), Err: err}
+func (c *Client) failed(resp *http.Response, err error, token string) error {
 	// A url.Error repeats the URL with its query.
 	var withURL *url.Error
 	if errors.As(err, &withURL) {
-		e.Err = withURL.Err
+		err = withURL.Err
 		if withURL.Timeout() {
-			e.Err = fmt.Errorf("no answer in time: %w", withURL.Err)
+			err = fmt.Errorf("no answer in time: %w", err)
 		}
 	}
+	e := &Error{Target: c.target(), Err: mask(err, token), Advice: adviseOnConnection(err)}
 	if resp != nil {
 		e.Status = resp.StatusCode
-		e.RequestID = Clean(resp.Header.Get("request-id"))
+		e.RequestID = Clean(resp.Header.Get("request-id"), token)
 	}
-	e.Advice = adviseOnConnection(e.Err)
 	return e
 }
 
@@ -167,8 +236,9 @@ func readAll(resp *http.Response) ([]byte, error) {
 	return body, nil
 }
 
-func target(u *url.URL) string {
-	return u.Host + u.Path
+// target is what errors name: the endpoint, not the link in hand, whose path the service chooses.
+func (c *Client) target() string {
+	return c.Endpoint.Host + c.Endpoint.Path
 }
 
 func date(resp *http.Response) time.Time {

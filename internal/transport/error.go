@@ -19,7 +19,7 @@ const maxMessage = 500
 
 // Error is a request for a page that brought none. It names host and path, never the query, which carries addresses.
 type Error struct {
-	// Target is host and path of what was asked for.
+	// Target is host and path of the endpoint.
 	Target string
 	// Status is the HTTP status code, 0 if no response arrived.
 	Status int
@@ -33,6 +33,8 @@ type Error struct {
 	Advice string
 	// Err is what went wrong on this side.
 	Err error
+	// Damaged says that a page arrived whole, but is not what it should be.
+	Damaged bool
 }
 
 func (e *Error) Error() string {
@@ -69,21 +71,25 @@ func (e *Error) Hint() string { return e.Advice }
 // Unauthorized says that the service does not accept the token.
 func (e *Error) Unauthorized() bool { return e.Status == http.StatusUnauthorized }
 
+// Throttled says that the tenant has used up its requests.
+func (e *Error) Throttled() bool { return e.Status == http.StatusTooManyRequests }
+
 // AboutQuery says that the service refuses this query, so that another window may still be answered.
 func (e *Error) AboutQuery() bool {
 	switch e.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusOK:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone:
 		return true
 	}
-	return errors.Is(e.Err, ErrForeignLink)
+	return e.Damaged || errors.Is(e.Err, ErrForeignLink) || errors.Is(e.Err, ErrTooLarge)
 }
 
-// addresses matches what may be a mail address.
-var addresses = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+`)
+// addresses matches what may be a mail address, also as it stands in a URL.
+var addresses = regexp.MustCompile(`("[^"]*"|[^\s<>"'(),;:@][^\s<>"(),;:@]*)(@|%40)[^\s<>"'(),;:]+`)
 
 // Clean makes a text that a service chose fit for a log: one line of bounded length, without addresses and without the
 // given secrets.
 func Clean(text string, secrets ...string) string {
+	text = strings.ToValidUTF8(text, "")
 	for _, secret := range secrets {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "[masked]")
@@ -91,9 +97,43 @@ func Clean(text string, secrets ...string) string {
 	}
 	text = addresses.ReplaceAllString(text, "[address]")
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	text = strings.ToValidUTF8(text, "")
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + " …"
 	}
 	return text
+}
+
+// masked is an error whose text is fit for a log.
+type masked struct {
+	err  error
+	text string
+}
+
+func (m *masked) Error() string { return m.text }
+
+func (m *masked) Unwrap() error { return m.err }
+
+// localPort matches this side of a connection in the text of a net.OpError. It differs each time, and so would make a new
+// failure of every repetition.
+var localPort = regexp.MustCompile(`\S+:\d+->`)
+
+// mask keeps what the service chose, such as a header that makes no sense, out of the text of err.
+func mask(err error, token string) error {
+	return &masked{err: err, text: Clean(localPort.ReplaceAllString(err.Error(), ""), token)}
+}
+
+// IsDamaged says that a page arrived whole, but is not what it should be.
+func IsDamaged(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Damaged
+}
+
+// MayBeTooMuch says that a smaller query may succeed where this one failed.
+func MayBeTooMuch(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Status == http.StatusBadRequest || e.Status >= http.StatusInternalServerError || e.Err != nil && timedOut(e.Err) ||
+		errors.Is(err, ErrTooLarge)
 }

@@ -30,12 +30,11 @@ func pin(endpoint, u *url.URL) error {
 }
 
 func below(root, p string) bool {
-	clean := path.Clean(p)
-	if clean != strings.TrimSuffix(p, "/") {
-		return false
+	root, p = strings.TrimSuffix(root, "/"), strings.TrimSuffix(p, "/")
+	if p == root {
+		return true
 	}
-	root = strings.TrimSuffix(root, "/")
-	return clean == root || strings.HasPrefix(clean, root+"/")
+	return path.Clean(p) == p && strings.HasPrefix(p, root+"/")
 }
 
 func origin(u *url.URL) string {

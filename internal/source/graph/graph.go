@@ -32,7 +32,7 @@ const timeLayout = "2006-01-02T15:04:05.999Z"
 
 // getter is the part of a transport.Client that the dialect needs.
 type getter interface {
-	Get(ctx context.Context, u *url.URL, header http.Header) (*transport.Response, error)
+	Get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*transport.Response, error)
 }
 
 // Client reads windows from Microsoft Graph.
@@ -48,36 +48,39 @@ func NewClient(h getter, endpoint *url.URL, pageSize int) *Client {
 }
 
 // First reads the first, newest page of a window.
-func (c *Client) First(ctx context.Context, w trace.Window) (*source.Page, error) {
+func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window) (*source.Page, error) {
 	filter := "receivedDateTime ge " + w.Start.UTC().Format(timeLayout) + " and receivedDateTime le " + w.End.UTC().Format(timeLayout)
 	u := *c.endpoint
 	// Graph wants the $ of its options as it is; url.Values would escape it.
 	u.RawQuery = "$filter=" + escape(filter) + "&$top=" + strconv.Itoa(c.pageSize)
-	return c.get(ctx, &u)
+	return c.get(ctx, lane, &u)
 }
 
 // Next reads the page that a link of the page before leads to.
-func (c *Client) Next(ctx context.Context, link string) (*source.Page, error) {
+func (c *Client) Next(ctx context.Context, lane trace.Lane, link string) (*source.Page, error) {
 	u, err := url.Parse(link)
 	if err != nil {
 		// The text of the error would repeat the link, which carries addresses.
-		return nil, &transport.Error{Target: c.endpoint.Host + c.endpoint.Path, Err: fmt.Errorf("%w: the link to the next page is no URL", source.ErrShape)}
+		return nil, &transport.Error{Target: c.target(), Err: fmt.Errorf("%w: the link to the next page is no URL", source.ErrShape)}
 	}
-	return c.get(ctx, c.endpoint.ResolveReference(u))
+	return c.get(ctx, lane, c.endpoint.ResolveReference(u))
 }
 
-func (c *Client) get(ctx context.Context, u *url.URL) (*source.Page, error) {
+func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL) (*source.Page, error) {
 	header := http.Header{
 		"Accept": {"application/json"},
 		// Without it, recalled messages come with the status unknownFutureValue (Microsoft's documentation of the resource).
 		"Prefer": {"include-unknown-enum-members"},
 	}
-	response, err := c.http.Get(ctx, u, header)
+	response, err := c.http.Get(ctx, lane, u, header)
 	if err != nil {
 		return nil, err
 	}
-	return newPage(response, u.Host+u.Path), nil
+	return newPage(response, c.target()), nil
 }
+
+// target is what errors name.
+func (c *Client) target() string { return c.endpoint.Host + c.endpoint.Path }
 
 func escape(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")

@@ -1,0 +1,168 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package entra
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The errors of the login host that tell what to change, as it writes them.
+var (
+	noSuchClient = refusal{
+		400, "unauthorized_client", 700016,
+		"Application with identifier '" + testClient + "' was not found in the directory 'Contoso'. This can happen if the application " +
+			"has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your " +
+			"authentication request to the wrong tenant.",
+	}
+	invalidSecret = refusal{
+		401, "invalid_client", 7000215,
+		"Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client " +
+			"secret ID, for a secret added to app '" + testClient + "'.",
+	}
+	expired = refusal{
+		401, "invalid_client", 7000222,
+		"The provided client secret keys for app '" + testClient + "' are expired. Visit the Azure portal to create new keys for your " +
+			"app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.",
+	}
+	noSuchTenant = refusal{
+		400, "invalid_tenant", 90002,
+		"Tenant '" + testTenant + "' not found. Check to make sure you have the correct tenant ID and are signing into the correct " +
+			"cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.",
+	}
+	badSignature = refusal{
+		401, "invalid_client", 700027,
+		"Client assertion contains an invalid signature. [Reason - The key was not found.]",
+	}
+	badTime = refusal{
+		401, "invalid_client", 700024,
+		"Client assertion is not within its valid time range. Current time: 2026-11-22T10:00:00Z.",
+	}
+	noSuchScope = refusal{
+		400, "invalid_scope", 70011,
+		"The provided value for the input parameter 'scope' is not valid.",
+	}
+	noSuchResource = refusal{
+		400, "invalid_resource", 500011,
+		"The resource principal named https://graph.example was not found in the tenant named Contoso.",
+	}
+)
+
+func TestErrorsOfTheLoginHostSayWhatToChange(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		refusal
+		hint []string
+	}{
+		{noSuchClient, []string{"authentication.oauth.client_id", "tenant_id"}},
+		{invalidSecret, []string{"authentication.oauth.client_secret", "client_secret_file", "not to the secret's ID"}},
+		{expired, []string{"new client secret", "authentication.oauth.client_secret"}},
+		{noSuchTenant, []string{"tenant_id", "subscription_plan", "authority_host"}},
+		{badSignature, []string{"certificate"}},
+		{badTime, []string{"clock"}},
+		{noSuchScope, []string{"authentication.oauth.resource"}},
+		{noSuchResource, []string{"authentication.oauth.resource"}},
+		{refusal{400, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'."}, nil},
+		{refusal{503, "temporarily_unavailable", 90033, "A transient error has occurred. Please try again."}, nil},
+	} {
+		t.Run(fmt.Sprintf("AADSTS%d", c.code), func(t *testing.T) {
+			t.Parallel()
+			l := newLogin(t)
+			l.refuse = c.write
+			s, _ := newSource(l, Secret{Value: testSecret})
+			e := requireFailure(t, s)
+			assert.Equal(t, c.code, e.Code)
+			assert.EqualError(t, e, fmt.Sprintf("sign-in failed: AADSTS%d: %s", c.code, c.description))
+			assert.NotContains(t, e.Error(), "Trace ID", "what differs each time is no part of the text")
+			assert.Equal(t, len(c.hint) == 0, e.Hint() == "", e.Hint())
+			for _, part := range c.hint {
+				assert.Contains(t, e.Hint(), part)
+			}
+		})
+	}
+}
+
+func TestEveryAdviceIsTested(t *testing.T) {
+	t.Parallel()
+	tested := map[int]bool{}
+	for _, r := range []refusal{noSuchClient, invalidSecret, expired, noSuchTenant, badSignature, badTime, noSuchScope, noSuchResource} {
+		tested[r.code] = true
+	}
+	for code := range advice {
+		assert.True(t, tested[code], "AADSTS%d", code)
+	}
+}
+
+func TestAnswersThatAreNoErrorOfTheLoginHost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		says   string
+	}{
+		"no JSON":                 {502, "<html>Bad Gateway</html>", "the login host answered with status 502"},
+		"nothing":                 {500, "", "the login host answered with status 500"},
+		"JSON of another kind":    {418, `{"teapot":true}`, "the login host answered with status 418"},
+		"no object":               {500, `[1]`, "the login host answered with status 500"},
+		"a description of no use": {400, `{"error":"x","error_description":"Trace ID: 0a1b"}`, "the login host answered with status 400"},
+		"no code":                 {400, `{"error":"x","error_description":"No such luck."}`, "No such luck."},
+		"an old one, with lines":  {400, `{"error_description":"AADSTS90002: a\r\nTrace ID: b\r\nTimestamp: c"}`, "AADSTS90002: a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLogin(t)
+			l.refuse = func(w http.ResponseWriter) {
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.body)
+			}
+			s, _ := newSource(l, Secret{Value: testSecret})
+			assert.EqualError(t, requireFailure(t, s), "sign-in failed: "+c.says)
+		})
+	}
+}
+
+// Not even a login host that repeats what it was sent, or breaks off in the middle of a token, gets it into a log.
+func TestNoSecretAndNoTokenReachesAnError(t *testing.T) {
+	t.Parallel()
+	body := func(status int, text string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			io.WriteString(w, text)
+		}
+	}
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"repeated in the description": body(401, `{"error_description":"AADSTS7000215: `+testSecret+` is wrong."}`),
+		"repeated as it was sent":     body(401, `{"error_description":"AADSTS7000215: client_secret=s3cr3t~of%2Fthe%2Btest."}`),
+		"repeated without JSON":       body(401, testSecret),
+		"a token cut short":           body(200, `{"token_type":"Bearer","expires_in":3599,"access_token":"token-eyJ0eXAi`),
+		"a token of a wrong type":     body(200, `{"token_type":"Bearer","expires_in":{},"access_token":"token-eyJ0eXAi"}`),
+		"a token that is no JSON":     body(200, `token-eyJ0eXAi`),
+		"an error beside the token":   body(200, `{"error":"x","error_description":"`+testSecret+`","access_token":"token-eyJ0eXAi"}`),
+		"repeated in a bare header": func(w http.ResponseWriter) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if assert.NoError(t, err) {
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nclient_secret="+testSecret+"\r\n\r\n")
+				conn.Close()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLogin(t)
+			l.refuse = answer
+			s, _ := newSource(l, Secret{Value: testSecret})
+			e := requireFailure(t, s)
+			assert.True(t, strings.HasPrefix(e.Error(), "sign-in failed: "), e.Error())
+		})
+	}
+	s, _ := newSource(newLogin(t), Secret{Value: testSecret})
+	s.cfg.HTTPClient = &http.Client{Transport: failing{}}
+	assert.ErrorContains(t, requireFailure(t, s), "[masked]")
+}
