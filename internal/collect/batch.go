@@ -4,8 +4,9 @@
 package collect
 
 import (
+	"time"
+
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
-	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/records"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
@@ -17,8 +18,8 @@ const maxBatch = 1000
 // batch is the new rows of a page that are delivered together.
 type batch struct {
 	*records.Batch
-	window trace.Window
-	rows   []ledger.Row
+	rows    []ledger.Row
+	arrived time.Time
 	// pending is the status with which a row is in the batch.
 	pending map[trace.Key]trace.Status
 	// again makes the records anew.
@@ -33,14 +34,14 @@ type item struct {
 	version records.Version
 }
 
-func (c *Collector) newBatch(page *source.Page, step plan.Step) *batch {
+func (j *job) newBatch(page *source.Page) *batch {
 	b := &batch{
-		Batch:   c.Origin.NewBatch(page.Arrived, step.Lane),
-		window:  step.Window,
+		Batch:   j.Origin.NewBatch(page.Arrived, j.step.Lane),
+		arrived: page.Arrived,
 		pending: map[trace.Key]trace.Status{},
 	}
 	b.again = func() *records.Batch {
-		fresh := c.Origin.NewBatch(page.Arrived, step.Lane)
+		fresh := j.Origin.NewBatch(page.Arrived, j.step.Lane)
 		for _, it := range b.items {
 			fresh.Append(page.Row(it.text), it.version)
 		}
@@ -77,4 +78,18 @@ func (b *batch) add(row *trace.Row, r ledger.Row, previous trace.Status) {
 func (b *batch) markFinal() {
 	b.final = true
 	b.MarkFinal()
+}
+
+// accepted counts the rows of the batch as accepted.
+func (b *batch) accepted(seen *Page) {
+	seen.Rows.Accepted += len(b.items)
+	for i, it := range b.items {
+		seen.Accepted += len(it.text)
+		switch received := b.rows[i].Received; {
+		case it.version.Previous != "":
+			seen.Rows.Changed++
+		case !received.IsZero():
+			seen.Late = append(seen.Late, b.arrived.Sub(received))
+		}
+	}
 }

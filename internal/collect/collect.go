@@ -7,6 +7,8 @@ package collect
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
@@ -21,23 +23,37 @@ import (
 // Source is a service that has message traces.
 type Source interface {
 	// First reads the first page of a window.
-	First(ctx context.Context, w trace.Window) (*source.Page, error)
+	First(ctx context.Context, lane trace.Lane, w trace.Window) (*source.Page, error)
 	// Next reads the page that the link of the page before leads to.
-	Next(ctx context.Context, link string) (*source.Page, error)
+	Next(ctx context.Context, lane trace.Lane, link string) (*source.Page, error)
 }
 
 // Observer hears what a job does while it does it. It is called by the job's goroutine and must not block.
 type Observer interface {
-	// Page is called after each page with what became of its rows.
-	Page(lane trace.Lane, rows Rows)
+	// Page is called after each page that has been read as far as it could be.
+	Page(lane trace.Lane, p Page)
 	// Offered is called with the pipeline's answer each time that records of the window are offered to it.
 	Offered(w trace.Window, err error)
+	// Stored is called with the outcome each time that the ledger is written.
+	Stored(err error)
 }
 
-// Rows counts the rows of a job or page by what became of them.
+// Page is what became of a page.
+type Page struct {
+	// Served is the service's clock when it answered, zero if it does not say; Arrived is this machine's.
+	Served, Arrived time.Time
+	// Size is the size of the page in bytes, Accepted that of the rows in it that were accepted.
+	Size, Accepted int
+	// Rows counts the rows.
+	Rows Rows
+	// Late holds, for each row that was accepted for the first time, how long after its receipt its page arrived.
+	Late []time.Duration
+}
+
+// Rows counts rows by what became of them.
 type Rows struct {
-	// Accepted rows were taken by the pipeline.
-	Accepted int
+	// Accepted rows were taken by the pipeline. Changed ones of them had been delivered before with another status.
+	Accepted, Changed int
 	// Duplicate rows had been delivered before.
 	Duplicate int
 	// Malformed rows were no JSON objects. They are counted once more by what became of them.
@@ -46,7 +62,8 @@ type Rows struct {
 	Refused int
 }
 
-// Collector runs the jobs of one receiver, one at a time.
+// Collector runs the jobs of one receiver. Jobs may run at the same time: they fetch side by side, but drop, deliver and
+// commit one after the other.
 type Collector struct {
 	Source   Source
 	Ledger   *ledger.Ledger
@@ -54,63 +71,37 @@ type Collector struct {
 	Consumer consumer.Logs
 	Obs      *receiverhelper.ObsReport
 	Observer Observer
+	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
+	Retry func(n int) (time.Duration, bool)
+
+	// section guards the ledger, from the look at what has been delivered to the commit of what is.
+	section sync.Mutex
 }
 
-// Run reads the window of a step. What has been read and delivered is committed page by page, so an error leaves only
-// the rest of the window open.
-func (c *Collector) Run(ctx context.Context, step plan.Step) error {
-	credit := newCredit(step.Window)
-	page, err := c.Source.First(ctx, step.Window)
-	for {
-		if err != nil {
-			return err
-		}
-		if err := c.page(ctx, step, page, credit); err != nil {
-			return err
-		}
-		last := page.Next() == ""
-		if read := credit.read(last); !read.Empty() {
-			c.Ledger.SetState(plan.Read(c.Ledger.State(), read))
-		}
-		if last {
-			return nil
-		}
-		page, err = c.Source.Next(ctx, page.Next())
-	}
+// Update replaces what the plan has to remember by what change makes of it, and stores it.
+func (c *Collector) Update(ctx context.Context, change func(*ledger.Ledger) plan.State) plan.State {
+	c.section.Lock()
+	defer c.section.Unlock()
+	state := change(c.Ledger)
+	c.Ledger.SetState(state)
+	c.commit(ctx)
+	return state
 }
 
-// page delivers the new rows of one page.
-func (c *Collector) page(ctx context.Context, step plan.Step, page *source.Page, credit *credit) error {
-	credit.served(page.Served)
-	var counts Rows
-	defer func() { c.Observer.Page(step.Lane, counts) }()
-	batch := c.newBatch(page, step)
-	for row, err := range page.Rows {
-		if err != nil {
-			return err
-		}
-		credit.row(row.Received)
-		version := ledger.Row{Received: row.Received, Key: trace.KeyOf(row), Status: trace.ParseStatus(row.Status)}
-		if row.Malformed {
-			counts.Malformed++
-		}
-		// A full batch waits for the next row, since until then its last record may be the job's last. Another status of
-		// a row waits until the first one has been delivered.
-		if batch.full() || batch.holdsOther(version) {
-			if err := c.deliver(ctx, batch, &counts); err != nil {
-				return err
-			}
-			batch = c.newBatch(page, step)
-		}
-		isNew, previous := c.Ledger.IsNew(version)
-		if !isNew || batch.holds(version) {
-			counts.Duplicate++
-			continue
-		}
-		batch.add(row, version, previous)
-	}
-	if page.Next() == "" {
-		batch.markFinal()
-	}
-	return c.deliver(ctx, batch, &counts)
+// State returns what the plan has to remember.
+func (c *Collector) State() plan.State {
+	c.section.Lock()
+	defer c.section.Unlock()
+	return c.Ledger.State()
+}
+
+// Rows is the number of rows that are remembered.
+func (c *Collector) Rows() int {
+	c.section.Lock()
+	defer c.section.Unlock()
+	return c.Ledger.Rows()
+}
+
+func (c *Collector) commit(ctx context.Context) {
+	c.Observer.Stored(c.Ledger.Commit(ctx))
 }

@@ -13,22 +13,29 @@ import (
 // been read, as long as the rows really are in that order.
 type credit struct {
 	window trace.Window
-	// reach is the end of what may be counted: mail younger than the service's answer may still be on its way.
+	// began is when the reading of the window began.
+	began time.Time
+	// reach is the end of what may be counted: mail younger than the service's first answer may still be on its way.
 	reach time.Time
+	// answered says that reach is known.
+	answered bool
 	// oldest is the time of the last row, which is the oldest one while the order holds.
 	oldest     time.Time
 	descending bool
+	// unread is the beginning of the window up to what has been counted as read.
+	unread trace.Window
 }
 
-func newCredit(w trace.Window) *credit {
-	return &credit{window: w, reach: w.End, oldest: w.End, descending: true}
+func newCredit(w trace.Window, began time.Time) *credit {
+	return &credit{window: w, began: began, reach: w.End, oldest: w.End, descending: true, unread: w}
 }
 
-// served notes the service's clock at the first answer. Its resolution is a second.
+// served notes the service's clock at an answer. Its resolution is a second.
 func (c *credit) served(date time.Time) {
-	if !date.IsZero() && date.Add(-time.Second).Before(c.reach) {
-		c.reach = date.Add(-time.Second)
+	if !c.answered && !date.IsZero() {
+		c.reach = earlier(c.reach, date.Add(-time.Second))
 	}
+	c.answered = true
 }
 
 // row notes the time of the next row.
@@ -42,8 +49,8 @@ func (c *credit) row(received time.Time) {
 	c.oldest = received
 }
 
-// read returns what has been read so far, which on the last page is everything. Rows are printed to the millisecond but
-// may be kept more finely, so the millisecond of the oldest row counts as unread.
+// read returns what has been read with the page whose rows have been noted, which on the last page is everything. Rows
+// are printed to the millisecond but may be kept more finely, so the millisecond of the oldest row counts as unread.
 func (c *credit) read(last bool) trace.Window {
 	read := trace.Window{Start: c.window.Start, End: c.reach}
 	if !last {
@@ -52,5 +59,16 @@ func (c *credit) read(last bool) trace.Window {
 	if read.Start.Before(c.window.Start) || !last && !c.descending {
 		return trace.Window{}
 	}
+	c.unread.End = earlier(c.unread.End, read.Start)
 	return read
+}
+
+// rest is what of the window has not been read yet.
+func (c *credit) rest() trace.Window { return c.unread }
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
 const (
@@ -25,7 +27,7 @@ const (
 // deliver offers the batch to the pipeline until it is accepted, refused for good, or ctx ends. What is refused for good
 // is dropped without being remembered. A refused batch may already have been changed downstream, so every offer is
 // converted anew.
-func (c *Collector) deliver(ctx context.Context, b *batch, counts *Rows) error {
+func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	if b.Len() == 0 {
 		return nil
 	}
@@ -38,23 +40,24 @@ func (c *Collector) deliver(ctx context.Context, b *batch, counts *Rows) error {
 	waits.Reset()
 	offer, again := b.Logs, func() plog.Logs { return b.again().Logs() }
 	for {
-		err := c.offer(ctx, offer())
+		err := j.offer(ctx, offer())
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		c.Observer.Offered(b.window, err)
+		j.Observer.Offered(j.step.Window, err)
 		switch {
 		case err == nil:
-			c.Ledger.Remember(b.rows)
-			counts.Accepted += len(b.rows)
-			return nil
-		case permanent(err):
-			counts.Refused += len(b.rows)
+			b.accepted(seen)
+			err := j.Ledger.Remember(ctx, b.rows)
+			j.commit(ctx)
+			return err
+		case Permanent(err):
+			seen.Rows.Refused += len(b.rows)
 			return nil
 		}
 		again = rest(err, again)
 		offer = again
-		if err := sleep(ctx, waits.NextBackOff()); err != nil {
+		if err := transport.Sleep(ctx, waits.NextBackOff()); err != nil {
 			return err
 		}
 	}
@@ -68,13 +71,13 @@ func (c *Collector) offer(ctx context.Context, logs plog.Logs) error {
 	return err
 }
 
-// permanent says whether offering the same records again is of no use to anybody: with several pipelines, only if every
+// Permanent says whether offering the same records again is of no use to anybody: with several pipelines, only if every
 // one of them says so.
-func permanent(err error) bool {
+func Permanent(err error) bool {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if joined, ok := e.(interface{ Unwrap() []error }); ok {
 			for _, each := range joined.Unwrap() {
-				if !permanent(each) {
+				if !Permanent(each) {
 					return false
 				}
 			}
@@ -102,16 +105,5 @@ func rest(err error, same func() plog.Logs) func() plog.Logs {
 		logs := plog.NewLogs()
 		remaining.CopyTo(logs)
 		return logs
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -1,0 +1,181 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/source"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+)
+
+// Report is what came of a job.
+type Report struct {
+	// Pages is the number of pages that were read.
+	Pages int
+	// Unreadable is what could not be read, in however small windows.
+	Unreadable plan.Intervals
+}
+
+// UnreadableError is mail that the service does not hand out, in however small windows it is asked for.
+type UnreadableError struct {
+	Windows plan.Intervals
+	// Err is why the last of them could not be read.
+	Err error
+}
+
+func (e *UnreadableError) Error() string {
+	texts := make([]string, len(e.Windows))
+	for i, w := range e.Windows {
+		texts[i] = w.String()
+	}
+	return fmt.Sprintf("cannot be read in however small windows: %s: %v", strings.Join(texts, ", "), e.Err)
+}
+
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// job is the reading of the window of one step.
+type job struct {
+	*Collector
+	step   plan.Step
+	report Report
+	// todo is what is left to read, the newest part last.
+	todo []part
+	// fetches counts the pages that are being fetched ahead.
+	fetches sync.WaitGroup
+}
+
+// part is a part of a job's window.
+type part struct {
+	trace.Window
+	// dead says that a dead link has kept the part from being read already.
+	dead bool
+	// damaged counts how often damaged pages have.
+	damaged int
+}
+
+// Run reads the window of a step. What has been read and delivered is committed page by page, so an error leaves only
+// the rest of the window open.
+func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
+	j := &job{Collector: c, step: step, todo: []part{{Window: step.Window}}}
+	var failure error
+	for len(j.todo) > 0 {
+		next := j.todo[len(j.todo)-1]
+		j.todo = j.todo[:len(j.todo)-1]
+		rest, err := j.read(ctx, next.Window)
+		if err == nil {
+			continue
+		}
+		again, err := j.again(ctx, next, rest, err)
+		if err != nil {
+			return j.report, err
+		}
+		failure = again
+	}
+	if len(j.report.Unreadable) > 0 {
+		return j.report, &UnreadableError{Windows: j.report.Unreadable, Err: failure}
+	}
+	return j.report, nil
+}
+
+// again puts back what is left of a part that could not be read to its end, whole or halved, and returns why it had to;
+// or it returns the error that ends the job.
+func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (why, end error) {
+	var dead *deadLinkError
+	switch {
+	case errors.As(err, &dead):
+		j.halve(p, rest)
+		return err, nil
+	case transport.IsDamaged(err):
+		wait, ok := j.Retry(p.damaged + 1)
+		if !ok {
+			return nil, err
+		}
+		j.todo = append(j.todo, part{Window: rest, dead: p.dead, damaged: p.damaged + 1})
+		return err, transport.Sleep(ctx, wait)
+	}
+	return nil, err
+}
+
+// halve puts back the rest of a part behind a dead link: whole as long as each attempt reads some of it, or for a second
+// attempt; then in halves, down to the resolution of the service.
+func (j *job) halve(p part, rest trace.Window) {
+	if rest.Empty() {
+		return
+	}
+	if rest.Duration() < p.Duration() || !p.dead {
+		j.todo = append(j.todo, part{Window: rest, dead: rest.Duration() == p.Duration()})
+		return
+	}
+	half := (rest.Duration() / 2).Truncate(plan.MinWindow)
+	if half < plan.MinWindow {
+		j.report.Unreadable = j.report.Unreadable.Add(rest)
+		return
+	}
+	middle := rest.Start.Add(half)
+	j.todo = append(j.todo, part{Window: trace.Window{Start: rest.Start, End: middle}}, part{Window: trace.Window{Start: middle, End: rest.End}})
+}
+
+// read reads a window page by page. After an error, rest is what of it has not been read.
+func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer j.fetches.Wait()
+	defer cancel()
+	credit := newCredit(w, time.Now())
+	links := linkGuard{}
+	page, err := j.Source.First(ctx, j.step.Lane, w)
+	for err == nil {
+		next := j.ahead(ctx, page, &links)
+		var rows int
+		if rows, err = j.page(ctx, page, credit); err != nil {
+			break
+		}
+		j.report.Pages++
+		link := page.Next()
+		if link == "" {
+			return trace.Window{}, nil
+		}
+		if err = links.check(link, rows, credit.oldest); err != nil {
+			break
+		}
+		if next == nil {
+			next = j.fetch(ctx, link)
+		}
+		if page, err = next(); isDeadEnd(err) {
+			err = &deadLinkError{reason: "it leads nowhere", err: err}
+		}
+	}
+	return credit.rest(), err
+}
+
+// ahead begins to fetch the next page, if the page says which one before its rows have been walked.
+func (j *job) ahead(ctx context.Context, page *source.Page, links *linkGuard) (next func() (*source.Page, error)) {
+	link := page.Next()
+	if link == "" || links.followed(link) {
+		return nil
+	}
+	return j.fetch(ctx, link)
+}
+
+// fetch begins to fetch the page behind a link and returns a function that waits for it.
+func (j *job) fetch(ctx context.Context, link string) (next func() (*source.Page, error)) {
+	var page *source.Page
+	var err error
+	done := make(chan struct{})
+	j.fetches.Go(func() {
+		defer close(done)
+		page, err = j.Source.Next(ctx, j.step.Lane, link)
+	})
+	return func() (*source.Page, error) {
+		<-done
+		return page, err
+	}
+}

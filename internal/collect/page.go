@@ -1,0 +1,67 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package collect
+
+import (
+	"context"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/source"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// page delivers the new rows of one page, commits what has been read with it, and returns how many rows it had.
+func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows int, err error) {
+	j.section.Lock()
+	defer j.section.Unlock()
+	seen := Page{Served: page.Served, Arrived: page.Arrived, Size: page.Size}
+	defer func() { j.Observer.Page(j.step.Lane, seen) }()
+	credit.served(page.Served)
+	if rows, err = j.rows(ctx, page, credit, &seen); err != nil {
+		return rows, err
+	}
+	if read := credit.read(page.Next() == ""); !read.Empty() {
+		j.Ledger.SetState(plan.Read(j.Ledger.State(), read, credit.began))
+	}
+	j.commit(ctx)
+	return rows, nil
+}
+
+// rows walks the rows of a page and delivers the new ones.
+func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen *Page) (rows int, err error) {
+	b := j.newBatch(page)
+	for row, err := range page.Rows {
+		if err != nil {
+			return rows, err
+		}
+		rows++
+		credit.row(row.Received)
+		version := ledger.Row{Received: row.Received, Key: trace.KeyOf(row), Status: trace.ParseStatus(row.Status)}
+		if row.Malformed {
+			seen.Rows.Malformed++
+		}
+		// A full batch waits for the next row, since until then its last record may be the job's last. Another status of
+		// a row waits until the first one has been delivered.
+		if b.full() || b.holdsOther(version) {
+			if err := j.deliver(ctx, b, seen); err != nil {
+				return rows, err
+			}
+			b = j.newBatch(page)
+		}
+		isNew, previous, err := j.Ledger.IsNew(ctx, version)
+		if err != nil {
+			return rows, err
+		}
+		if !isNew || b.holds(version) {
+			seen.Rows.Duplicate++
+			continue
+		}
+		b.add(row, version, previous)
+	}
+	if page.Next() == "" && len(j.todo) == 0 {
+		b.markFinal()
+	}
+	return rows, j.deliver(ctx, b, seen)
+}
