@@ -5,6 +5,7 @@ package receiver
 
 import (
 	"errors"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -21,7 +22,19 @@ const (
 	defaultTimeout         = 300 * time.Second
 	defaultPollInterval    = 5 * time.Minute
 	defaultInitialLookback = time.Hour
+	defaultRequests        = 90
+	defaultRequestInterval = 5 * time.Minute
 )
+
+// defaultRevisitAges are close together where most rows still appear or change.
+func defaultRevisitAges() []time.Duration {
+	const m, h = time.Minute, time.Hour
+	return []time.Duration{5 * m, 15 * m, 30 * m, 1 * h, 2 * h, 4 * h, 8 * h, 30 * h}
+}
+
+func defaultHTTPCodes() []int {
+	return []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}
+}
 
 // Config is the configuration of one receiver, which reads the message traces of one tenant.
 type Config struct {
@@ -46,8 +59,18 @@ type Config struct {
 	InitialLookback time.Duration `mapstructure:"initial_lookback"`
 	// MinAge is how old mail is before it is asked for, 0 to 24h.
 	MinAge time.Duration `mapstructure:"min_age"`
+	// RevisitAges are the ages at which mail is read again, ascending, each greater than MinAge, at most 240h; none turns
+	// revisits off.
+	RevisitAges []time.Duration `mapstructure:"revisit_ages"`
 	// PageSize is how many rows a page is asked to have, 100 to 5000.
 	PageSize int `mapstructure:"page_size"`
+
+	// Retry says which failed requests are sent again, and when.
+	Retry Retry `mapstructure:"retry"`
+	// RateLimit bounds the requests of all receivers of the tenant in this process.
+	RateLimit RateLimit `mapstructure:"rate_limit"`
+	// StorageID names the storage extension that keeps what has been read and delivered; without it, memory does.
+	StorageID *component.ID `mapstructure:"storage"`
 }
 
 // Authentication says how to sign in.
@@ -74,6 +97,57 @@ type OAuth struct {
 	_ struct{}
 }
 
+// RetryType says how the waits between the attempts of a request grow.
+type RetryType string
+
+// The types of retry.
+const (
+	// RetryBackoff multiplies each wait.
+	RetryBackoff RetryType = "backoff"
+	// RetryStatic waits as long every time.
+	RetryStatic RetryType = "static"
+	// RetryDisabled never sends a request again.
+	RetryDisabled RetryType = "disabled"
+)
+
+// Retry says which failed requests are sent again, and when.
+type Retry struct {
+	// Type says how the waits grow.
+	Type RetryType `mapstructure:"type"`
+	// InitialInterval is the first wait, 0 to 20s.
+	InitialInterval time.Duration `mapstructure:"initial_interval"`
+	// MaxRetries is how often a request is sent again, 0 to 20.
+	MaxRetries int `mapstructure:"max_retries"`
+	// Multiplier is what each wait is multiplied by, at least 1.
+	Multiplier float64 `mapstructure:"multiplier"`
+	// MaxInterval is the longest wait, 1s to 10m.
+	MaxInterval time.Duration `mapstructure:"max_interval"`
+	// HTTPCodes are the HTTP status codes after which a request is sent again; none means the default.
+	HTTPCodes []int `mapstructure:"http_codes"`
+	// HonorRetryAfter waits as long as the service asks.
+	HonorRetryAfter bool `mapstructure:"honor_retry_after"`
+	// MaxRetryAfter is the longest time asked for that a request waits, 0 to 10m. A longer one pauses the tenant.
+	MaxRetryAfter time.Duration `mapstructure:"max_retry_after"`
+	// ConnectionTimeout sends a request again after a time-out.
+	ConnectionTimeout bool `mapstructure:"connection_timeout"`
+	// ConnectionReset sends a request again after a connection that broke.
+	ConnectionReset bool `mapstructure:"connection_reset"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// RateLimit is a number of requests in any stretch of time of a length.
+type RateLimit struct {
+	// Requests is how many; 0 means no limit.
+	Requests int `mapstructure:"requests"`
+	// Interval is the length.
+	Interval time.Duration `mapstructure:"interval"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
 var (
 	_ component.Config    = (*Config)(nil)
 	_ confmap.Unmarshaler = (*Config)(nil)
@@ -88,7 +162,21 @@ func createDefaultConfig() component.Config {
 		API:              Graph,
 		PollInterval:     defaultPollInterval,
 		InitialLookback:  defaultInitialLookback,
+		RevisitAges:      defaultRevisitAges(),
 		PageSize:         graph.MaxPageSize,
+		Retry: Retry{
+			Type:              RetryBackoff,
+			InitialInterval:   time.Second,
+			MaxRetries:        5,
+			Multiplier:        2,
+			MaxInterval:       30 * time.Second,
+			HTTPCodes:         defaultHTTPCodes(),
+			HonorRetryAfter:   true,
+			MaxRetryAfter:     20 * time.Second,
+			ConnectionTimeout: true,
+			ConnectionReset:   true,
+		},
+		RateLimit: RateLimit{Requests: defaultRequests, Interval: defaultRequestInterval},
 	}
 }
 

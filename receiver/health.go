@@ -6,6 +6,7 @@ package receiver
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -19,55 +20,87 @@ import (
 // remindAfter is how long a failure that goes on is not logged again.
 const remindAfter = 10 * time.Minute
 
-// health tells the collector and the log how a receiver is, once per change.
+// subject is a part of the receiver that can fail while others do well.
+type subject string
+
+const (
+	setup      subject = "setup"
+	storing    subject = "storage"
+	delivering subject = "pipeline"
+	reading    subject = "reading"
+	backfiller subject = "backfill"
+)
+
+// health tells the collector and the log how a receiver is, once per change. The receiver is as well as the worst of its
+// subjects.
 type health struct {
 	host   component.Host
 	logger *zap.Logger
 
-	// failing names the failure that was reported last; it is empty while all is well.
-	failing  string
-	reported time.Time
+	mu      sync.Mutex
+	failing map[subject]*failure
+}
+
+type failure struct {
+	// name tells the failure from others of the same subject.
+	name string
+	err  error
+	// logged is when the failure was logged last, and repeated how often it has happened since.
+	logged   time.Time
 	repeated int
 }
 
 func newHealth(host component.Host, logger *zap.Logger) *health {
 	// A failure of the service is nobody's stack.
-	return &health{host: host, logger: logger.WithOptions(zap.AddStacktrace(zapcore.DPanicLevel))}
+	logger = logger.WithOptions(zap.AddStacktrace(zapcore.DPanicLevel))
+	return &health{host: host, logger: logger, failing: map[subject]*failure{}}
 }
 
-// ok reports that everything that was due has been done.
-func (h *health) ok() {
-	if h.failing == "" && !h.reported.IsZero() {
+// ok reports that the subject does well.
+func (h *health) ok(s subject) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failing[s] == nil {
 		return
 	}
-	if h.failing != "" {
-		h.logger.Info("collecting again")
+	delete(h.failing, s)
+	h.logger.Info("recovered", zap.String("subject", string(s)))
+	for _, other := range h.failing {
+		h.report(componentstatus.NewRecoverableErrorEvent(withHint(other.err)))
+		return
 	}
-	*h = health{host: h.host, logger: h.logger, reported: time.Now()}
-	componentstatus.ReportStatus(h.host, componentstatus.NewEvent(componentstatus.StatusOK))
+	h.report(componentstatus.NewEvent(componentstatus.StatusOK))
 }
 
-// failed reports what keeps the receiver from collecting, and what it does about it.
-func (h *health) failed(message string, err error, fields ...zap.Field) {
-	name := nameOf(err)
-	if name == h.failing && time.Since(h.reported) < remindAfter {
-		h.repeated++
+// failed reports what is wrong with the subject, and what is done about it.
+func (h *health) failed(s subject, message string, err error, fields ...zap.Field) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f, name := h.failing[s], nameOf(err)
+	switch {
+	case f == nil || f.name != name:
+		f = &failure{name: name, err: err}
+		h.failing[s] = f
+		h.report(componentstatus.NewRecoverableErrorEvent(withHint(err)))
+	case time.Since(f.logged) < remindAfter:
+		f.repeated++
 		return
+	default:
+		fields = append(fields, zap.Int("repeated", f.repeated))
 	}
+	f.logged, f.repeated = time.Now(), 0
 	fields = append(fields, zap.String("error", err.Error()))
 	if hint := hintOf(err); hint != "" {
 		fields = append(fields, zap.String("hint", hint))
 	}
-	if name == h.failing {
-		fields = append(fields, zap.Int("repeated", h.repeated))
-	} else {
-		componentstatus.ReportStatus(h.host, componentstatus.NewRecoverableErrorEvent(withHint(err)))
-	}
-	h.failing, h.reported, h.repeated = name, time.Now(), 0
 	h.logger.Error(message, fields...)
 }
 
-// nameOf tells one failure from another without what differs each time, such as request IDs.
+func (h *health) report(event *componentstatus.Event) {
+	componentstatus.ReportStatus(h.host, event)
+}
+
+// nameOf tells one failure from another without what differs each time, such as request IDs and windows.
 func nameOf(err error) string {
 	var refused *transport.Error
 	if !errors.As(err, &refused) {

@@ -5,114 +5,134 @@ package receiver
 
 import (
 	"context"
-	"errors"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
-	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
-// loop reads at each tick what is due, until ctx ends. A tick that comes while its predecessor is still being worked on
-// takes over as soon as the window in hand is done, so that the newest mail comes first.
+const (
+	// skewTolerance is the difference between the clocks that the resolution of the Date header and the way of a response
+	// explain.
+	skewTolerance = 2 * time.Second
+	// maxSkew is the difference between the clocks that the user is told about.
+	maxSkew = time.Minute
+)
+
+// loop reads at each tick what is due, until ctx ends. Backfill is read beside it, so that it never delays newer mail.
 func (r *messageTraceReceiver) loop(ctx context.Context) {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	wake := make(chan struct{}, 1)
+	workers.Go(func() { r.backfill(ctx, wake) })
+
 	schedule := &schedule{interval: r.cfg.PollInterval}
+	reader := &worker{messageTraceReceiver: r, subject: reading, size: plan.MaxWindow}
 	tick, ok := schedule.start(wallClock()), true
 	for ok {
-		r.tick(ctx, tick, schedule)
+		if r.ready(ctx) {
+			r.open(ctx, tick)
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+			// A tick that comes while this one is worked on takes over after the window in hand.
+			reader.work(ctx, func() bool { return schedule.isDue(wallClock()) })
+		}
 		tick, ok = schedule.wait(ctx)
 	}
 }
 
-// tick reads what is due at the tick, and whatever is still open from earlier ones.
-func (r *messageTraceReceiver) tick(ctx context.Context, tick time.Time, schedule *schedule) {
-	cfg := r.cfg.planConfig()
-	state, gap := plan.DropUnkept(plan.Tick(r.ledger.State(), tick, cfg), wallClock(), cfg)
+// backfill reads at each tick the older mail that is open.
+func (r *messageTraceReceiver) backfill(ctx context.Context, wake chan struct{}) {
+	reader := &worker{messageTraceReceiver: r, subject: backfiller, size: plan.MaxWindow}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		}
+		reader.work(ctx, func() bool { return len(wake) > 0 })
+	}
+}
+
+// open opens what became due with the tick, and stores that before anything of it is asked for.
+func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) {
+	now := r.serviceClock(wallClock())
+	var gap plan.Intervals
+	r.collector.Update(ctx, func(l *ledger.Ledger) plan.State {
+		state := l.State()
+		if state.Head.After(now.Add(maxSkew)) {
+			r.set.Logger.Warn("the stored position is ahead of the service's clock and has been pulled back",
+				zap.Time("position", state.Head), zap.Time("service", now))
+			state = plan.PullBack(state, now.Truncate(time.Second))
+		}
+		state = plan.Tick(state, r.serviceClock(tick), l.OldestKnown(), r.plan)
+		state, gap = plan.DropUnkept(state, wallClock(), r.plan)
+		return state
+	})
 	for _, w := range gap {
-		r.set.Logger.Error("the service no longer keeps mail that has not been read", zap.Stringer("window", w))
+		r.set.Logger.Error("a gap: mail has not been read, and the service no longer keeps it", zap.Stringer("window", w))
+		r.telemetry.gap(ctx, w.Duration())
 	}
-	r.ledger.SetState(state)
-	defer r.observeLag()
-	if !r.connected(ctx) {
-		return
-	}
-	healthy := true
-	for _, step := range plan.Steps(state, cfg) {
-		err := r.run(ctx, step)
+	r.observe()
+}
+
+// observe updates the metrics of the state.
+func (r *messageTraceReceiver) observe() {
+	r.telemetry.observe(r.collector.State(), r.collector.Rows())
+}
+
+// worker reads what is open of some lanes.
+type worker struct {
+	*messageTraceReceiver
+	subject subject
+	// size is the longest window that is asked for at present.
+	size time.Duration
+}
+
+// of says whether a step is the worker's.
+func (w *worker) of(step plan.Step) bool {
+	return (step.Lane == trace.Backfill) == (w.subject == backfiller)
+}
+
+// work reads everything that is open now, every window at most once, until it is interrupted or the service fails.
+func (w *worker) work(ctx context.Context, interrupted func() bool) {
+	tried, healthy := w.aside.still(wallClock()), true
+	for {
+		step, ok := w.next(tried)
+		if !ok {
+			break
+		}
+		tried = tried.Add(step.Window)
+		err := w.run(ctx, step)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			healthy = false
-			r.health.failed("a window could not be read; it is read again at the next tick", err,
+			w.health.failed(w.subject, "a window could not be read; it stays open and is read again", err,
 				zap.String("lane", string(step.Lane)), zap.Stringer("window", step.Window))
 		}
-		if err != nil && !aboutQuery(err) || schedule.isDue(wallClock()) {
+		if err != nil && !aboutQuery(err) || interrupted() {
 			break
 		}
 	}
 	if healthy {
-		r.health.ok()
+		w.health.ok(w.subject)
 	}
 }
 
-// connected makes the collector unless there is one.
-func (r *messageTraceReceiver) connected(ctx context.Context) bool {
-	if r.collector != nil {
-		return true
+// next returns the next window to read.
+func (w *worker) next(tried plan.Intervals) (plan.Step, bool) {
+	for step := range plan.Steps(w.collector.State(), wallClock(), w.size, tried, w.plan) {
+		if w.of(step) {
+			return step, true
+		}
 	}
-	client, err := r.connect(ctx)
-	if err != nil {
-		r.health.failed("cannot collect; looked at again at the next tick", err)
-		return false
-	}
-	r.collector = r.newCollector(client)
-	return true
-}
-
-// run reads one window and says in the metrics how that ended.
-func (r *messageTraceReceiver) run(ctx context.Context, step plan.Step) error {
-	err := r.collector.Run(ctx, step)
-	state := "done"
-	switch {
-	case ctx.Err() != nil:
-		state = "cancelled"
-	case err != nil:
-		state = "failed"
-	}
-	r.telemetry.job(ctx, step.Lane, state)
-	r.observeLag()
-	return err
-}
-
-func (r *messageTraceReceiver) observeLag() {
-	if upTo := plan.LiveUpTo(r.ledger.State()); !upTo.IsZero() {
-		r.telemetry.readUpTo.Store(upTo.UnixNano())
-	}
-}
-
-// aboutQuery says that the error concerns one window, so that others may be answered.
-func aboutQuery(err error) bool {
-	var refused *transport.Error
-	return errors.As(err, &refused) && refused.AboutQuery()
-}
-
-// observer passes on what happens within a job.
-type observer struct{ *messageTraceReceiver }
-
-var _ collect.Observer = observer{}
-
-func (o observer) Page(lane trace.Lane, rows collect.Rows) {
-	o.telemetry.page(context.Background(), lane, rows)
-	o.observeLag()
-}
-
-func (o observer) Offered(w trace.Window, err error) {
-	if err == nil {
-		return
-	}
-	o.health.failed("the pipeline refuses records", err, zap.Stringer("window", w))
+	return plan.Step{}, false
 }

@@ -5,22 +5,24 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
-	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
-	"github.com/o365messagetrace/o365messagetrace/internal/records"
 	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
-	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
 // version is the version of this module. It is the version of the scope of all records.
@@ -29,6 +31,7 @@ const version = "0.1.0"
 // messageTraceReceiver reads the message traces of one tenant.
 type messageTraceReceiver struct {
 	cfg       *Config
+	plan      plan.Config
 	set       receiver.Settings
 	next      consumer.Logs
 	obs       *receiverhelper.ObsReport
@@ -36,13 +39,20 @@ type messageTraceReceiver struct {
 
 	host    component.Host
 	health  *health
+	quota   *transport.Quota
 	clients []*http.Client
-	ledger  *ledger.Ledger
+	storage storage.Client
 	// collector is nil until everything that it needs of this machine is there.
 	collector *collect.Collector
+	aside     aside
+	// skew is how far the service's clock is ahead of this machine's, in nanoseconds, as last seen.
+	skew       atomic.Int64
+	skewWarned atomic.Bool
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	// release gives back what is shared with other receivers.
+	release func()
+	cancel  context.CancelFunc
+	done    chan struct{}
 }
 
 func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*messageTraceReceiver, error) {
@@ -58,24 +68,36 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 	if err != nil {
 		return nil, err
 	}
-	return &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, telemetry: t, ledger: ledger.New()}, nil
+	return &messageTraceReceiver{cfg: cfg, plan: cfg.planConfig(), set: set, next: next, obs: obs, telemetry: t}, nil
 }
 
-// Start launches the loop and returns. It fails only if a middleware that the configuration names does not exist; what
+// planConfig is what of the configuration the plan depends on.
+func (cfg *Config) planConfig() plan.Config {
+	return plan.Config{
+		Interval:        cfg.PollInterval,
+		InitialLookback: cfg.InitialLookback,
+		MinAge:          cfg.MinAge,
+		Ages:            cfg.RevisitAges,
+		Retention:       graph.Retention,
+	}
+}
+
+// Start launches the loop and returns. It fails only if an extension that the configuration names does not exist; what
 // else is missing is looked for again at each tick.
 func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) error {
-	for _, middleware := range r.cfg.Middlewares {
-		if _, ok := host.GetExtensions()[middleware.ID]; !ok {
-			return fmt.Errorf("middlewares: there is no extension %q", middleware.ID)
-		}
-	}
-	if err := r.telemetry.start(); err != nil {
+	if err := r.checkExtensions(host); err != nil {
 		return err
 	}
 	r.host = host
 	r.health = newHealth(host, r.set.Logger)
-	r.set.Logger.Warn("what has been read is remembered in memory only: a restart begins anew, initial_lookback back",
-		zap.Duration("initial_lookback", r.cfg.InitialLookback))
+	r.shareQuota()
+	if err := r.telemetry.start(r.quota); err != nil {
+		return err
+	}
+	if r.cfg.StorageID == nil {
+		r.set.Logger.Warn("storage is not set: a restart begins anew, initial_lookback back, and may deliver rows once more",
+			zap.Duration("initial_lookback", r.cfg.InitialLookback))
+	}
 	// The context of Start ends with Start, the loop with Shutdown.
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.done = cancel, make(chan struct{})
@@ -98,40 +120,57 @@ func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the loop did not end in time: %w", ctx.Err())
 	}
+	r.release()
 	for _, client := range r.clients {
 		client.CloseIdleConnections()
 	}
-	return nil
+	if r.storage == nil {
+		return nil
+	}
+	err := r.storage.Close(ctx)
+	r.storage = nil
+	return err
 }
 
-// newCollector connects what runs the jobs with everything that it needs.
-func (r *messageTraceReceiver) newCollector(client *graph.Client) *collect.Collector {
-	origin := &records.Origin{
-		InputID:      r.set.ID.String(),
-		TenantID:     r.cfg.TenantID,
-		Endpoint:     r.cfg.endpoint(),
-		ScopeName:    metadata.ScopeName,
-		ScopeVersion: version,
+// checkExtensions reports every extension that the configuration names and the host does not have.
+func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
+	var errs []error
+	for _, middleware := range r.cfg.Middlewares {
+		if _, ok := host.GetExtensions()[middleware.ID]; !ok {
+			errs = append(errs, fmt.Errorf("middlewares: there is no extension %q", middleware.ID))
+		}
 	}
-	if u, err := url.Parse(origin.Endpoint); err == nil {
-		origin.ServerAddress = u.Hostname()
+	if id := r.cfg.StorageID; id != nil {
+		if extension, ok := host.GetExtensions()[*id]; !ok {
+			errs = append(errs, fmt.Errorf("storage: there is no extension %q", id))
+		} else if _, ok := extension.(storage.Extension); !ok {
+			errs = append(errs, fmt.Errorf("storage: the extension %q is no storage", id))
+		}
 	}
-	return &collect.Collector{
-		Source:   client,
-		Ledger:   r.ledger,
-		Origin:   origin,
-		Consumer: r.next,
-		Obs:      r.obs,
-		Observer: observer{r},
+	return errors.Join(errs...)
+}
+
+// shareQuota joins the budget of requests that the tenant has in this process.
+func (r *messageTraceReceiver) shareQuota() {
+	own := transport.Rate{Requests: r.cfg.RateLimit.Requests, Interval: r.cfg.RateLimit.Interval}
+	r.quota, r.release = transport.ShareQuota(strings.ToLower(r.cfg.TenantID), own)
+	rate := r.quota.Restrict(own)
+	if rate != own {
+		r.set.Logger.Info("another receiver of this tenant sets a lower rate_limit, which applies to both",
+			zap.Int("requests", rate.Requests), zap.Duration("interval", rate.Interval))
+	}
+	if needed := plan.Requests(r.plan, rate.Interval); rate.Requests > 0 && needed > rate.Requests {
+		r.set.Logger.Warn("polling alone needs more requests than rate_limit allows, so that mail comes later than poll_interval says; "+
+			"raise poll_interval, or have fewer revisit_ages", zap.Int("needed", needed), zap.Int("allowed", rate.Requests),
+			zap.Duration("interval", rate.Interval))
 	}
 }
 
-// planConfig is what of the configuration the plan depends on.
-func (cfg *Config) planConfig() plan.Config {
-	return plan.Config{
-		Interval:        cfg.PollInterval,
-		InitialLookback: cfg.InitialLookback,
-		MinAge:          cfg.MinAge,
-		Retention:       graph.Retention,
+// serviceClock is the time by the service's clock, as far as it is behind this machine's: what it calls the future cannot
+// be asked for.
+func (r *messageTraceReceiver) serviceClock(t time.Time) time.Time {
+	if behind := -time.Duration(r.skew.Load()); behind > skewTolerance {
+		return t.Add(-behind).Truncate(time.Second)
 	}
+	return t
 }

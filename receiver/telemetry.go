@@ -5,6 +5,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 )
 
@@ -23,8 +26,14 @@ import (
 type telemetry struct {
 	*metadata.TelemetryBuilder
 	id attribute.KeyValue
-	// readUpTo is the instant up to which live mail has been read, in nanoseconds since 1970; 0 before the first tick.
-	readUpTo atomic.Int64
+	// state is what was last seen of the receiver's state, nil before the first tick.
+	state atomic.Pointer[observed]
+}
+
+// observed is what the metrics tell of the receiver's state.
+type observed struct {
+	liveUpTo, settledUpTo time.Time
+	rows                  int
 }
 
 func newTelemetry(settings component.TelemetrySettings, id component.ID) (*telemetry, error) {
@@ -36,63 +45,102 @@ func newTelemetry(settings component.TelemetrySettings, id component.ID) (*telem
 }
 
 // start begins to observe what is observed by callback.
-func (t *telemetry) start() error {
-	return t.RegisterReceiverO365MessageTraceLagCallback(func(_ context.Context, o metric.Float64Observer) error {
-		if upTo := t.readUpTo.Load(); upTo != 0 {
-			o.Observe(time.Since(time.Unix(0, upTo)).Seconds(), metric.WithAttributes(t.id))
+func (t *telemetry) start(quota *transport.Quota) error {
+	since := func(upTo func(*observed) time.Time) metric.Float64Callback {
+		return func(_ context.Context, o metric.Float64Observer) error {
+			if state := t.state.Load(); state != nil {
+				o.Observe(time.Since(upTo(state)).Seconds(), t.with())
+			}
+			return nil
 		}
-		return nil
-	})
+	}
+	return errors.Join(
+		t.RegisterReceiverO365MessageTraceLagCallback(since(func(o *observed) time.Time { return o.liveUpTo })),
+		t.RegisterReceiverO365MessageTraceSettledLagCallback(since(func(o *observed) time.Time { return o.settledUpTo })),
+		t.RegisterReceiverO365MessageTraceQuotaUsedCallback(func(_ context.Context, o metric.Float64Observer) error {
+			o.Observe(quota.Used(), t.with())
+			return nil
+		}),
+		t.RegisterReceiverO365MessageTraceStateRowsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			if state := t.state.Load(); state != nil {
+				o.Observe(int64(state.rows), t.with())
+			}
+			return nil
+		}),
+	)
+}
+
+func (t *telemetry) observe(s plan.State, rows int) {
+	t.state.Store(&observed{liveUpTo: plan.LiveUpTo(s), settledUpTo: plan.SettledUpTo(s), rows: rows})
 }
 
 func (t *telemetry) with(more ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributes(append(more, t.id)...)
 }
 
-func (t *telemetry) job(ctx context.Context, lane trace.Lane, state string) {
-	t.ReceiverO365MessageTraceJobs.Add(ctx, 1, t.with(attribute.String("lane", string(lane)), attribute.String("state", state)))
+func (t *telemetry) job(ctx context.Context, lane trace.Lane, state string, took time.Duration) {
+	ofLane := attribute.String("lane", string(lane))
+	t.ReceiverO365MessageTraceJobs.Add(ctx, 1, t.with(ofLane, attribute.String("state", state)))
+	t.ReceiverO365MessageTraceJobDuration.Record(ctx, took.Seconds(), t.with(ofLane))
 }
 
-func (t *telemetry) page(ctx context.Context, lane trace.Lane, rows collect.Rows) {
+func (t *telemetry) page(lane trace.Lane, p collect.Page) {
+	ctx := context.Background()
 	t.ReceiverO365MessageTracePages.Add(ctx, 1, t.with(attribute.String("lane", string(lane))))
-	for _, each := range []struct {
-		outcome string
-		rows    int
-	}{
-		{"accepted", rows.Accepted},
-		{"duplicate", rows.Duplicate},
-		{"malformed", rows.Malformed},
-		{"refused", rows.Refused},
+	for outcome, n := range map[string]int{
+		"accepted":  p.Rows.Accepted,
+		"duplicate": p.Rows.Duplicate,
+		"malformed": p.Rows.Malformed,
+		"refused":   p.Rows.Refused,
 	} {
-		if each.rows > 0 {
-			t.ReceiverO365MessageTraceRows.Add(ctx, int64(each.rows), t.with(attribute.String("outcome", each.outcome)))
+		if n > 0 {
+			t.ReceiverO365MessageTraceRows.Add(ctx, int64(n), t.with(attribute.String("outcome", outcome)))
 		}
 	}
+	t.ReceiverO365MessageTraceBytes.Add(ctx, int64(p.Size), t.with(attribute.String("direction", "received")))
+	t.ReceiverO365MessageTraceBytes.Add(ctx, int64(p.Accepted), t.with(attribute.String("direction", "accepted")))
+	t.ReceiverO365MessageTraceStatusChanges.Add(ctx, int64(p.Rows.Changed), t.with())
+	if lane == trace.Backfill {
+		return
+	}
+	own := t.with()
+	for _, late := range p.Late {
+		t.ReceiverO365MessageTraceLateArrival.Record(ctx, late.Seconds(), own)
+	}
+}
+
+func (t *telemetry) gap(ctx context.Context, d time.Duration) {
+	t.ReceiverO365MessageTraceGap.Add(ctx, int64(d.Seconds()), t.with())
+}
+
+func (t *telemetry) retry(reason string) {
+	t.ReceiverO365MessageTraceRetries.Add(context.Background(), 1, t.with(attribute.String("reason", reason)))
+}
+
+func (t *telemetry) throttle() {
+	t.ReceiverO365MessageTraceThrottled.Add(context.Background(), 1, t.with())
 }
 
 func (t *telemetry) request(ctx context.Context, statusCode int) {
 	t.ReceiverO365MessageTraceRequests.Add(ctx, 1, t.with(attribute.Int("status_code", statusCode)))
 }
 
-// countingTransport counts the requests that pass through it by the status code of their responses.
-type countingTransport struct {
-	next  http.RoundTripper
-	count func(ctx context.Context, statusCode int)
+// watchedTransport tells of the responses that pass through it.
+type watchedTransport struct {
+	next http.RoundTripper
+	// answered is called with the response to each request, nil if none came.
+	answered func(ctx context.Context, resp *http.Response)
 }
 
 // RoundTrip implements http.RoundTripper.
-func (t *countingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(req)
-	statusCode := 0
-	if err == nil {
-		statusCode = resp.StatusCode
-	}
-	t.count(req.Context(), statusCode)
+	t.answered(req.Context(), resp)
 	return resp, err
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections reach the connections.
-func (t *countingTransport) CloseIdleConnections() {
+func (t *watchedTransport) CloseIdleConnections() {
 	if closer, ok := t.next.(interface{ CloseIdleConnections() }); ok {
 		closer.CloseIdleConnections()
 	}

@@ -43,11 +43,23 @@ func unitErrors(values map[string]any, t reflect.Type, path string) []error {
 		if nested, ok := value.(map[string]any); ok {
 			errs = append(errs, unitErrors(nested, field.Type, path+name+".")...)
 		}
-		if number, bare := bareNumber(value); bare && field.Type == durationType {
-			errs = append(errs, fmt.Errorf("%s%s: %s has no unit; write %ss", path, name, number, number))
+		switch list, isList := value.([]any); {
+		case field.Type == durationType:
+			errs = append(errs, unitError(path+name, value))
+		case isList && field.Type.Kind() == reflect.Slice && field.Type.Elem() == durationType:
+			for i, each := range list {
+				errs = append(errs, unitError(fmt.Sprintf("%s%s[%d]", path, name, i), each))
+			}
 		}
 	}
 	return errs
+}
+
+func unitError(key string, value any) error {
+	if number, bare := bareNumber(value); bare {
+		return fmt.Errorf("%s: %s has no unit; write %ss", key, number, number)
+	}
+	return nil
 }
 
 func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {

@@ -10,16 +10,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
-
-	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
-)
-
-// Limits of the configuration.
-const (
-	maxPollInterval = time.Hour
-	maxMinAge       = 24 * time.Hour
-	minPageSize     = 100
 )
 
 // Validate reports every rule that the configuration breaks, each with its key.
@@ -28,6 +18,8 @@ func (cfg *Config) Validate() error {
 		cfg.validateService(),
 		cfg.validateSignIn(),
 		cfg.validatePolling(),
+		cfg.Retry.validate(),
+		cfg.RateLimit.validate(),
 		cfg.validateClient(),
 	)
 }
@@ -147,53 +139,6 @@ func validatePath(key, path string) error {
 	return nil
 }
 
-func (cfg *Config) validatePolling() error {
-	return errors.Join(
-		validatePollInterval(cfg.PollInterval),
-		validateRange("initial_lookback", cfg.InitialLookback, graph.Retention),
-		validateRange("min_age", cfg.MinAge, maxMinAge),
-		validatePageSize(cfg.PageSize),
-	)
-}
-
-func validateRange(key string, d, limit time.Duration) error {
-	if d < 0 || d > limit {
-		return fmt.Errorf("%s: %s is not between 0 and %s", key, short(d), short(limit))
-	}
-	return nil
-}
-
-func validatePageSize(n int) error {
-	if n < minPageSize || n > graph.MaxPageSize {
-		return fmt.Errorf("page_size: %d is not between %d and %d", n, minPageSize, graph.MaxPageSize)
-	}
-	return nil
-}
-
-// validatePollInterval accepts the divisors of an hour, so that every hour has the same ticks.
-func validatePollInterval(d time.Duration) error {
-	below, above := time.Duration(0), time.Duration(0)
-	for divisor := time.Second; divisor <= maxPollInterval; divisor += time.Second {
-		switch {
-		case maxPollInterval%divisor != 0:
-		case divisor == d:
-			return nil
-		case divisor < d:
-			below = divisor
-		case above == 0:
-			above = divisor
-		}
-	}
-	var neighbours []string
-	for _, n := range []time.Duration{below, above} {
-		if n != 0 {
-			neighbours = append(neighbours, short(n))
-		}
-	}
-	return fmt.Errorf("poll_interval: %s does not divide 60 minutes into equal parts of whole seconds, 1s to 60m; the nearest that does: %s",
-		short(d), strings.Join(neighbours, ", "))
-}
-
 // validateClient checks what of the HTTP client's settings would otherwise be found wrong only at start.
 func (cfg *Config) validateClient() error {
 	var errs []error
@@ -211,16 +156,4 @@ func (cfg *Config) validateClient() error {
 		validatePath("tls.key_file", cfg.TLS.KeyFile),
 	)
 	return errors.Join(errs...)
-}
-
-// short writes a duration without the zero units that time.Duration.String ends with: 5m, not 5m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

@@ -25,14 +25,24 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                            metric.Meter
-	mu                               sync.Mutex
-	registrations                    []metric.Registration
-	ReceiverO365MessageTraceJobs     metric.Int64Counter
-	ReceiverO365MessageTraceLag      metric.Float64ObservableGauge
-	ReceiverO365MessageTracePages    metric.Int64Counter
-	ReceiverO365MessageTraceRequests metric.Int64Counter
-	ReceiverO365MessageTraceRows     metric.Int64Counter
+	meter                                 metric.Meter
+	mu                                    sync.Mutex
+	registrations                         []metric.Registration
+	ReceiverO365MessageTraceBytes         metric.Int64Counter
+	ReceiverO365MessageTraceGap           metric.Int64Counter
+	ReceiverO365MessageTraceJobDuration   metric.Float64Histogram
+	ReceiverO365MessageTraceJobs          metric.Int64Counter
+	ReceiverO365MessageTraceLag           metric.Float64ObservableGauge
+	ReceiverO365MessageTraceLateArrival   metric.Float64Histogram
+	ReceiverO365MessageTracePages         metric.Int64Counter
+	ReceiverO365MessageTraceQuotaUsed     metric.Float64ObservableGauge
+	ReceiverO365MessageTraceRequests      metric.Int64Counter
+	ReceiverO365MessageTraceRetries       metric.Int64Counter
+	ReceiverO365MessageTraceRows          metric.Int64Counter
+	ReceiverO365MessageTraceSettledLag    metric.Float64ObservableGauge
+	ReceiverO365MessageTraceStateRows     metric.Int64ObservableGauge
+	ReceiverO365MessageTraceStatusChanges metric.Int64Counter
+	ReceiverO365MessageTraceThrottled     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -59,6 +69,61 @@ func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceLagCallback(cb 
 	defer builder.mu.Unlock()
 	builder.registrations = append(builder.registrations, reg)
 	return nil
+}
+
+// RegisterReceiverO365MessageTraceQuotaUsedCallback sets callback for observable ReceiverO365MessageTraceQuotaUsed metric.
+func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceQuotaUsedCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ReceiverO365MessageTraceQuotaUsed, obs: o})
+		return nil
+	}, builder.ReceiverO365MessageTraceQuotaUsed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverO365MessageTraceSettledLagCallback sets callback for observable ReceiverO365MessageTraceSettledLag metric.
+func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceSettledLagCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ReceiverO365MessageTraceSettledLag, obs: o})
+		return nil
+	}, builder.ReceiverO365MessageTraceSettledLag)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverO365MessageTraceStateRowsCallback sets callback for observable ReceiverO365MessageTraceStateRows metric.
+func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceStateRowsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverO365MessageTraceStateRows, obs: o})
+		return nil
+	}, builder.ReceiverO365MessageTraceStateRows)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 type observerFloat64 struct {
@@ -89,6 +154,25 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverO365MessageTraceBytes, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_bytes",
+		metric.WithDescription("Bytes of pages received, after decompression, and of rows accepted. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceGap, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_gap",
+		metric.WithDescription("Received time that the service no longer keeps and that has not been read. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceJobDuration, err = builder.meter.Float64Histogram(
+		"otelcol_receiver_o365_message_trace_job_duration",
+		metric.WithDescription("How long jobs take. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.1, 0.3, 1, 3, 10, 30, 60, 180, 600}...),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceJobs, err = builder.meter.Int64Counter(
 		"otelcol_receiver_o365_message_trace_jobs",
 		metric.WithDescription("Jobs ended. A job is the reading of one window. [Alpha]"),
@@ -97,8 +181,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceLag, err = builder.meter.Float64ObservableGauge(
 		"otelcol_receiver_o365_message_trace_lag",
-		metric.WithDescription("Now minus the time up to which mail has been read. The one to alert on. [Alpha]"),
+		metric.WithDescription("Now minus the time up to which live mail has been read. The one to alert on. [Alpha]"),
 		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceLateArrival, err = builder.meter.Float64Histogram(
+		"otelcol_receiver_o365_message_trace_late_arrival",
+		metric.WithDescription("How long after its receipt a row was first seen, by live and revisit jobs. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTracePages, err = builder.meter.Int64Counter(
@@ -107,9 +198,21 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{page}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceQuotaUsed, err = builder.meter.Float64ObservableGauge(
+		"otelcol_receiver_o365_message_trace_quota_used",
+		metric.WithDescription("Share of the rate limit that is used in the rolling window. [Alpha]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceRequests, err = builder.meter.Int64Counter(
 		"otelcol_receiver_o365_message_trace_requests",
 		metric.WithDescription("Requests for pages, by the HTTP status code of the response. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceRetries, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_retries",
+		metric.WithDescription("Requests that failed and were sent again. [Alpha]"),
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
@@ -117,6 +220,30 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_o365_message_trace_rows",
 		metric.WithDescription("Rows read, by what became of them. [Alpha]"),
 		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceSettledLag, err = builder.meter.Float64ObservableGauge(
+		"otelcol_receiver_o365_message_trace_settled_lag",
+		metric.WithDescription("Now minus the time up to which mail has been read at every age of revisit_ages. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceStateRows, err = builder.meter.Int64ObservableGauge(
+		"otelcol_receiver_o365_message_trace_state_rows",
+		metric.WithDescription("Rows that are remembered. [Alpha]"),
+		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceStatusChanges, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_status_changes",
+		metric.WithDescription("Rows that were delivered again because their status had changed. [Alpha]"),
+		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceThrottled, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_throttled",
+		metric.WithDescription("Responses after which the tenant is left alone for a while. [Alpha]"),
+		metric.WithUnit("{response}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

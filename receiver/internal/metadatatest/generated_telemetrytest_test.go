@@ -24,23 +24,72 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterReceiverO365MessageTraceQuotaUsedCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterReceiverO365MessageTraceSettledLagCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterReceiverO365MessageTraceStateRowsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	tb.ReceiverO365MessageTraceBytes.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceGap.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceJobDuration.Record(context.Background(), 1)
 	tb.ReceiverO365MessageTraceJobs.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceLateArrival.Record(context.Background(), 1)
 	tb.ReceiverO365MessageTracePages.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceRequests.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceRetries.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceRows.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceStatusChanges.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceThrottled.Add(context.Background(), 1)
+	AssertEqualReceiverO365MessageTraceBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceGap(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceJobDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceJobs(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceLag(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceLateArrival(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTracePages(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceQuotaUsed(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceRequests(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceRetries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceRows(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceSettledLag(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceStateRows(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceStatusChanges(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceThrottled(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

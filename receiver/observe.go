@@ -1,0 +1,94 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+)
+
+// observer turns what happens in jobs and requests into metrics, log lines and status.
+type observer struct{ *messageTraceReceiver }
+
+var (
+	_ collect.Observer   = observer{}
+	_ transport.Observer = observer{}
+)
+
+// Page implements collect.Observer.
+func (o observer) Page(lane trace.Lane, p collect.Page) { o.telemetry.page(lane, p) }
+
+// Offered implements collect.Observer.
+func (o observer) Offered(w trace.Window, err error) {
+	if err == nil {
+		o.health.ok(delivering)
+		return
+	}
+	message := "the pipeline refuses records; they are offered again"
+	if collect.Permanent(err) {
+		message = "the pipeline refuses records for good; they are dropped, and offered again when the window is read at a later age"
+	}
+	o.health.failed(delivering, message, err, zap.Stringer("window", w))
+}
+
+// Stored implements collect.Observer.
+func (o observer) Stored(err error) {
+	if err == nil {
+		o.health.ok(storing)
+		return
+	}
+	o.health.failed(storing, "what has been read and delivered cannot be stored; collection goes on, but a restart now would "+
+		"deliver rows once more", &storageError{err})
+}
+
+// Retrying implements transport.Observer.
+func (o observer) Retrying(err error, reason string, wait time.Duration) {
+	o.telemetry.retry(reason)
+	o.set.Logger.Warn("a request failed and is sent again", zap.String("reason", reason),
+		zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
+}
+
+// Throttled implements transport.Observer.
+func (o observer) Throttled(err error, pause time.Duration) {
+	o.telemetry.throttle()
+	o.set.Logger.Warn("the service throttles this tenant, which is left alone for a while",
+		zap.Int64("pause_ms", pause.Milliseconds()), zap.String("error", err.Error()), zap.String("hint", hintOf(err)))
+}
+
+// retryDamaged is the rule for damaged pages: the same as for requests.
+func (o observer) retryDamaged(rules transport.Retry) func(n int) (time.Duration, bool) {
+	return func(n int) (time.Duration, bool) {
+		if n > rules.MaxRetries {
+			return 0, false
+		}
+		o.telemetry.retry("damaged")
+		return rules.Wait(n), true
+	}
+}
+
+// answered counts a request by the status code of its response, 0 if none came, and notes the service's clock.
+func (o observer) answered(ctx context.Context, resp *http.Response) {
+	if resp == nil {
+		o.telemetry.request(ctx, 0)
+		return
+	}
+	o.telemetry.request(ctx, resp.StatusCode)
+	served, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	skew := served.Sub(wallClock())
+	o.skew.Store(int64(skew))
+	if skew.Abs() > maxSkew && o.skewWarned.CompareAndSwap(false, true) {
+		o.set.Logger.Warn("this machine's clock differs from the service's; set it, or mail comes late",
+			zap.Duration("service_ahead_by", skew.Round(time.Second)))
+	}
+}

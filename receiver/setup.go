@@ -1,0 +1,222 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/entra"
+	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
+	"github.com/o365messagetrace/o365messagetrace/internal/records"
+	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
+)
+
+// signInTimeout bounds one request for a token.
+const signInTimeout = 30 * time.Second
+
+// clientError is a setting of the HTTP client that needs something of this machine that is not there, such as a file.
+type clientError struct{ err error }
+
+func (e *clientError) Error() string { return "cannot set up the HTTP client: " + e.err.Error() }
+func (e *clientError) Unwrap() error { return e.err }
+
+// Hint names the keys that can be behind the error.
+func (e *clientError) Hint() string {
+	var file *fs.PathError
+	if errors.As(e.err, &file) {
+		return "see that tls.ca_file, tls.cert_file and tls.key_file name files that the collector may read"
+	}
+	return "check tls and proxy_url"
+}
+
+// storageError is a storage that does not work.
+type storageError struct{ err error }
+
+func (e *storageError) Error() string { return e.err.Error() }
+func (e *storageError) Unwrap() error { return e.err }
+
+// Hint names the key behind the error.
+func (e *storageError) Hint() string {
+	if hint := hintOf(e.err); hint != "" {
+		return hint
+	}
+	return "see that the extension named in storage can read and write: free space, permissions, no second collector on the same directory"
+}
+
+// ready makes the collector unless there is one. What is missing is looked for again at the next tick.
+func (r *messageTraceReceiver) ready(ctx context.Context) bool {
+	if r.collector != nil {
+		return true
+	}
+	collector, err := r.newCollector(ctx)
+	if err != nil && ctx.Err() == nil {
+		r.health.failed(setup, "cannot collect yet; looked at again at the next tick", err)
+	}
+	if err != nil {
+		return false
+	}
+	r.collector = collector
+	r.health.ok(setup)
+	return true
+}
+
+// newCollector connects what runs the jobs with everything that it needs. It sends nothing.
+func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Collector, error) {
+	endpoint, err := url.Parse(r.cfg.endpoint())
+	if err != nil {
+		return nil, err
+	}
+	client, err := r.connect(ctx, endpoint)
+	if err != nil {
+		return nil, &clientError{err}
+	}
+	books, err := r.openLedger(ctx)
+	if err != nil {
+		return nil, &storageError{err}
+	}
+	return &collect.Collector{
+		Source: client,
+		Ledger: books,
+		Origin: &records.Origin{
+			InputID:       r.set.ID.String(),
+			TenantID:      r.cfg.TenantID,
+			Endpoint:      r.cfg.endpoint(),
+			ServerAddress: endpoint.Hostname(),
+			ScopeName:     metadata.ScopeName,
+			ScopeVersion:  version,
+		},
+		Consumer: r.next,
+		Obs:      r.obs,
+		Observer: observer{r},
+		Retry:    observer{r}.retryDamaged(r.cfg.Retry.rules()),
+	}, nil
+}
+
+// openLedger opens what has been read and delivered before.
+func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, error) {
+	var client storage.Client = ledger.Memory{}
+	if id := r.cfg.StorageID; id != nil {
+		if r.storage == nil {
+			opened, err := r.host.GetExtensions()[*id].(storage.Extension).GetClient(ctx, component.KindReceiver, r.set.ID, "")
+			if err != nil {
+				return nil, fmt.Errorf("cannot open the storage: %w", err)
+			}
+			r.storage = opened
+		}
+		client = r.storage
+	}
+	books, err := ledger.Open(ctx, ledger.Options{
+		Client: client,
+		Tenant: r.cfg.TenantID,
+		Warn:   func(message string) { r.set.Logger.Warn(message) },
+		Stamps: r.quota.Stamps,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.quota.Restore(books.SavedStamps())
+	return books, nil
+}
+
+// connect makes the client of the service.
+func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (*graph.Client, error) {
+	pages, err := r.httpClient(ctx, &r.cfg.ClientConfig, r.host.GetExtensions())
+	if err != nil {
+		return nil, err
+	}
+	pages.Transport = &watchedTransport{next: pages.Transport, answered: observer{r}.answered}
+	signIn, err := r.httpClient(ctx, r.cfg.signInClient(), nil)
+	if err != nil {
+		return nil, err
+	}
+	client := transport.NewClient(transport.Options{
+		HTTP:     pages,
+		Endpoint: endpoint,
+		Auth:     entra.NewTokenSource(r.cfg.signIn(signIn)),
+		Service:  graph.Service{},
+		Quota:    r.quota,
+		Retry:    r.cfg.Retry.rules(),
+		Observer: observer{r},
+	})
+	return graph.NewClient(client, endpoint, r.cfg.PageSize), nil
+}
+
+// httpClient makes an HTTP client whose idle connections are closed with the receiver.
+func (r *messageTraceReceiver) httpClient(
+	ctx context.Context, cfg *confighttp.ClientConfig, extensions map[component.ID]component.Component,
+) (*http.Client, error) {
+	settings := r.set.TelemetrySettings
+	// Spans of the client would carry the query, in which a filter's addresses stand.
+	settings.TracerProvider = noop.NewTracerProvider()
+	client, err := cfg.ToClient(ctx, extensions, settings)
+	if err == nil {
+		r.clients = append(r.clients, client)
+	}
+	return client, err
+}
+
+// signInClient holds the settings of the client that signs in: tls and proxy_url of the receiver, but never its headers
+// or middlewares, which are meant for the service.
+func (cfg *Config) signInClient() *confighttp.ClientConfig {
+	client := confighttp.NewDefaultClientConfig()
+	client.TLS = cfg.TLS
+	client.ProxyURL = cfg.ProxyURL
+	client.Timeout = signInTimeout
+	return &client
+}
+
+func (cfg *Config) signIn(client *http.Client) entra.Config {
+	oauth := cfg.Authentication.OAuth.Get()
+	return entra.Config{
+		TenantID: cfg.TenantID,
+		ClientID: oauth.ClientID,
+		Secret: entra.Secret{
+			Value: string(oauth.ClientSecret),
+			File:  oauth.ClientSecretFile,
+			Key:   "authentication.oauth.client_secret_file",
+		},
+		AuthorityHost: cfg.authorityHost(),
+		Resource:      oauth.resource(),
+		HTTPClient:    client,
+	}
+}
+
+// rules turns the configuration into the rules of the transport.
+func (r *Retry) rules() transport.Retry {
+	rules := transport.Retry{
+		MaxRetries:      r.MaxRetries,
+		InitialInterval: r.InitialInterval,
+		MaxInterval:     r.MaxInterval,
+		Multiplier:      r.Multiplier,
+		Codes:           r.HTTPCodes,
+		HonorRetryAfter: r.HonorRetryAfter,
+		MaxRetryAfter:   r.MaxRetryAfter,
+		Timeouts:        r.ConnectionTimeout,
+		Resets:          r.ConnectionReset,
+	}
+	if len(rules.Codes) == 0 {
+		rules.Codes = defaultHTTPCodes()
+	}
+	switch r.Type {
+	case RetryStatic:
+		rules.Multiplier, rules.MaxInterval = 1, max(r.InitialInterval, r.MaxInterval)
+	case RetryDisabled:
+		rules.MaxRetries = 0
+	}
+	return rules
+}

@@ -1,0 +1,142 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
+)
+
+// Limits of the configuration.
+const (
+	maxPollInterval = time.Hour
+	maxMinAge       = 24 * time.Hour
+	maxRevisitAge   = 240 * time.Hour
+	minPageSize     = 100
+
+	maxInitialInterval = 20 * time.Second
+	maxRetries         = 20
+	minMaxInterval     = time.Second
+	maxMaxInterval     = 10 * time.Minute
+	maxMaxRetryAfter   = 10 * time.Minute
+)
+
+func (cfg *Config) validatePolling() error {
+	return errors.Join(
+		validatePollInterval(cfg.PollInterval),
+		validateRange("initial_lookback", cfg.InitialLookback, 0, graph.Retention),
+		validateRange("min_age", cfg.MinAge, 0, maxMinAge),
+		cfg.validateRevisitAges(),
+		validateNumber("page_size", cfg.PageSize, minPageSize, graph.MaxPageSize),
+	)
+}
+
+func (cfg *Config) validateRevisitAges() error {
+	var errs []error
+	last := cfg.MinAge
+	for i, age := range cfg.RevisitAges {
+		key := fmt.Sprintf("revisit_ages[%d]", i)
+		switch {
+		case i == 0 && age <= last:
+			errs = append(errs, fmt.Errorf("%s: %s is not greater than min_age, %s", key, short(age), short(last)))
+		case age <= last:
+			errs = append(errs, fmt.Errorf("%s: %s is not greater than the age before it, %s", key, short(age), short(last)))
+		case age > maxRevisitAge:
+			errs = append(errs, fmt.Errorf("%s: %s is greater than %s", key, short(age), short(maxRevisitAge)))
+		}
+		last = max(last, age)
+	}
+	return errors.Join(errs...)
+}
+
+// validatePollInterval accepts the divisors of an hour, so that every hour has the same ticks.
+func validatePollInterval(d time.Duration) error {
+	below, above := time.Duration(0), time.Duration(0)
+	for divisor := time.Second; divisor <= maxPollInterval; divisor += time.Second {
+		switch {
+		case maxPollInterval%divisor != 0:
+		case divisor == d:
+			return nil
+		case divisor < d:
+			below = divisor
+		case above == 0:
+			above = divisor
+		}
+	}
+	var neighbours []string
+	for _, n := range []time.Duration{below, above} {
+		if n != 0 {
+			neighbours = append(neighbours, short(n))
+		}
+	}
+	return fmt.Errorf("poll_interval: %s does not divide 60 minutes into equal parts of whole seconds, 1s to 60m; the nearest that does: %s",
+		short(d), strings.Join(neighbours, ", "))
+}
+
+func (r *Retry) validate() error {
+	var errs []error
+	switch r.Type {
+	case RetryBackoff, RetryStatic, RetryDisabled:
+	default:
+		errs = append(errs, fmt.Errorf("retry.type: %q is none of backoff, static, disabled", r.Type))
+	}
+	if r.Multiplier < 1 {
+		errs = append(errs, fmt.Errorf("retry.multiplier: %v is less than 1", r.Multiplier))
+	}
+	for i, code := range r.HTTPCodes {
+		key := fmt.Sprintf("retry.http_codes[%d]", i)
+		errs = append(errs, validateNumber(key, code, http.StatusContinue, 599))
+		if code >= http.StatusOK && code < http.StatusMultipleChoices {
+			errs = append(errs, fmt.Errorf("%s: %d means success", key, code))
+		}
+	}
+	return errors.Join(append(errs,
+		validateRange("retry.initial_interval", r.InitialInterval, 0, maxInitialInterval),
+		validateNumber("retry.max_retries", r.MaxRetries, 0, maxRetries),
+		validateRange("retry.max_interval", r.MaxInterval, minMaxInterval, maxMaxInterval),
+		validateRange("retry.max_retry_after", r.MaxRetryAfter, 0, maxMaxRetryAfter),
+	)...)
+}
+
+func (l *RateLimit) validate() error {
+	var errs []error
+	if l.Requests < 0 {
+		errs = append(errs, fmt.Errorf("rate_limit.requests: %d is negative; 0 means no limit", l.Requests))
+	}
+	if l.Interval <= 0 {
+		errs = append(errs, fmt.Errorf("rate_limit.interval: %s is not greater than 0", short(l.Interval)))
+	}
+	return errors.Join(errs...)
+}
+
+func validateRange(key string, d, least, most time.Duration) error {
+	if d < least || d > most {
+		return fmt.Errorf("%s: %s is not between %s and %s", key, short(d), short(least), short(most))
+	}
+	return nil
+}
+
+func validateNumber(key string, n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("%s: %d is not between %d and %d", key, n, least, most)
+	}
+	return nil
+}
+
+// short writes a duration without the zero units that time.Duration.String ends with: 5m, not 5m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
