@@ -1,0 +1,108 @@
+# Needs Go and make, and what every Unix has. The tools are pinned in tools/go.mod and built into .tools/ when they are
+# first needed, and again only when their pins or Go change.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+COLLECTOR := build/otelcol-o365messagetrace
+SIMULATOR := build/m365sim
+TOOLS     := .tools/$(shell go env GOVERSION)
+LINT      := $(TOOLS)/golangci-lint
+
+# What the binaries are made of. Folders are listed with the files, so that a deleted file counts as a change.
+SOURCES := $(shell find *.go cmd extension internal receiver simulator \
+	-name testdata -prune -o ! -name '*_test.go' ! -name '*.md' -print 2>/dev/null)
+
+.PHONY: help build run demo test check generate lint fmt bench
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r target what; do \
+		printf '%-10s %s\n' "$$target" "$$what"; \
+	done
+
+build: $(COLLECTOR) $(SIMULATOR) ## build the collector and the simulator into build/
+
+# ocb leaves a binary alone that is up to date already, hence touch.
+$(COLLECTOR): $(TOOLS)/builder builder-config.yaml go.mod go.sum $(SOURCES)
+	$(TOOLS)/builder --config builder-config.yaml
+	@touch $@
+
+$(SIMULATOR): go.mod go.sum $(SOURCES)
+	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/m365sim
+	@touch $@
+
+run: ## run the collector with your configuration: make run CONFIG=my.yaml
+	@test -n "$$CONFIG" || { echo 'make run: which configuration? Say: make run CONFIG=my.yaml' >&2; exit 2; }
+	@test -r "$$CONFIG" || { echo "make run: cannot read $$CONFIG" >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(COLLECTOR)
+	@exec $(COLLECTOR) --config "$$CONFIG"
+
+demo: build ## watch records of a simulated tenant arrive; ^C ends it
+	@exec scripts/demo.sh
+
+test: ## run the tests
+	CGO_ENABLED=0 go test $(TESTFLAGS) ./...
+
+CHECKS := check-generated lint check-vet check-race build check-examples check-e2e
+
+check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end
+	@for stage in $(CHECKS); do \
+		echo "=== $$stage"; start=$$(date +%s); \
+		$(MAKE) --no-print-directory "$$stage" || exit; \
+		echo "=== $$stage: $$(($$(date +%s) - start)) s"; \
+	done
+
+# goimports adds an import that mdatagen leaves out where there are events but no metrics. The receiver has no switch for
+# its one event, so documentation.md must not promise one.
+generate: $(TOOLS)/mdatagen $(TOOLS)/goimports ## generate code and documentation from metadata.yaml
+	cd receiver && $(abspath $<) metadata.yaml
+	$(TOOLS)/goimports -w receiver/internal
+	awk '/can be disabled by applying/ { skip = 1 } !skip { print } skip && /^```$$/ { skip = 0; getline }' \
+		receiver/documentation.md > receiver/documentation.md.new
+	mv receiver/documentation.md.new receiver/documentation.md
+
+lint: $(LINT) ## find what golangci-lint objects to, formatting included
+	CGO_ENABLED=0 $(LINT) run ./...
+
+fmt: $(LINT) ## format the code
+	$(LINT) fmt ./...
+
+bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
+	@packages=$$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | sed 's|/[^/]*$$||' | sort -u); \
+	test -n "$$packages" || { echo 'There are no benchmarks.'; exit; }; \
+	go test -run '^$$' -bench . -benchmem $$packages
+
+# The stages of check that are of no use on their own.
+.PHONY: check-generated check-vet check-race check-examples check-e2e
+
+# Compares copies, not commits, so that it works before a commit as well.
+check-generated:
+	@before=$$(mktemp -d); trap 'rm -rf "$$before"' EXIT; \
+	cp -R receiver "$$before"; \
+	$(MAKE) --no-print-directory generate && \
+	git --no-pager diff --no-index --exit-code "$$before/receiver" receiver || \
+	{ echo 'Generated files were not up to date. They are now: look at them and add them.' >&2; exit 1; }
+
+check-vet:
+	CGO_ENABLED=0 go vet -tags e2e ./...
+
+check-race:
+	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || \
+	{ echo "The race detector needs a C compiler, and there is no $$cc: install gcc or clang." >&2; exit 1; }
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+
+check-examples: $(COLLECTOR)
+	scripts/check-examples.sh $(COLLECTOR) $(TOOLS)/builder
+
+check-e2e: $(COLLECTOR) $(SIMULATOR)
+	O365MT_COLLECTOR=$(abspath $(COLLECTOR)) O365MT_SIMULATOR=$(abspath $(SIMULATOR)) \
+		CGO_ENABLED=0 go test -count=1 -tags e2e $(TESTFLAGS) ./test/e2e/...
+
+# The tools. Without cgo, so that no C compiler is needed.
+$(TOOLS)/builder:       PACKAGE := go.opentelemetry.io/collector/cmd/builder
+$(TOOLS)/mdatagen:      PACKAGE := go.opentelemetry.io/collector/cmd/mdatagen
+$(TOOLS)/goimports:     PACKAGE := golang.org/x/tools/cmd/goimports
+$(TOOLS)/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/builder $(TOOLS)/mdatagen $(TOOLS)/goimports $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	CGO_ENABLED=0 go -C tools build -o $(abspath $@) $(PACKAGE)
+	@touch $@

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Validates every configuration in examples/ with the collector given, and builds the collectors of their own there
+# with the builder given.
+set -eu
+cd "$(dirname "$0")/.."
+collector=$1
+builder=$PWD/$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# What the examples read from the environment. Nothing of it is used, only looked at.
+export O365MT_ENDPOINT=https://localhost:1/v1.0/admin/exchange/tracing/messageTraces
+export O365MT_AUTHORITY=https://localhost:1
+export O365MT_TENANT_ID=11111111-1111-1111-1111-111111111111
+export O365MT_CLIENT_ID=22222222-2222-2222-2222-222222222222
+export O365MT_CLIENT_SECRET=secret
+export O365MT_CA_FILE="$work/ca.pem"
+export O365MT_STORAGE="$work/storage"
+export OTLP_ENDPOINT=localhost:4317
+
+for config in examples/*.yaml; do
+	echo "validate $config"
+	"$collector" validate --config "$config"
+done
+
+# Beside the examples, since the manifests name this module by its path.
+for manifest in examples/*/builder*.yaml; do
+	echo "build $manifest"
+	(cd "$(dirname "$manifest")" && "$builder" --config "$(basename "$manifest")" 2>"$work/log") ||
+		{ cat "$work/log" >&2; exit 1; }
+done
