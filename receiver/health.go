@@ -27,8 +27,10 @@ const (
 	setup      subject = "setup"
 	storing    subject = "storage"
 	delivering subject = "pipeline"
-	reading    subject = "reading"
-	backfiller subject = "backfill"
+	// service is the service as a whole, while reading and backfilling are about single windows.
+	service     subject = "service"
+	reading     subject = "reading"
+	backfilling subject = "backfill"
 )
 
 // health tells the collector and the log how a receiver is, once per change. The receiver is as well as the worst of its

@@ -49,7 +49,7 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 
 // backfill reads at each tick the older mail that is open.
 func (r *messageTraceReceiver) backfill(ctx context.Context, wake chan struct{}) {
-	reader := &worker{messageTraceReceiver: r, subject: backfiller, size: plan.MaxWindow}
+	reader := &worker{messageTraceReceiver: r, subject: backfilling, size: plan.MaxWindow}
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,7 +69,7 @@ func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) {
 		if state.Head.After(now.Add(maxSkew)) {
 			r.set.Logger.Warn("the stored position is ahead of the service's clock and has been pulled back",
 				zap.Time("position", state.Head), zap.Time("service", now))
-			state = plan.PullBack(state, now.Truncate(time.Second))
+			state = plan.PullBack(state, now.Truncate(time.Second), r.plan)
 		}
 		state = plan.Tick(state, r.serviceClock(tick), l.OldestKnown(), r.plan)
 		state, gap = plan.DropUnkept(state, wallClock(), r.plan)
@@ -97,7 +97,7 @@ type worker struct {
 
 // of says whether a step is the worker's.
 func (w *worker) of(step plan.Step) bool {
-	return (step.Lane == trace.Backfill) == (w.subject == backfiller)
+	return (step.Lane == trace.Backfill) == (w.subject == backfilling)
 }
 
 // work reads everything that is open now, every window at most once, until it is interrupted or the service fails.
@@ -113,18 +113,28 @@ func (w *worker) work(ctx context.Context, interrupted func() bool) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			w.health.ok(service)
+		case aboutQuery(err):
 			healthy = false
-			w.health.failed(w.subject, "a window could not be read; it stays open and is read again", err,
-				zap.String("lane", string(step.Lane)), zap.Stringer("window", step.Window))
+			w.failed(w.subject, step, err)
+		default:
+			w.failed(service, step, err)
+			return
 		}
-		if err != nil && !aboutQuery(err) || interrupted() {
+		if interrupted() {
 			break
 		}
 	}
 	if healthy {
 		w.health.ok(w.subject)
 	}
+}
+
+func (w *worker) failed(s subject, step plan.Step, err error) {
+	w.health.failed(s, "a window could not be read; it stays open and is read again", err,
+		zap.String("lane", string(step.Lane)), zap.Stringer("window", step.Window))
 }
 
 // next returns the next window to read.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,8 @@ type messageTraceReceiver struct {
 	quota   *transport.Quota
 	clients []*http.Client
 	storage storage.Client
+	// dial makes the client of the service.
+	dial func(ctx context.Context, endpoint *url.URL) (collect.Source, error)
 	// collector is nil until everything that it needs of this machine is there.
 	collector *collect.Collector
 	aside     aside
@@ -68,7 +71,9 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 	if err != nil {
 		return nil, err
 	}
-	return &messageTraceReceiver{cfg: cfg, plan: cfg.planConfig(), set: set, next: next, obs: obs, telemetry: t}, nil
+	r := &messageTraceReceiver{cfg: cfg, plan: cfg.planConfig(), set: set, next: next, obs: obs, telemetry: t}
+	r.dial = r.connect
+	return r, nil
 }
 
 // planConfig is what of the configuration the plan depends on.

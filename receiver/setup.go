@@ -81,7 +81,7 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 	if err != nil {
 		return nil, err
 	}
-	client, err := r.connect(ctx, endpoint)
+	client, err := r.dial(ctx, endpoint)
 	if err != nil {
 		return nil, &clientError{err}
 	}
@@ -134,26 +134,30 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, 
 }
 
 // connect makes the client of the service.
-func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (*graph.Client, error) {
+func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (collect.Source, error) {
 	pages, err := r.httpClient(ctx, &r.cfg.ClientConfig, r.host.GetExtensions())
 	if err != nil {
 		return nil, err
 	}
-	pages.Transport = &watchedTransport{next: pages.Transport, answered: observer{r}.answered}
 	signIn, err := r.httpClient(ctx, r.cfg.signInClient(), nil)
 	if err != nil {
 		return nil, err
 	}
-	client := transport.NewClient(transport.Options{
+	return r.source(pages, entra.NewTokenSource(r.cfg.signIn(signIn)), endpoint), nil
+}
+
+// source makes the client of the service of an HTTP client and what gives it tokens.
+func (r *messageTraceReceiver) source(pages *http.Client, auth transport.Authorizer, endpoint *url.URL) collect.Source {
+	pages.Transport = &watchedTransport{next: pages.Transport, answered: observer{r}.answered}
+	return graph.NewClient(transport.NewClient(transport.Options{
 		HTTP:     pages,
 		Endpoint: endpoint,
-		Auth:     entra.NewTokenSource(r.cfg.signIn(signIn)),
+		Auth:     auth,
 		Service:  graph.Service{},
 		Quota:    r.quota,
 		Retry:    r.cfg.Retry.rules(),
 		Observer: observer{r},
-	})
-	return graph.NewClient(client, endpoint, r.cfg.PageSize), nil
+	}), endpoint, r.cfg.PageSize)
 }
 
 // httpClient makes an HTTP client whose idle connections are closed with the receiver.

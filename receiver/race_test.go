@@ -1,0 +1,9 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build race
+
+package receiver
+
+// raceEnabled says that the race detector is on, which makes everything ten times slower.
+const raceEnabled = true

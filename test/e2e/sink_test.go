@@ -1,0 +1,92 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+)
+
+// sink is a back end that speaks OTLP over HTTP. What it has answered to, it keeps, whatever becomes of the collector.
+type sink struct {
+	*httptest.Server
+	// refusing says that it answers 503.
+	refusing atomic.Bool
+
+	mu      sync.Mutex
+	records map[string][]plog.LogRecord
+}
+
+func startSink(t *testing.T) *sink {
+	s := &sink{records: map[string][]plog.LogRecord{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.receive))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil || s.refusing.Load() {
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+		return
+	}
+	request := plogotlp.NewExportRequest()
+	if err := request.UnmarshalProto(body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	s.keep(request.Logs())
+	s.mu.Unlock()
+	answer, _ := plogotlp.NewExportResponse().MarshalProto()
+	w.Header().Set("Content-Type", "application/x-protobuf")
+	_, _ = w.Write(answer)
+}
+
+func (s *sink) keep(logs plog.Logs) {
+	for _, record := range recordsOf(logs) {
+		key := text(record, "email.local_id") + "|" + text(record, "email.to.address")
+		s.records[key] = append(s.records[key], record)
+	}
+}
+
+// snapshot returns the records by row.
+func (s *sink) snapshot() map[string][]plog.LogRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string][]plog.LogRecord, len(s.records))
+	for key, records := range s.records {
+		all[key] = records[:len(records):len(records)]
+	}
+	return all
+}
+
+func recordsOf(logs plog.Logs) (all []plog.LogRecord) {
+	for _, resource := range logs.ResourceLogs().All() {
+		for _, scope := range resource.ScopeLogs().All() {
+			for _, record := range scope.LogRecords().All() {
+				all = append(all, record)
+			}
+		}
+	}
+	return all
+}
+
+func text(record plog.LogRecord, name string) string {
+	value, ok := record.Attributes().Get(name)
+	if !ok || value.Type() != pcommon.ValueTypeStr {
+		return ""
+	}
+	return value.Str()
+}
