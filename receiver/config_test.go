@@ -4,6 +4,7 @@
 package receiver
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -173,7 +174,6 @@ func TestMoreRightConfigurations(t *testing.T) {
 		"revisit_ages: [1ns]",
 		"revisit_ages: [240h]",
 		"page_size: 100",
-		"page_size: '5000'",
 		"retry: {type: disabled}",
 		"retry: {initial_interval: 20s, max_retries: 20, multiplier: 1, max_interval: 1s, max_retry_after: 10m}",
 		"retry: {http_codes: []}",
@@ -215,9 +215,7 @@ func TestASecretIsNotShown(t *testing.T) {
 	require.NoError(t, err)
 	conf := confmap.New()
 	require.NoError(t, conf.Marshal(cfg))
-	text, err := conf.ToStringMap()["authentication"], error(nil)
-	require.NoError(t, err)
-	assert.NotContains(t, text, "s3cr3t")
+	assert.NotContains(t, fmt.Sprint(conf.ToStringMap()), "s3cr3t")
 	assert.Equal(t, "s3cr3t", string(cfg.Authentication.OAuth.Get().ClientSecret))
 	assert.NotContains(t, cfg.Authentication.OAuth.Get().ClientSecret.String(), "s3cr3t")
 }

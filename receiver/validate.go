@@ -43,8 +43,8 @@ func (cfg *Config) validateService() error {
 func validateEndpoint(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("endpoint: %q is not an absolute http or https URL", endpoint)
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("endpoint: %q is not an absolute http or https URL", withoutUser(endpoint))
 	case u.User != nil:
 		return errors.New("endpoint: user information in the URL is not supported; sign in with authentication")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -56,6 +56,11 @@ func validateEndpoint(endpoint string) error {
 	}
 	return nil
 }
+
+// userInfo matches what may be a password in what may be a URL.
+var userInfo = regexp.MustCompile(`//.*@`)
+
+func withoutUser(text string) string { return userInfo.ReplaceAllString(text, "//") }
 
 // loopback says whether host is this machine.
 func loopback(host string) bool {
@@ -99,8 +104,8 @@ func validateTenant(id string) error {
 
 func validateAuthority(authority string) error {
 	u, err := url.Parse(authority)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("authority_host: %q is not an https URL", authority)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("authority_host: %q is not an https URL", withoutUser(authority))
 	}
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return fmt.Errorf("authority_host: %q has more than a host and a port; the tenant belongs in tenant_id", u.Redacted())
@@ -146,7 +151,7 @@ func (cfg *Config) validateClient() error {
 		errs = append(errs, fmt.Errorf("timeout: %s is negative; 0 means unlimited", short(cfg.Timeout)))
 	}
 	if cfg.ProxyURL != "" {
-		if u, err := url.Parse(cfg.ProxyURL); err != nil || u.Host == "" {
+		if u, err := url.Parse(cfg.ProxyURL); err != nil || u.Hostname() == "" {
 			errs = append(errs, errors.New("proxy_url: not an absolute URL"))
 		}
 	}

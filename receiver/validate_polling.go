@@ -6,6 +6,7 @@ package receiver
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -86,7 +87,7 @@ func (r *Retry) validate() error {
 	default:
 		errs = append(errs, fmt.Errorf("retry.type: %q is none of backoff, static, disabled", r.Type))
 	}
-	if r.Multiplier < 1 {
+	if r.Multiplier < 1 || math.IsNaN(r.Multiplier) {
 		errs = append(errs, fmt.Errorf("retry.multiplier: %v is less than 1", r.Multiplier))
 	}
 	for i, code := range r.HTTPCodes {

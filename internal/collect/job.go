@@ -17,6 +17,10 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
+// finest is the shortest window that is asked for. Rows are printed to the millisecond, and windows include both their
+// ends, so that only half a millisecond is sure to hold the rows of no more than one.
+const finest = time.Millisecond / 2
+
 // Report is what came of a job.
 type Report struct {
 	// Pages is the number of pages that were read.
@@ -106,7 +110,7 @@ func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (
 }
 
 // halve puts back the rest of a part behind a dead link: whole as long as each attempt reads some of it, or for a second
-// attempt; then in halves, down to the resolution of the service.
+// attempt; then in halves, down to a single millisecond of rows.
 func (j *job) halve(p part, rest trace.Window) {
 	if rest.Empty() {
 		return
@@ -115,8 +119,8 @@ func (j *job) halve(p part, rest trace.Window) {
 		j.todo = append(j.todo, part{Window: rest, dead: rest.Duration() == p.Duration()})
 		return
 	}
-	half := (rest.Duration() / 2).Truncate(plan.MinWindow)
-	if half < plan.MinWindow {
+	half := (rest.Duration() / 2).Truncate(finest)
+	if half == 0 {
 		j.report.Unreadable = j.report.Unreadable.Add(rest)
 		return
 	}

@@ -16,9 +16,6 @@ const (
 	// work when a query fails and let newer mail in between.
 	MaxWindow = time.Hour
 
-	// MinWindow is the shortest window that trouble can shrink a query to, the resolution of the services.
-	MinWindow = time.Millisecond
-
 	// urgent is how long before the service drops mail it is read before newer backfill.
 	urgent = 24 * time.Hour
 
@@ -34,8 +31,9 @@ type Step struct {
 
 // Steps walks the windows, none longer than size, that read all open time but what lies in skip: live mail first, then
 // what is due again, then backfill, each newest first, except that backfill begins with what the service is about to
-// drop.
+// drop. Nothing is asked for that the service no longer keeps.
 func Steps(s State, now time.Time, size time.Duration, skip Intervals, cfg Config) iter.Seq[Step] {
+	s, _ = DropUnkept(s, now, cfg)
 	unread, again := s.Unread, s.Again
 	for _, w := range skip {
 		unread, again = unread.Remove(w), again.Remove(w)
@@ -90,11 +88,14 @@ func steps(s Intervals, size time.Duration, lane trace.Lane, yield func(Step) bo
 }
 
 // Requests is the least number of requests that reading at every tick takes within a stretch of time: one for new mail
-// and one for each age that is due.
+// and one for each window of each age that is due.
 func Requests(cfg Config, within time.Duration) int {
 	requests := float64(within) / float64(cfg.Interval)
 	for _, age := range cfg.Ages {
-		requests += float64(within) / float64(max(cfg.Interval, age/agePart))
+		// A stretch waits for whole ticks, as many as fit.
+		stretch := max(cfg.Interval, (age / agePart).Truncate(cfg.Interval))
+		windows := (stretch + MaxWindow - 1) / MaxWindow
+		requests += float64(windows) * float64(within) / float64(stretch)
 	}
 	return int(requests)
 }

@@ -27,8 +27,9 @@ const (
 	Retention = 90 * 24 * time.Hour
 )
 
-// timeLayout writes the bounds of a window. Fractions of a second are accepted.
-const timeLayout = "2006-01-02T15:04:05.999Z"
+// timeLayout writes the bounds of a window. Up to seven digits of a second's fraction are accepted (seen in clients that are
+// in use).
+const timeLayout = "2006-01-02T15:04:05.9999999Z"
 
 // getter is the part of a transport.Client that the dialect needs.
 type getter interface {
