@@ -19,8 +19,10 @@ type credit struct {
 	reach time.Time
 	// answered says that reach is known.
 	answered bool
-	// oldest is the time of the last row, which is the oldest one while the order holds.
+	// oldest is the time of the last row, which is the oldest one while the order holds; the end of the window before the
+	// first row. A row may be a little newer than the window: the Reporting Web Service is asked for more than that.
 	oldest     time.Time
+	rows       int
 	descending bool
 	// unread is the beginning of the window up to what has been counted as read.
 	unread trace.Window
@@ -43,10 +45,11 @@ func (c *credit) row(received time.Time) {
 	if received.IsZero() {
 		return
 	}
-	if received.After(c.oldest) {
+	if c.rows > 0 && received.After(c.oldest) {
 		c.descending = false
 	}
 	c.oldest = received
+	c.rows++
 }
 
 // read returns what has been read with the page whose rows have been noted, which on the last page is everything. Rows

@@ -30,5 +30,18 @@ type Page struct {
 	Row func(text []byte) *trace.Row
 }
 
+// MapError replaces the errors of the walk by what f makes of them.
+func (p *Page) MapError(f func(error) error) {
+	rows := p.Rows
+	p.Rows = func(yield func(*trace.Row, error) bool) {
+		rows(func(r *trace.Row, err error) bool {
+			if err != nil {
+				err = f(err)
+			}
+			return yield(r, err)
+		})
+	}
+}
+
 // ErrShape is JSON that is not a page of a message trace.
 var ErrShape = errors.New("not a page of a message trace")

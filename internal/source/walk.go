@@ -37,6 +37,10 @@ type Dialect struct {
 	Received string
 	// Fingerprint returns the part of a row's text that does not merely echo the query.
 	Fingerprint func(raw []byte) []byte
+	// Rows are the names that the array of rows goes by in a page, and Link those of the link to the next page.
+	Rows, Link []string
+	// Envelope is the name of a member that may hold all of the page; empty if there is none.
+	Envelope string
 }
 
 // NewWalker returns a walker at the beginning of body. Services are not trusted to send what the grammar of JSON asks
@@ -60,8 +64,7 @@ func (w *Walker) Object() error {
 	return err
 }
 
-// Member returns the name of the next member of the object, as it is escaped in the page; ok is false at the end of the
-// object.
+// Member returns the name of the next member of the object; ok is false at the end of the object.
 func (w *Walker) Member() (name string, ok bool, err error) {
 	if w.dec.PeekKind() == '}' {
 		_, err := w.dec.ReadToken()
@@ -71,7 +74,7 @@ func (w *Walker) Member() (name string, ok bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	return string(quoted[1 : len(quoted)-1]), true, nil
+	return string(w.text(quoted)), true, nil
 }
 
 // Skip passes over the next value.
@@ -146,7 +149,7 @@ func (w *Walker) member(r *trace.Row) error {
 	if err != nil {
 		return err
 	}
-	name := quoted[1 : len(quoted)-1]
+	name := w.text(quoted)
 	if string(name) == w.dialect.Received {
 		raw, err := w.dec.ReadValue()
 		if err != nil {
@@ -207,8 +210,7 @@ func (w *Walker) unexpected(wanted string) error {
 
 // Damage says what is wrong with a page without naming its properties, whose names the service chooses.
 func Damage(err error) error {
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return fmt.Errorf("damaged JSON after byte %d: %w", syntactic.ByteOffset, syntactic.Err)
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
@@ -81,6 +82,16 @@ type Response struct {
 	Arrived time.Time
 	// Date is the service's clock when it answered, zero if it does not say.
 	Date time.Time
+}
+
+// Damaged is the error of a response from target, host and path, that is not a page, because of err.
+func (r *Response) Damaged(target string, err error) error {
+	e := &Error{Target: target, Status: http.StatusOK, Err: err, Damaged: true}
+	if !strings.Contains(r.ContentType, "json") && !strings.Contains(r.ContentType, "xml") {
+		e.Err = fmt.Errorf("the response is %q: %w", r.ContentType, err)
+		e.Advice = "check endpoint and proxy_url: something other than Microsoft's service seems to answer"
+	}
+	return e
 }
 
 // NewClient returns a client that sends the tokens of o.Auth to nobody but the endpoint. It takes a copy of o.HTTP, whose
@@ -209,8 +220,7 @@ func (c *Client) refused(resp *http.Response, token string) error {
 // failed turns a request without a whole response into an error.
 func (c *Client) failed(resp *http.Response, err error, token string) error {
 	// A url.Error repeats the URL with its query.
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
+	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
 		if withURL.Timeout() {
 			err = fmt.Errorf("no answer in time: %w", err)

@@ -170,6 +170,6 @@ func TestRedirectsInACircleEnd(t *testing.T) {
 	})
 	e := requireError(t, err)
 	require.ErrorIs(t, e, ErrForeignLink)
-	assert.ErrorContains(t, e, "ten redirects")
+	require.ErrorContains(t, e, "ten redirects")
 	assert.EqualValues(t, 10, requests.Load())
 }

@@ -77,7 +77,10 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL) (*source.
 	if err != nil {
 		return nil, err
 	}
-	return newPage(response, c.target()), nil
+	page := source.NewPage(response.Body, dialect)
+	page.Arrived, page.Served = response.Arrived, response.Date
+	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
+	return page, nil
 }
 
 // target is what errors name.

@@ -1,0 +1,108 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// jsonPage is an object with an array of rows, and perhaps a link, among its members. It is read up to its rows at first,
+// since Microsoft Graph sends the link ahead of them, and beyond when they are walked.
+type jsonPage struct {
+	*Walker
+	link string
+	// open is how many objects have been entered and not yet left.
+	open int
+	// err is what is wrong with the page as far as it has been read.
+	err error
+}
+
+// NewPage reads a page in JSON. What is wrong with it is yielded by its rows.
+func NewPage(body []byte, dialect Dialect) *Page {
+	p := &jsonPage{Walker: NewWalker(body, dialect)}
+	p.head()
+	return &Page{
+		Size: len(body),
+		Rows: p.walk(),
+		Next: func() string { return p.link },
+		Row:  Reread(dialect),
+	}
+}
+
+// head reads what comes before the rows.
+func (p *jsonPage) head() {
+	if p.err = p.enter(); p.err != nil {
+		return
+	}
+	found, err := p.members()
+	if err == nil && !found {
+		err = fmt.Errorf("%w: it has no %s", ErrShape, p.dialect.Rows[0])
+	}
+	p.err = err
+}
+
+// walk returns the walk over the rows, and over what comes after them.
+func (p *jsonPage) walk() iter.Seq2[*trace.Row, error] {
+	return func(yield func(*trace.Row, error) bool) {
+		more := true
+		if p.err == nil {
+			more, p.err = p.Rows(yield)
+		}
+		if more && p.err == nil {
+			p.err = p.rest()
+		}
+		if more && p.err != nil {
+			yield(nil, p.err)
+		}
+	}
+}
+
+// rest reads what comes after the rows.
+func (p *jsonPage) rest() error {
+	found, err := p.members()
+	if err == nil && found {
+		err = fmt.Errorf("%w: it has %s twice", ErrShape, p.dialect.Rows[0])
+	}
+	return err
+}
+
+func (p *jsonPage) enter() error {
+	err := p.Object()
+	if err == nil {
+		p.open++
+	}
+	return err
+}
+
+// members reads the members of the page up to its rows, or to the end of the page.
+func (p *jsonPage) members() (rows bool, err error) {
+	for p.open > 0 {
+		name, ok, err := p.Member()
+		switch {
+		case err != nil:
+			return false, err
+		case !ok:
+			p.open--
+		case slices.Contains(p.dialect.Rows, name), name == p.dialect.Envelope && p.holdsRows():
+			return true, nil
+		case slices.Contains(p.dialect.Link, name):
+			p.link, err = p.Text()
+		case name != "" && name == p.dialect.Envelope:
+			err = p.enter()
+		default:
+			err = p.Skip()
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// holdsRows says that an envelope is the array of rows itself, as version 1 of OData has it.
+func (p *jsonPage) holdsRows() bool { return p.dec.PeekKind() == '[' }

@@ -1,0 +1,48 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package o365messagetrace_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A module of the collector and its version, as written in a go.mod and in a builder manifest alike.
+var collectorModule = regexp.MustCompile(
+	`(go\.opentelemetry\.io/collector|github\.com/open-telemetry/opentelemetry-collector-contrib)[^\s@]*[ @](v\d\S*)`)
+
+// The collector is released as one pair of versions: v0 for what is in flux, v1 for what is stable. Modules of two
+// releases may well build together and then misbehave, so one pair is used everywhere, and it moves in one commit.
+func TestOneCollectorVersionPair(t *testing.T) {
+	files := []string{"go.mod", "tools/go.mod", "builder-config.yaml"}
+	manifests, err := filepath.Glob("examples/*/builder*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, manifests, "the examples have no builder manifest")
+	files = append(files, manifests...)
+
+	pair := map[string]string{} // "v0" or "v1" to the version, as the root go.mod has it
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		modules := collectorModule.FindAllStringSubmatch(string(content), -1)
+		assert.NotEmpty(t, modules, "%s names no module of the collector", file)
+		for _, module := range modules {
+			version := module[2]
+			major, _, _ := strings.Cut(version, ".")
+			if pair[major] == "" {
+				pair[major] = version
+			}
+			assert.Equal(t, pair[major], version, "%s: %s", file, module[0])
+		}
+	}
+	assert.Equal(t, []string{"v0", "v1"}, slices.Sorted(maps.Keys(pair)))
+}
