@@ -3,6 +3,13 @@
 
 package receiver
 
+import (
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
+	"github.com/o365messagetrace/o365messagetrace/internal/source/reporting"
+)
+
 // Plan is a Microsoft 365 subscription plan. It decides which cloud the tenant is in.
 type Plan string
 
@@ -14,26 +21,79 @@ const (
 	DoD        Plan = "dod"
 )
 
+// government says that the plan is in a cloud without message traces in Microsoft Graph.
+func (p Plan) government() bool { return p == GCCHigh || p == DoD }
+
 // API is a service that has message traces.
 type API string
 
-// Graph is Microsoft Graph.
-const Graph API = "graph"
-
-// Hosts of the worldwide cloud, which GCC tenants are in as well (Microsoft's documentation "National cloud
-// deployments"). Microsoft Graph has message traces in no other cloud.
+// The services.
 const (
-	worldwideLogin    = "https://login.microsoftonline.com"
-	graphResource     = "https://graph.microsoft.com"
-	graphEndpointPath = "/v1.0/admin/exchange/tracing/messageTraces"
+	// Graph is Microsoft Graph.
+	Graph API = "graph"
+	// ReportingWebService is the older Office 365 Reporting Web Service.
+	ReportingWebService API = "reporting_webservice"
 )
 
-// endpoint is the URL that message traces are read from.
-func (cfg *Config) endpoint() string {
-	if cfg.Endpoint != "" {
-		return cfg.Endpoint
+const (
+	graphPath     = "/v1.0/admin/exchange/tracing/messageTraces"
+	reportingPath = "/ecp/reportingwebservice/reporting.svc/MessageTrace"
+)
+
+// cloud is where the services of a plan are. The hosts of the worldwide cloud, which GCC tenants are in as well, are from
+// Microsoft's documentation "National cloud deployments"; those of the Reporting Web Service in the other clouds come from
+// single sources, and there is none for DoD.
+type cloud struct {
+	login             string
+	graph             string
+	reporting         string
+	reportingResource string
+}
+
+var clouds = map[Plan]cloud{
+	Enterprise: worldwide,
+	GCC:        worldwide,
+	GCCHigh: {
+		login:             "https://login.microsoftonline.us",
+		reporting:         "https://reports.office365.us",
+		reportingResource: "https://outlook.office365.us",
+	},
+	DoD: {
+		login:             "https://login.microsoftonline.us",
+		reportingResource: "https://outlook-dod.office365.us",
+	},
+}
+
+var worldwide = cloud{
+	login:             "https://login.microsoftonline.com",
+	graph:             "https://graph.microsoft.com",
+	reporting:         "https://reports.office365.com",
+	reportingResource: "https://outlook.office365.com",
+}
+
+// api is the service to read from.
+func (cfg *Config) api() API {
+	switch {
+	case cfg.API != "":
+		return cfg.API
+	case cfg.SubscriptionPlan.government():
+		return ReportingWebService
 	}
-	return graphResource + graphEndpointPath
+	return Graph
+}
+
+// endpoint is the URL that message traces are read from, empty if none is known.
+func (cfg *Config) endpoint() string {
+	c := clouds[cfg.SubscriptionPlan]
+	switch {
+	case cfg.Endpoint != "":
+		return cfg.Endpoint
+	case cfg.api() == Graph && c.graph != "":
+		return c.graph + graphPath
+	case cfg.api() == ReportingWebService && c.reporting != "":
+		return c.reporting + reportingPath
+	}
+	return ""
 }
 
 // authorityHost is the URL of the login host.
@@ -41,13 +101,39 @@ func (cfg *Config) authorityHost() string {
 	if cfg.AuthorityHost != "" {
 		return cfg.AuthorityHost
 	}
-	return worldwideLogin
+	return clouds[cfg.SubscriptionPlan].login
 }
 
-// resource is the audience of the token.
-func (o *OAuth) resource() string {
-	if o.Resource != "" {
-		return o.Resource
+// resource is the audience of the token, unless the configuration names another.
+func (cfg *Config) resource(configured string) string {
+	switch {
+	case configured != "":
+		return configured
+	case cfg.api() == Graph:
+		return clouds[cfg.SubscriptionPlan].graph
 	}
-	return graphResource
+	return clouds[cfg.SubscriptionPlan].reportingResource
+}
+
+// limits are what a service allows.
+type limits struct {
+	pageSize      int
+	retention     time.Duration
+	maxRevisitAge time.Duration
+}
+
+// limits returns what the service that is read from allows. The last revisit has to come before the mail is dropped.
+func (cfg *Config) limits() limits {
+	if cfg.api() == ReportingWebService {
+		return limits{pageSize: reporting.MaxPageSize, retention: reporting.Retention, maxRevisitAge: 216 * time.Hour}
+	}
+	return limits{pageSize: graph.MaxPageSize, retention: graph.Retention, maxRevisitAge: 240 * time.Hour}
+}
+
+// pageSize is how many rows a page is asked to have.
+func (cfg *Config) pageSize() int {
+	if cfg.PageSize != nil {
+		return *cfg.PageSize
+	}
+	return cfg.limits().pageSize
 }

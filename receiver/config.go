@@ -13,8 +13,6 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
-
-	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
 )
 
 // Defaults of the configuration.
@@ -46,7 +44,7 @@ type Config struct {
 	TenantID string `mapstructure:"tenant_id"`
 	// SubscriptionPlan says which cloud the tenant is in.
 	SubscriptionPlan Plan `mapstructure:"subscription_plan"`
-	// API is the service to read from.
+	// API is the service to read from; empty means the plan's.
 	API API `mapstructure:"api"`
 	// Authentication says how to sign in.
 	Authentication Authentication `mapstructure:"authentication"`
@@ -55,15 +53,16 @@ type Config struct {
 
 	// PollInterval is the time between two ticks: whole seconds, 1s to 60m, a divisor of 60 minutes.
 	PollInterval time.Duration `mapstructure:"poll_interval"`
-	// InitialLookback is how much mail from before the first start is read, 0 to 90 days.
+	// InitialLookback is how much mail from before the first start is read, 0 to what the service keeps: 90 days, or 10.
 	InitialLookback time.Duration `mapstructure:"initial_lookback"`
 	// MinAge is how old mail is before it is asked for, 0 to 24h.
 	MinAge time.Duration `mapstructure:"min_age"`
-	// RevisitAges are the ages at which mail is read again, ascending, each greater than MinAge, at most 240h; none turns
-	// revisits off.
+	// RevisitAges are the ages at which mail is read again, ascending, each greater than MinAge, at most 240h with Graph and
+	// 216h with the Reporting Web Service; none turns revisits off.
 	RevisitAges []time.Duration `mapstructure:"revisit_ages"`
-	// PageSize is how many rows a page is asked to have, 100 to 5000.
-	PageSize int `mapstructure:"page_size"`
+	// PageSize is how many rows a page is asked to have, from 100 to the most that the service allows, 5000 with Graph and
+	// 2000 with the Reporting Web Service; nil means that.
+	PageSize *int `mapstructure:"page_size"`
 
 	// Retry says which failed requests are sent again, and when.
 	Retry Retry `mapstructure:"retry"`
@@ -73,10 +72,18 @@ type Config struct {
 	StorageID *component.ID `mapstructure:"storage"`
 }
 
-// Authentication says how to sign in.
+// Authentication says how to sign in: exactly one of its blocks, or an authentication extension instead of it.
 type Authentication struct {
 	// OAuth signs in as an application with a client secret.
 	OAuth configoptional.Optional[OAuth] `mapstructure:"oauth"`
+	// Certificate signs in as an application with a certificate.
+	Certificate configoptional.Optional[Certificate] `mapstructure:"certificate"`
+	// Basic signs in to the Reporting Web Service with user name and password. Microsoft ended it in 2023.
+	Basic configoptional.Optional[Basic] `mapstructure:"basic"`
+	// WorkloadIdentity signs in as an application with the token of another identity provider, such as Kubernetes.
+	WorkloadIdentity configoptional.Optional[WorkloadIdentity] `mapstructure:"workload_identity"`
+	// ManagedIdentity signs in as the identity that Azure has given to the machine.
+	ManagedIdentity configoptional.Optional[ManagedIdentity] `mapstructure:"managed_identity"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -90,6 +97,64 @@ type OAuth struct {
 	ClientSecret configopaque.String `mapstructure:"client_secret"`
 	// ClientSecretFile is the path of a file that holds the client secret. It is read again whenever a token is needed.
 	ClientSecretFile string `mapstructure:"client_secret_file"`
+	// Resource is the audience of the token; empty means the API's.
+	Resource string `mapstructure:"resource"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Certificate signs in with the client credentials flow of OAuth 2.0 and a certificate. Its files are read again whenever
+// a token is needed.
+type Certificate struct {
+	// ClientID is the application's.
+	ClientID string `mapstructure:"client_id"`
+	// CertFile is the path of the certificate in PEM. Further certificates in it are sent along as its chain.
+	CertFile string `mapstructure:"cert_file"`
+	// KeyFile is the path of the RSA private key in PEM: PKCS#1, PKCS#8 or encrypted PKCS#8.
+	KeyFile string `mapstructure:"key_file"`
+	// Passphrase decrypts the private key.
+	Passphrase configopaque.String `mapstructure:"passphrase"`
+	// PassphraseFile is the path of a file that holds the passphrase.
+	PassphraseFile string `mapstructure:"passphrase_file"`
+	// Resource is the audience of the token; empty means the API's.
+	Resource string `mapstructure:"resource"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Basic signs in with user name and password.
+type Basic struct {
+	// Username is the name of the service account.
+	Username string `mapstructure:"username"`
+	// Password is its password.
+	Password configopaque.String `mapstructure:"password"`
+	// PasswordFile is the path of a file that holds the password. It is read again for each request.
+	PasswordFile string `mapstructure:"password_file"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// WorkloadIdentity signs in with a federated token. Settings that are left out come from the environment variables
+// AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as in the Azure SDK.
+type WorkloadIdentity struct {
+	// ClientID is the application's.
+	ClientID string `mapstructure:"client_id"`
+	// TokenFile is the path of the token. It is read again whenever a token of Entra's is needed.
+	TokenFile string `mapstructure:"token_file"`
+	// Resource is the audience of the token; empty means the API's.
+	Resource string `mapstructure:"resource"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// ManagedIdentity signs in with a managed identity of Azure.
+type ManagedIdentity struct {
+	// ClientID is that of a user-assigned identity; empty means the system-assigned one.
+	ClientID string `mapstructure:"client_id"`
 	// Resource is the audience of the token; empty means the API's.
 	Resource string `mapstructure:"resource"`
 
@@ -159,11 +224,9 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		ClientConfig:     client,
 		SubscriptionPlan: Enterprise,
-		API:              Graph,
 		PollInterval:     defaultPollInterval,
 		InitialLookback:  defaultInitialLookback,
 		RevisitAges:      defaultRevisitAges(),
-		PageSize:         graph.MaxPageSize,
 		Retry: Retry{
 			Type:              RetryBackoff,
 			InitialInterval:   time.Second,

@@ -61,17 +61,17 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 300*time.Second, cfg.Timeout)
 	assert.Equal(t, 90*time.Second, cfg.IdleConnTimeout)
 	assert.Equal(t, Enterprise, cfg.SubscriptionPlan)
-	assert.Equal(t, Graph, cfg.API)
+	assert.Equal(t, Graph, cfg.api())
 	assert.Equal(t, "https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces", cfg.endpoint())
 	assert.Equal(t, "https://login.microsoftonline.com", cfg.authorityHost())
-	assert.Equal(t, "https://graph.microsoft.com", cfg.Authentication.OAuth.Get().resource())
+	assert.Equal(t, "https://graph.microsoft.com", cfg.signIn().Resource)
 	assert.Equal(t, 5*time.Minute, cfg.PollInterval)
 	assert.Equal(t, time.Hour, cfg.InitialLookback)
 	assert.Zero(t, cfg.MinAge)
 	assert.Equal(t, []time.Duration{
 		5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 30 * time.Hour,
 	}, cfg.RevisitAges)
-	assert.Equal(t, 5000, cfg.PageSize)
+	assert.Equal(t, 5000, cfg.pageSize())
 	assert.Nil(t, cfg.StorageID)
 	assert.Equal(t, RateLimit{Requests: 90, Interval: 5 * time.Minute}, cfg.RateLimit)
 	assert.Equal(t, Retry{
@@ -98,6 +98,7 @@ func TestRightConfigurations(t *testing.T) {
 			cfg.Authentication = oauth(OAuth{ClientID: "22222222-2222-2222-2222-222222222222", ClientSecretFile: "/run/secrets/o365"})
 		},
 		"private": func(cfg *Config) {
+			cfg.API = Graph
 			cfg.TenantID = "contoso.com"
 			cfg.Endpoint = "http://127.0.0.1:8080/v1.0/admin/exchange/tracing/messageTraces"
 			cfg.AuthorityHost = "https://login.example:8443"
@@ -116,7 +117,7 @@ func TestRightConfigurations(t *testing.T) {
 			cfg.InitialLookback = 90 * 24 * time.Hour
 			cfg.MinAge = 90 * time.Second
 			cfg.RevisitAges = []time.Duration{10 * time.Minute, 240 * time.Hour}
-			cfg.PageSize = 100
+			cfg.PageSize = new(100)
 			cfg.StorageID = &storage
 		},
 		"trouble": func(cfg *Config) {

@@ -35,7 +35,7 @@ func TestConsumeContract(t *testing.T) {
 		Now: func() time.Time { return time.Now().Add(2 * time.Second) },
 	})
 	cfg := createDefaultConfig().(*Config)
-	cfg.Endpoint = sim.URL + graphEndpointPath
+	cfg.Endpoint = sim.URL + graphPath
 	cfg.AuthorityHost = sim.URL
 	cfg.TLS.CAFile = sim.CAFile
 	cfg.TenantID = simulator.DefaultTenantID

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
@@ -102,15 +103,19 @@ func (h *health) report(event *componentstatus.Event) {
 	componentstatus.ReportStatus(h.host, event)
 }
 
-// nameOf tells one failure from another without what differs each time, such as request IDs and windows.
+// nameOf tells one failure from another without what differs each time, such as request IDs and times.
 func nameOf(err error) string {
 	var refused *transport.Error
-	if !errors.As(err, &refused) {
-		return err.Error()
+	var signIn *entra.Error
+	switch {
+	case errors.As(err, &signIn) && signIn.Code != 0:
+		return fmt.Sprintf("AADSTS%d", signIn.Code)
+	case errors.As(err, &refused):
+		same := *refused
+		same.RequestID = ""
+		return same.Error()
 	}
-	same := *refused
-	same.RequestID = ""
-	return same.Error()
+	return err.Error()
 }
 
 func hintOf(err error) string {

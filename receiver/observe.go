@@ -5,6 +5,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -49,11 +50,18 @@ func (o observer) Stored(err error) {
 		"deliver rows once more", &storageError{err})
 }
 
-// Retrying implements transport.Observer.
-func (o observer) Retrying(err error, reason string, wait time.Duration) {
+// Retrying implements transport.Observer. A request that fails once is nothing that anybody has to know.
+func (o observer) Retrying(err error, reason string, n int, wait time.Duration) {
 	o.telemetry.retry(reason)
-	o.set.Logger.Warn("a request failed and is sent again", zap.String("reason", reason),
-		zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
+	var refused *transport.Error
+	switch {
+	case errors.As(err, &refused) && refused.RetryAfter > 0:
+		o.set.Logger.Warn("the service asks to wait", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
+	case n > 1:
+		o.health.failed(service, "a request fails again and again; it is sent again", err)
+	default:
+		o.set.Logger.Debug("a request failed and is sent again", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
+	}
 }
 
 // Throttled implements transport.Observer.

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +22,6 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
-	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
@@ -51,6 +50,8 @@ type messageTraceReceiver struct {
 	// skew is how far the service's clock is ahead of this machine's, in nanoseconds, as last seen.
 	skew       atomic.Int64
 	skewWarned atomic.Bool
+	// lacks is what has been said of tokens.
+	lacks sync.Map
 
 	// release gives back what is shared with other receivers.
 	release func()
@@ -83,7 +84,7 @@ func (cfg *Config) planConfig() plan.Config {
 		InitialLookback: cfg.InitialLookback,
 		MinAge:          cfg.MinAge,
 		Ages:            cfg.RevisitAges,
-		Retention:       graph.Retention,
+		Retention:       cfg.limits().retention,
 	}
 }
 
@@ -102,6 +103,9 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	if r.cfg.StorageID == nil {
 		r.set.Logger.Warn("storage is not set: a restart begins anew, initial_lookback back, and may deliver rows once more",
 			zap.Duration("initial_lookback", r.cfg.InitialLookback))
+	}
+	if r.cfg.Authentication.Basic.HasValue() {
+		r.set.Logger.Warn("authentication.basic: Microsoft ended basic authentication in 2023; use another block of authentication")
 	}
 	// The context of Start ends with Start, the loop with Shutdown.
 	ctx, cancel := context.WithCancel(context.Background())
@@ -158,7 +162,7 @@ func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 // shareQuota joins the budget of requests that the tenant has in this process.
 func (r *messageTraceReceiver) shareQuota() {
 	own := transport.Rate{Requests: r.cfg.RateLimit.Requests, Interval: r.cfg.RateLimit.Interval}
-	r.quota, r.release = transport.ShareQuota(strings.ToLower(r.cfg.TenantID), own)
+	r.quota, r.release = transport.ShareQuota(r.cfg.tenantKey(), own)
 	rate := r.quota.Restrict(own)
 	if rate != own {
 		r.set.Logger.Info("another receiver of this tenant sets a lower rate_limit, which applies to both",

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -18,16 +17,13 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
-	"github.com/o365messagetrace/o365messagetrace/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/records"
 	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
+	"github.com/o365messagetrace/o365messagetrace/internal/source/reporting"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 )
-
-// signInTimeout bounds one request for a token.
-const signInTimeout = 30 * time.Second
 
 // clientError is a setting of the HTTP client that needs something of this machine that is not there, such as a file.
 type clientError struct{ err error }
@@ -122,7 +118,7 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, 
 	}
 	books, err := ledger.Open(ctx, ledger.Options{
 		Client: client,
-		Tenant: r.cfg.TenantID,
+		Tenant: r.cfg.tenantKey(),
 		Warn:   func(message string) { r.set.Logger.Warn(message) },
 		Stamps: r.quota.Stamps,
 	})
@@ -143,21 +139,27 @@ func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (
 	if err != nil {
 		return nil, err
 	}
-	return r.source(pages, entra.NewTokenSource(r.cfg.signIn(signIn)), endpoint), nil
+	return r.source(pages, r.authorizer(signIn), endpoint), nil
 }
 
-// source makes the client of the service of an HTTP client and what gives it tokens.
+// source makes the client of the service of an HTTP client and what gives it credentials.
 func (r *messageTraceReceiver) source(pages *http.Client, auth transport.Authorizer, endpoint *url.URL) collect.Source {
 	pages.Transport = &watchedTransport{next: pages.Transport, answered: observer{r}.answered}
-	return graph.NewClient(transport.NewClient(transport.Options{
+	options := transport.Options{
 		HTTP:     pages,
 		Endpoint: endpoint,
 		Auth:     auth,
-		Service:  graph.Service{},
+		Scheme:   r.cfg.scheme(),
 		Quota:    r.quota,
 		Retry:    r.cfg.Retry.rules(),
 		Observer: observer{r},
-	}), endpoint, r.cfg.PageSize)
+	}
+	if r.cfg.api() == ReportingWebService {
+		options.Service = reporting.Service{}
+		return reporting.NewClient(transport.NewClient(options), endpoint, r.cfg.pageSize())
+	}
+	options.Service = graph.Service{}
+	return graph.NewClient(transport.NewClient(options), endpoint, r.cfg.pageSize())
 }
 
 // httpClient makes an HTTP client whose idle connections are closed with the receiver.
@@ -172,32 +174,6 @@ func (r *messageTraceReceiver) httpClient(
 		r.clients = append(r.clients, client)
 	}
 	return client, err
-}
-
-// signInClient holds the settings of the client that signs in: tls and proxy_url of the receiver, but never its headers
-// or middlewares, which are meant for the service.
-func (cfg *Config) signInClient() *confighttp.ClientConfig {
-	client := confighttp.NewDefaultClientConfig()
-	client.TLS = cfg.TLS
-	client.ProxyURL = cfg.ProxyURL
-	client.Timeout = signInTimeout
-	return &client
-}
-
-func (cfg *Config) signIn(client *http.Client) entra.Config {
-	oauth := cfg.Authentication.OAuth.Get()
-	return entra.Config{
-		TenantID: cfg.TenantID,
-		ClientID: oauth.ClientID,
-		Secret: entra.Secret{
-			Value: string(oauth.ClientSecret),
-			File:  oauth.ClientSecretFile,
-			Key:   "authentication.oauth.client_secret_file",
-		},
-		AuthorityHost: cfg.authorityHost(),
-		Resource:      oauth.resource(),
-		HTTPClient:    client,
-	}
 }
 
 // rules turns the configuration into the rules of the transport.

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
@@ -28,6 +29,8 @@ type telemetry struct {
 	id attribute.KeyValue
 	// state is what was last seen of the receiver's state, nil before the first tick.
 	state atomic.Pointer[observed]
+	// credential is what signs in, nil if it does not expire.
+	credential atomic.Pointer[entra.TokenSource]
 }
 
 // observed is what the metrics tell of the receiver's state.
@@ -57,6 +60,12 @@ func (t *telemetry) start(quota *transport.Quota) error {
 	return errors.Join(
 		t.RegisterReceiverO365MessageTraceLagCallback(since(func(o *observed) time.Time { return o.liveUpTo })),
 		t.RegisterReceiverO365MessageTraceSettledLagCallback(since(func(o *observed) time.Time { return o.settledUpTo })),
+		t.RegisterReceiverO365MessageTraceCredentialExpiryCallback(func(_ context.Context, o metric.Float64Observer) error {
+			if in := t.credential.Load(); in != nil && !in.Expires().IsZero() {
+				o.Observe(time.Until(in.Expires()).Seconds(), t.with())
+			}
+			return nil
+		}),
 		t.RegisterReceiverO365MessageTraceQuotaUsedCallback(func(_ context.Context, o metric.Float64Observer) error {
 			o.Observe(quota.Used(), t.with())
 			return nil

@@ -26,41 +26,56 @@ func (cfg *Config) Validate() error {
 
 func (cfg *Config) validateService() error {
 	var errs []error
-	switch cfg.SubscriptionPlan {
-	case Enterprise, GCC:
-	case GCCHigh, DoD:
-		errs = append(errs, fmt.Errorf("subscription_plan: %s: Microsoft Graph has no message trace in that cloud", cfg.SubscriptionPlan))
-	default:
+	if _, known := clouds[cfg.SubscriptionPlan]; !known {
 		errs = append(errs, fmt.Errorf("subscription_plan: %q is none of enterprise, gcc, gcc_high, dod", cfg.SubscriptionPlan))
+		return errors.Join(append(errs, cfg.validateAPI())...)
 	}
-	if cfg.API != Graph {
-		errs = append(errs, fmt.Errorf("api: %q is not supported; the one API is graph", cfg.API))
+	if cfg.api() == Graph && cfg.SubscriptionPlan.government() {
+		errs = append(errs, fmt.Errorf("api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan %s; "+
+			"use reporting_webservice", cfg.SubscriptionPlan))
 	}
-	errs = append(errs, validateEndpoint(cfg.endpoint()))
-	return errors.Join(errs...)
+	return errors.Join(append(errs, cfg.validateAPI(), cfg.validateEndpoint())...)
 }
 
-func validateEndpoint(endpoint string) error {
+func (cfg *Config) validateAPI() error {
+	switch cfg.api() {
+	case Graph, ReportingWebService:
+		return nil
+	}
+	return fmt.Errorf("api: %q is none of graph, reporting_webservice", cfg.API)
+}
+
+func (cfg *Config) validateEndpoint() error {
+	endpoint := cfg.endpoint()
 	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("endpoint: %q is not an absolute http or https URL", withoutUser(endpoint))
-	case u.User != nil:
+	case endpoint == "" && cfg.SubscriptionPlan == DoD:
+		return errors.New("endpoint: required with subscription_plan dod, whose host of the Reporting Web Service is not documented")
+	case endpoint == "":
+		return nil
+	case strings.Contains(endpoint, "@"):
+		// It may hold a password, so it is not repeated.
 		return errors.New("endpoint: user information in the URL is not supported; sign in with authentication")
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("endpoint: %q is not an absolute http or https URL", endpoint)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return errors.New("endpoint: leave query and fragment out of the URL")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return fmt.Errorf("endpoint: %q would send tokens in the clear; use https", endpoint)
-	case ofReportingService(u):
-		return fmt.Errorf("endpoint: %q is of the Reporting Web Service, but api is graph", endpoint)
+	}
+	return cfg.validateOwner("endpoint", u)
+}
+
+// validateOwner rejects a URL or a resource of the other service.
+func (cfg *Config) validateOwner(key string, u *url.URL) error {
+	switch {
+	case cfg.api() == Graph && ofReportingService(u):
+		return fmt.Errorf("%s: %q is of the Reporting Web Service, but api is graph", key, u)
+	case cfg.api() == ReportingWebService && ofGraph(u):
+		return fmt.Errorf("%s: %q is of Microsoft Graph, but api is reporting_webservice", key, u)
 	}
 	return nil
 }
-
-// userInfo matches what may be a password in what may be a URL.
-var userInfo = regexp.MustCompile(`//.*@`)
-
-func withoutUser(text string) string { return userInfo.ReplaceAllString(text, "//") }
 
 // loopback says whether host is this machine.
 func loopback(host string) bool {
@@ -75,63 +90,11 @@ func ofReportingService(u *url.URL) bool {
 		strings.HasPrefix(host, "reports.office365.") || strings.Contains(strings.ToLower(u.Path), "/reporting.svc")
 }
 
-func (cfg *Config) validateSignIn() error {
-	var errs []error
-	if cfg.Auth.HasValue() {
-		errs = append(errs, errors.New("auth: sign-in by an extension is not supported; use authentication.oauth"))
-	}
-	errs = append(errs, validateTenant(cfg.TenantID), validateAuthority(cfg.authorityHost()))
-	if !cfg.Authentication.OAuth.HasValue() {
-		return errors.Join(append(errs, errors.New("authentication: found no way to sign in; give authentication.oauth"))...)
-	}
-	return errors.Join(append(errs, cfg.Authentication.OAuth.Get().validate())...)
-}
-
-var (
-	guid   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	domain = regexp.MustCompile(`^([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[A-Za-z][0-9A-Za-z-]{0,61}[0-9A-Za-z]$`)
-)
-
-func validateTenant(id string) error {
-	switch {
-	case id == "":
-		return errors.New("tenant_id: required; give the tenant's GUID or one of its verified domains")
-	case !guid.MatchString(id) && !domain.MatchString(id):
-		return fmt.Errorf("tenant_id: %q is neither a GUID nor a domain", id)
-	}
-	return nil
-}
-
-func validateAuthority(authority string) error {
-	u, err := url.Parse(authority)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
-		return fmt.Errorf("authority_host: %q is not an https URL", withoutUser(authority))
-	}
-	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return fmt.Errorf("authority_host: %q has more than a host and a port; the tenant belongs in tenant_id", u.Redacted())
-	}
-	return nil
-}
-
-func (o *OAuth) validate() error {
-	const key = "authentication.oauth."
-	var errs []error
-	if o.ClientID == "" {
-		errs = append(errs, errors.New(key+"client_id: required; give the application's ID"))
-	}
-	switch {
-	case o.ClientSecret != "" && o.ClientSecretFile != "":
-		errs = append(errs, errors.New(key+"client_secret and "+key+"client_secret_file: give one of them, not both"))
-	case o.ClientSecret == "" && o.ClientSecretFile == "":
-		errs = append(errs, errors.New(key+"client_secret: required; give it or client_secret_file"))
-	}
-	errs = append(errs, validatePath(key+"client_secret_file", o.ClientSecretFile))
-	if u, err := url.Parse(o.resource()); err != nil || u.Scheme == "" {
-		errs = append(errs, fmt.Errorf(key+"resource: %q is not a URI", o.Resource))
-	} else if ofReportingService(u) {
-		errs = append(errs, fmt.Errorf(key+"resource: %q is of the Reporting Web Service, but api is graph", o.Resource))
-	}
-	return errors.Join(errs...)
+// ofGraph recognises a URL or a resource of Microsoft Graph.
+func ofGraph(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	return strings.HasPrefix(host, "graph.microsoft.") || host == "dod-graph.microsoft.us" ||
+		strings.Contains(strings.ToLower(u.Path), "/tracing/messagetraces")
 }
 
 // bareVariable matches an environment variable as a shell writes it. The collector expands ${env:NAME} alone.
@@ -151,7 +114,7 @@ func (cfg *Config) validateClient() error {
 		errs = append(errs, fmt.Errorf("timeout: %s is negative; 0 means unlimited", short(cfg.Timeout)))
 	}
 	if cfg.ProxyURL != "" {
-		if u, err := url.Parse(cfg.ProxyURL); err != nil || u.Hostname() == "" {
+		if u, err := url.Parse(cfg.ProxyURL); err != nil || u.Scheme == "" || u.Hostname() == "" {
 			errs = append(errs, errors.New("proxy_url: not an absolute URL"))
 		}
 	}

@@ -10,15 +10,12 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
 )
 
 // Limits of the configuration.
 const (
 	maxPollInterval = time.Hour
 	maxMinAge       = 24 * time.Hour
-	maxRevisitAge   = 240 * time.Hour
 	minPageSize     = 100
 
 	maxInitialInterval = 20 * time.Second
@@ -31,16 +28,16 @@ const (
 func (cfg *Config) validatePolling() error {
 	return errors.Join(
 		validatePollInterval(cfg.PollInterval),
-		validateRange("initial_lookback", cfg.InitialLookback, 0, graph.Retention),
+		validateRange("initial_lookback", cfg.InitialLookback, 0, cfg.limits().retention),
 		validateRange("min_age", cfg.MinAge, 0, maxMinAge),
 		cfg.validateRevisitAges(),
-		validateNumber("page_size", cfg.PageSize, minPageSize, graph.MaxPageSize),
+		validateNumber("page_size", cfg.pageSize(), minPageSize, cfg.limits().pageSize),
 	)
 }
 
 func (cfg *Config) validateRevisitAges() error {
 	var errs []error
-	last := cfg.MinAge
+	last, most := cfg.MinAge, cfg.limits().maxRevisitAge
 	for i, age := range cfg.RevisitAges {
 		key := fmt.Sprintf("revisit_ages[%d]", i)
 		switch {
@@ -48,8 +45,8 @@ func (cfg *Config) validateRevisitAges() error {
 			errs = append(errs, fmt.Errorf("%s: %s is not greater than min_age, %s", key, short(age), short(last)))
 		case age <= last:
 			errs = append(errs, fmt.Errorf("%s: %s is not greater than the age before it, %s", key, short(age), short(last)))
-		case age > maxRevisitAge:
-			errs = append(errs, fmt.Errorf("%s: %s is greater than %s", key, short(age), short(maxRevisitAge)))
+		case age > most:
+			errs = append(errs, fmt.Errorf("%s: %s is greater than %s", key, short(age), short(most)))
 		}
 		last = max(last, age)
 	}

@@ -21,7 +21,7 @@ func TestWrongConfigurations(t *testing.T) {
 		"Page_Size: 5":                           {"Page_Size"},
 		"poll_intervall: 5m":                     {"poll_intervall"},
 		"authentication: {oauth: {clientid: x}}": {"authentication", "oauth", "clientid"},
-		"authentication: {basic: {username: x}}": {"authentication", "basic"},
+		"authentication: {basic: {user: x}}":     {"authentication", "basic", "user"},
 		"retry: {retries: 5}":                    {"retry", "retries"},
 		"rate_limit: {per: 5}":                   {"rate_limit", "per"},
 		"tls: {ca: x}":                           {"tls", "ca"},
@@ -52,33 +52,42 @@ func TestWrongConfigurations(t *testing.T) {
 		"timeout: 300\npage_size: many\npoll_interval: 5m": {"timeout: 300 has no unit", "page_size"},
 
 		// The service.
-		"subscription_plan: business":                        {`subscription_plan: "business" is none of enterprise, gcc, gcc_high, dod`},
-		"subscription_plan: ''":                              {`subscription_plan: "" is none of`},
-		"subscription_plan: Enterprise":                      {`subscription_plan: "Enterprise" is none of`},
-		"subscription_plan: gcc_high":                        {"subscription_plan: gcc_high: Microsoft Graph has no message trace in that cloud"},
-		"subscription_plan: dod":                             {"subscription_plan: dod: Microsoft Graph has no message trace in that cloud"},
-		"api: reporting_webservice":                          {`api: "reporting_webservice" is not supported`},
-		"api: ''":                                            {`api: "" is not supported`},
-		"endpoint: graph.microsoft.com":                      {"endpoint", "not an absolute http or https URL"},
-		"endpoint: /v1.0/messageTraces":                      {"endpoint", "not an absolute http or https URL"},
-		"endpoint: ftp://graph.example/x":                    {"endpoint", "not an absolute http or https URL"},
-		"endpoint: 'https://'":                               {"endpoint", "not an absolute http or https URL"},
-		"endpoint: 'https://:443/messageTraces'":             {"endpoint", "not an absolute http or https URL"},
-		"endpoint: 'https://graph.example/%zz'":              {"endpoint", "not an absolute http or https URL"},
-		"endpoint: https://graph.example/x?$top=5":           {"endpoint: leave query and fragment out"},
-		"endpoint: https://graph.example/x?":                 {"endpoint: leave query and fragment out"},
-		"endpoint: 'https://graph.example/x#y'":              {"endpoint: leave query and fragment out"},
-		"endpoint: https://user:s3cr3t@graph.example/x":      {"endpoint: user information"},
-		"endpoint: ftp://user:s3cr3t@graph.example/x":        {"endpoint", "not an absolute http or https URL", "graph.example"},
-		"endpoint: 'https://user:s3cr3t@%zz/x'":              {"endpoint", "not an absolute http or https URL"},
-		"authority_host: 'http://u:s3cr3t@login.example'":    {"authority_host", "is not an https URL", "login.example"},
-		"endpoint: http://graph.example/x":                   {"endpoint", "would send tokens in the clear; use https"},
-		"endpoint: http://localhost.example/x":               {"endpoint", "use https"},
-		"endpoint: http://127.0.0.1.example/x":               {"endpoint", "use https"},
-		"endpoint: https://outlook.office365.com/x":          {"endpoint", "Reporting Web Service, but api is graph"},
-		"endpoint: https://manage.office.com/x":              {"endpoint", "Reporting Web Service, but api is graph"},
-		"endpoint: https://x.example/Reporting.SVC/x":        {"endpoint", "Reporting Web Service, but api is graph"},
-		"endpoint: https://Reports.Office365.us/ecp/x":       {"endpoint", "Reporting Web Service, but api is graph"},
+		"subscription_plan: business":             {`subscription_plan: "business" is none of enterprise, gcc, gcc_high, dod`},
+		"subscription_plan: ''":                   {`subscription_plan: "" is none of`},
+		"subscription_plan: Enterprise":           {`subscription_plan: "Enterprise" is none of`},
+		"subscription_plan: gcc_high\napi: graph": {"api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan gcc_high"},
+		"subscription_plan: dod\napi: graph":      {"api: graph: Microsoft Graph has no message trace"},
+		"subscription_plan: dod":                  {"endpoint: required with subscription_plan dod"},
+		"api: rest":                               {`api: "rest" is none of graph, reporting_webservice`},
+		"api: reporting_webservice\nendpoint: https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces": {
+			"endpoint", "is of Microsoft Graph, but api is reporting_webservice",
+		},
+		"api: reporting_webservice\nauthentication: {oauth: {resource: 'https://graph.microsoft.com'}}": {
+			"authentication.oauth.resource", "but api is reporting_webservice",
+		},
+		"api: reporting_webservice\npage_size: 2001":        {"page_size: 2001 is not between 100 and 2000"},
+		"api: reporting_webservice\ninitial_lookback: 241h": {"initial_lookback: 241h is not between 0s and 240h"},
+		"api: reporting_webservice\nrevisit_ages: [217h]":   {"revisit_ages[0]: 217h is greater than 216h"},
+		"endpoint: graph.microsoft.com":                     {"endpoint", "not an absolute http or https URL"},
+		"endpoint: /v1.0/messageTraces":                     {"endpoint", "not an absolute http or https URL"},
+		"endpoint: ftp://graph.example/x":                   {"endpoint", "not an absolute http or https URL"},
+		"endpoint: 'https://'":                              {"endpoint", "not an absolute http or https URL"},
+		"endpoint: 'https://:443/messageTraces'":            {"endpoint", "not an absolute http or https URL"},
+		"endpoint: 'https://graph.example/%zz'":             {"endpoint", "not an absolute http or https URL"},
+		"endpoint: https://graph.example/x?$top=5":          {"endpoint: leave query and fragment out"},
+		"endpoint: https://graph.example/x?":                {"endpoint: leave query and fragment out"},
+		"endpoint: 'https://graph.example/x#y'":             {"endpoint: leave query and fragment out"},
+		"endpoint: https://user:s3cr3t@graph.example/x":     {"endpoint: user information"},
+		"endpoint: ftp://user:s3cr3t@graph.example/x":       {"endpoint: user information"},
+		"endpoint: 'https://user:s3cr3t@%zz/x'":             {"endpoint: user information"},
+		"authority_host: 'http://u:s3cr3t@login.example'":   {"authority_host: user information"},
+		"endpoint: http://graph.example/x":                  {"endpoint", "would send tokens in the clear; use https"},
+		"endpoint: http://localhost.example/x":              {"endpoint", "use https"},
+		"endpoint: http://127.0.0.1.example/x":              {"endpoint", "use https"},
+		"endpoint: https://outlook.office365.com/x":         {"endpoint", "Reporting Web Service, but api is graph"},
+		"endpoint: https://manage.office.com/x":             {"endpoint", "Reporting Web Service, but api is graph"},
+		"endpoint: https://x.example/Reporting.SVC/x":       {"endpoint", "Reporting Web Service, but api is graph"},
+		"endpoint: https://Reports.Office365.us/ecp/x":      {"endpoint", "Reporting Web Service, but api is graph"},
 		"timeout: -1s":                                       {"timeout: -1s is negative; 0 means unlimited"},
 		"proxy_url: proxy.example":                           {"proxy_url: not an absolute URL"},
 		"proxy_url: 'http://:3128'":                          {"proxy_url: not an absolute URL"},
@@ -91,19 +100,26 @@ func TestWrongConfigurations(t *testing.T) {
 		// The sign-in.
 		"tenant_id: ''":      {"tenant_id: required"},
 		"tenant_id: contoso": {`tenant_id: "contoso" is neither a GUID nor a domain`},
-		"tenant_id: 11111111-1111-1111-1111-11111111111": {"tenant_id", "neither a GUID nor a domain"},
-		"tenant_id: https://contoso.com":                 {"tenant_id", "neither a GUID nor a domain"},
-		"tenant_id: -contoso.com":                        {"tenant_id", "neither a GUID nor a domain"},
-		"tenant_id: contoso.com/common":                  {"tenant_id", "neither a GUID nor a domain"},
-		"auth: {authenticator: oauth2client}":            {"auth: sign-in by an extension is not supported; use authentication.oauth"},
-		"authority_host: http://login.example":           {"authority_host", "is not an https URL"},
-		"authority_host: login.microsoftonline.com":      {"authority_host", "is not an https URL"},
-		"authority_host: 'https://:8443'":                {"authority_host", "is not an https URL"},
-		"authority_host: https://login.example/common":   {"authority_host", "the tenant belongs in tenant_id"},
-		"authority_host: https://u:s3cr3t@login.example": {"authority_host", "more than a host and a port"},
-		"authority_host: 'https://login.example?a=b'":    {"authority_host", "more than a host and a port"},
-		"authentication: {oauth: {client_id: ''}}":       {"authentication.oauth.client_id: required"},
-		"authentication: {oauth: {client_secret: ''}}":   {"authentication.oauth.client_secret: required; give it or client_secret_file"},
+		"tenant_id: 11111111-1111-1111-1111-11111111111":                                  {"tenant_id", "neither a GUID nor a domain"},
+		"tenant_id: https://contoso.com":                                                  {"tenant_id", "neither a GUID nor a domain"},
+		"tenant_id: -contoso.com":                                                         {"tenant_id", "neither a GUID nor a domain"},
+		"tenant_id: contoso.com/common":                                                   {"tenant_id", "neither a GUID nor a domain"},
+		"auth: {authenticator: oauth2client}":                                             {"authentication: found auth and authentication.oauth; give exactly one"},
+		"authority_host: http://login.example":                                            {"authority_host", "is not an https URL"},
+		"authority_host: login.microsoftonline.com":                                       {"authority_host", "is not an https URL"},
+		"authority_host: 'https://:8443'":                                                 {"authority_host", "is not an https URL"},
+		"authority_host: https://login.example/common":                                    {"authority_host", "the tenant belongs in tenant_id"},
+		"authority_host: https://u:s3cr3t@login.example":                                  {"authority_host: user information"},
+		"authentication: {basic: {username: u, password: p}}":                             {"found authentication.oauth and authentication.basic", "authentication.basic: works only with api reporting_webservice"},
+		"authentication: {basic: {username: ''}}":                                         {"authentication.basic.username: required", "authentication.basic.password: required"},
+		"authentication: {certificate: {client_id: x}}":                                   {"authentication.certificate.cert_file: required", "authentication.certificate.key_file: required"},
+		"authentication: {certificate: {passphrase: a, passphrase_file: b}}":              {"authentication.certificate.passphrase and authentication.certificate.passphrase_file"},
+		"authentication: {certificate: {key_file: $HOME/key}}":                            {"authentication.certificate.key_file: $HOME is not expanded; write ${env:HOME}"},
+		"authentication: {workload_identity: {resource: graph}}":                          {`authentication.workload_identity.resource: "graph" is not a URI`},
+		"authentication: {managed_identity: {resource: 'https://outlook.office365.com'}}": {"authentication.managed_identity.resource", "but api is graph"},
+		"authority_host: 'https://login.example?a=b'":                                     {"authority_host", "more than a host and a port"},
+		"authentication: {oauth: {client_id: ''}}":                                        {"authentication.oauth.client_id: required"},
+		"authentication: {oauth: {client_secret: ''}}":                                    {"authentication.oauth.client_secret: required; give it or client_secret_file"},
 		"authentication: {oauth: {client_secret_file: /run/secret}}": {
 			"authentication.oauth.client_secret and authentication.oauth.client_secret_file: give one of them, not both",
 		},
@@ -159,7 +175,7 @@ func TestWrongConfigurations(t *testing.T) {
 			_, err := load(t, least, text)
 			require.Error(t, err)
 			for _, part := range says {
-				assert.ErrorContains(t, err, part)
+				require.ErrorContains(t, err, part)
 			}
 			assert.NotContains(t, err.Error(), "s3cr3t")
 		})
@@ -169,7 +185,7 @@ func TestWrongConfigurations(t *testing.T) {
 func TestWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string][]string{
-		"{}": {"tenant_id: required", "authentication: found no way to sign in; give authentication.oauth"},
+		"{}": {"authentication: found no way to sign in; give exactly one of authentication.oauth"},
 		"tenant_id: contoso.com\nauthentication: {}": {"authentication: found no way to sign in"},
 		"tenant_id: contoso.com\nauthentication: {oauth: {}}": {
 			"authentication.oauth.client_id: required", "authentication.oauth.client_secret: required",
@@ -189,6 +205,7 @@ func TestAllProblemsAreReportedTogether(t *testing.T) {
 	_, err := load(t, `
 tenant_id: contoso
 subscription_plan: gcc_high
+api: graph
 endpoint: http://graph.example
 authority_host: http://login.example
 timeout: -1s
@@ -203,7 +220,7 @@ rate_limit: {requests: -1, interval: 0}
 `)
 	require.Error(t, err)
 	for _, key := range []string{
-		"tenant_id: ", "subscription_plan: ", "endpoint: ", "authority_host: ", "timeout: ", "proxy_url: ", "authentication.oauth.client_id: ",
+		"tenant_id: ", "api: ", "endpoint: ", "authority_host: ", "timeout: ", "proxy_url: ", "authentication.oauth.client_id: ",
 		"authentication.oauth.client_secret: ", "authentication.oauth.resource: ", "poll_interval: ", "initial_lookback: ", "min_age: ",
 		"page_size: ", "retry.type: ", "retry.max_retries: ", "rate_limit.requests: ", "rate_limit.interval: ",
 	} {

@@ -7,7 +7,6 @@ package entra
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
 // pauseAfterRefusal is how long sign-in rests after a refusal that only a changed configuration can mend, so that Entra
@@ -28,10 +26,12 @@ const pauseAfterRefusal = 15 * time.Minute
 type Config struct {
 	// TenantID is the tenant's GUID or a verified domain of it.
 	TenantID string
-	// ClientID is the application's.
+	// ClientID is the application's, or the managed identity's; empty for a system-assigned one.
 	ClientID string
-	// Secret is the client secret.
-	Secret Secret
+	// Credential is what the application signs in with.
+	Credential Credential
+	// Block is the configuration key of the way to sign in, for hints.
+	Block string
 	// AuthorityHost is the login host of the cloud, an https URL.
 	AuthorityHost string
 	// Resource is the audience of the token: the scope without "/.default".
@@ -46,10 +46,10 @@ type TokenSource struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// credential keeps and renews the token of secret.
+	// credential keeps and renews the token of material.
 	credential azcore.TokenCredential
-	secret     string
-	// refusal is why the current secret need not be tried again before refusedUntil.
+	material   material
+	// refusal is why the current material need not be tried again before refusedUntil.
 	refusal      error
 	refusedUntil time.Time
 	// sendErr is why the last request of the sign-in got no response; azidentity passes only its text on.
@@ -61,12 +61,12 @@ func NewTokenSource(cfg Config) *TokenSource {
 	return &TokenSource{cfg: cfg, now: time.Now}
 }
 
-// Token returns the token in use, or a new one where that is about to expire or the secret has changed. Errors of the
-// sign-in are of type *Error; none carries the secret or a token.
+// Token returns the token in use, or a new one where that is about to expire or what signs in has changed. Errors of the
+// sign-in are of type *Error; none carries a secret or a token.
 func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.useSecret(); err != nil {
+	if err := s.refresh(); err != nil {
 		return "", err
 	}
 	if s.refusal != nil && s.now().Before(s.refusedUntil) {
@@ -77,7 +77,7 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 		Scopes: []string{strings.TrimSuffix(s.cfg.Resource, "/") + "/.default"},
 	})
 	if err != nil {
-		failure := newError(err, s.sendErr, s.secret)
+		failure := newError(err, s.sendErr, s.cfg.Block, s.material.secrets)
 		s.refusal, s.refusedUntil = nil, time.Time{}
 		if failure.final() {
 			s.refusal, s.refusedUntil = failure, s.now().Add(pauseAfterRefusal)
@@ -95,28 +95,35 @@ func (s *TokenSource) Reject(string) {
 	s.credential = nil
 }
 
-// useSecret makes a credential of the secret unless there is one of this very secret. A secret that cannot be read while
-// there is a credential changes nothing: the file may be in the middle of its rotation.
-func (s *TokenSource) useSecret() error {
-	secret, err := s.cfg.Secret.Read()
+// Expires is when what signs in stops being accepted, zero if that is not known.
+func (s *TokenSource) Expires() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.material.expires
+}
+
+// refresh makes a credential of what signs in, unless there is one of this very material. What cannot be read while there
+// is a credential changes nothing: a file may be in the middle of its rotation.
+func (s *TokenSource) refresh() error {
+	m, err := s.cfg.Credential.read(s.now())
 	if err != nil && s.credential == nil {
 		return err
 	}
-	if s.credential != nil && (err != nil || secret == s.secret) {
+	if s.credential != nil && err != nil {
 		return nil
 	}
-	credential, err := azidentity.NewClientSecretCredential(s.cfg.TenantID, s.cfg.ClientID, secret,
-		&azidentity.ClientSecretCredentialOptions{
-			ClientOptions:            s.clientOptions(),
-			DisableInstanceDiscovery: !microsoftHosts[host(s.cfg.AuthorityHost)],
-		})
-	if err != nil {
-		return fmt.Errorf("sign-in: %w", err)
+	if s.credential != nil && m.identity == s.material.identity {
+		s.material = m
+		return nil
 	}
-	if secret != s.secret {
+	credential, err := m.credential(s.cfg, s.clientOptions())
+	if err != nil {
+		return newError(err, nil, s.cfg.Block, m.secrets)
+	}
+	if m.identity != s.material.identity {
 		s.refusal = nil
 	}
-	s.credential, s.secret = credential, secret
+	s.credential, s.material = credential, m
 	return nil
 }
 
@@ -146,6 +153,9 @@ var microsoftHosts = map[string]bool{
 	"login.microsoftonline.us":         true,
 	"login.partner.microsoftonline.cn": true,
 }
+
+// disableDiscovery says that the authority is not Microsoft's.
+func (c Config) disableDiscovery() bool { return !microsoftHosts[host(c.AuthorityHost)] }
 
 func host(rawURL string) string {
 	u, err := url.Parse(rawURL)

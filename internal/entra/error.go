@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,12 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint names the configuration key to change.
 func (e *Error) Hint() string { return e.Advice }
 
+// Temporary says that the login host could not be asked this time, so that it may answer the next.
+func (e *Error) Temporary() bool {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
+	return e.Err != nil && !untrusted
+}
+
 // final says that trying again with the same configuration is of no use.
 func (e *Error) final() bool {
 	return e.Code == badSecret || e.Code == expiredSecret || e.Code == unknownClient
@@ -51,27 +58,42 @@ const (
 	unknownTenant   = 90002
 	badAssertion    = 700027
 	assertionTiming = 700024
+	noFederation    = 700213
 	badScope        = 70011
 	unknownResource = 500011
 )
 
-var advice = map[int]string{
-	badSecret: "set authentication.oauth.client_secret (or client_secret_file) to the value of a client secret of the " +
-		"application, not to the secret's ID",
-	expiredSecret: "create a new client secret for the application and set authentication.oauth.client_secret (or " +
-		"client_secret_file) to it",
-	unknownClient:   "check authentication.oauth.client_id and tenant_id: this tenant has no such application",
-	unknownTenant:   "check tenant_id, and that subscription_plan or authority_host is of the tenant's cloud",
-	badAssertion:    "upload the certificate in use to the application, or check that it is the application's",
-	assertionTiming: "set this machine's clock: sign-in accepts only a small deviation",
-	badScope:        "check authentication.oauth.resource",
-	unknownResource: "check authentication.oauth.resource: the tenant does not know it",
+// advise returns what to change after an error code.
+func advise(code int, block string) string {
+	text, ok := advice[code]
+	if !ok {
+		return ""
+	}
+	return strings.ReplaceAll(text, "BLOCK", block)
 }
 
-// newError makes an error of what azidentity returns; sendErr is why the request got no response, if it did not. The
-// secret is masked, though nobody should repeat it.
-func newError(err, sendErr error, secret string) *Error {
-	clean := func(text string) string { return transport.Clean(text, secret, url.QueryEscape(secret)) }
+var advice = map[int]string{
+	badSecret: "set BLOCK.client_secret (or client_secret_file) to the value of a client secret of the application, not to the " +
+		"secret's ID",
+	expiredSecret:   "create a new client secret for the application and set BLOCK.client_secret (or client_secret_file) to it",
+	unknownClient:   "check BLOCK.client_id and tenant_id: this tenant has no such application",
+	unknownTenant:   "check tenant_id, and that subscription_plan or authority_host is of the tenant's cloud",
+	badAssertion:    "upload the certificate of BLOCK.cert_file to the application, or check that BLOCK.client_id is the application's",
+	assertionTiming: "set this machine's clock: sign-in accepts only a small deviation; a token in BLOCK.token_file may also have expired",
+	noFederation: "add a federated credential to the application whose issuer, subject and audience are those of the token in " +
+		"BLOCK.token_file",
+	badScope:        "check BLOCK.resource",
+	unknownResource: "check BLOCK.resource: the tenant does not know it",
+}
+
+// newError makes an error of what azidentity returns; sendErr is why the request got no response, if it did not. Secrets
+// are masked, though nobody should repeat them.
+func newError(err, sendErr error, block string, secrets []string) *Error {
+	masked := slices.Clone(secrets)
+	for _, secret := range secrets {
+		masked = append(masked, url.QueryEscape(secret))
+	}
+	clean := func(text string) string { return transport.Clean(text, masked...) }
 	if sendErr != nil {
 		return unanswered(sendErr, clean)
 	}
@@ -85,15 +107,14 @@ func newError(err, sendErr error, secret string) *Error {
 	if description == "" {
 		description = fmt.Sprintf("the login host answered with status %d", failed.RawResponse.StatusCode)
 	}
-	return &Error{Code: code, Message: clean(description), Advice: advice[code]}
+	return &Error{Code: code, Message: clean(description), Advice: advise(code, block)}
 }
 
 // repeated matches how azidentity's library repeats an answer that it cannot make sense of. A token may be in it.
 var repeated = regexp.MustCompile(`(?s)\s*(raw message was|json message bytes were).*`)
 
 func unanswered(err error, clean func(string) string) *Error {
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
+	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
 	}
 	e := &Error{
@@ -101,8 +122,7 @@ func unanswered(err error, clean func(string) string) *Error {
 		Err:     err,
 		Advice:  "the login host cannot be reached: check authority_host, the firewall and proxy_url",
 	}
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		e.Advice = "the certificate of the login host is not trusted: name its authority in tls.ca_file"
 	}
 	return e

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // The errors of the login host that tell what to change, as it writes them.
@@ -44,6 +45,11 @@ var (
 		401, "invalid_client", 700024,
 		"Client assertion is not within its valid time range. Current time: 2026-11-22T10:00:00Z.",
 	}
+	noFederated = refusal{
+		401, "invalid_client", 700213,
+		"No matching federated identity record found for presented assertion subject 'x'. Check your federated identity credential " +
+			"Subject, Audience and Issuer against the presented assertion.",
+	}
 	noSuchScope = refusal{
 		400, "invalid_scope", 70011,
 		"The provided value for the input parameter 'scope' is not valid.",
@@ -66,6 +72,7 @@ func TestErrorsOfTheLoginHostSayWhatToChange(t *testing.T) {
 		{noSuchTenant, []string{"tenant_id", "subscription_plan", "authority_host"}},
 		{badSignature, []string{"certificate"}},
 		{badTime, []string{"clock"}},
+		{noFederated, []string{"federated credential", "token_file"}},
 		{noSuchScope, []string{"authentication.oauth.resource"}},
 		{noSuchResource, []string{"authentication.oauth.resource"}},
 		{refusal{400, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'."}, nil},
@@ -78,7 +85,7 @@ func TestErrorsOfTheLoginHostSayWhatToChange(t *testing.T) {
 			s, _ := newSource(l, Secret{Value: testSecret})
 			e := requireFailure(t, s)
 			assert.Equal(t, c.code, e.Code)
-			assert.EqualError(t, e, fmt.Sprintf("sign-in failed: AADSTS%d: %s", c.code, c.description))
+			require.EqualError(t, e, fmt.Sprintf("sign-in failed: AADSTS%d: %s", c.code, c.description))
 			assert.NotContains(t, e.Error(), "Trace ID", "what differs each time is no part of the text")
 			assert.Equal(t, len(c.hint) == 0, e.Hint() == "", e.Hint())
 			for _, part := range c.hint {
@@ -91,7 +98,7 @@ func TestErrorsOfTheLoginHostSayWhatToChange(t *testing.T) {
 func TestEveryAdviceIsTested(t *testing.T) {
 	t.Parallel()
 	tested := map[int]bool{}
-	for _, r := range []refusal{noSuchClient, invalidSecret, expired, noSuchTenant, badSignature, badTime, noSuchScope, noSuchResource} {
+	for _, r := range []refusal{noSuchClient, invalidSecret, expired, noSuchTenant, badSignature, badTime, noFederated, noSuchScope, noSuchResource} {
 		tested[r.code] = true
 	}
 	for code := range advice {

@@ -147,7 +147,8 @@ func newSource(l *login, secret Secret) (*TokenSource, *clock) {
 	s := NewTokenSource(Config{
 		TenantID:      testTenant,
 		ClientID:      testClient,
-		Secret:        secret,
+		Credential:    ClientSecret{secret},
+		Block:         "authentication.oauth",
 		AuthorityHost: l.URL,
 		Resource:      "https://graph.microsoft.com",
 		HTTPClient:    l.Client(),

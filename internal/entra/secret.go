@@ -50,8 +50,7 @@ func (s Secret) Read() (string, error) {
 }
 
 func (s Secret) unreadable(err error) error {
-	var withPath *fs.PathError
-	if errors.As(err, &withPath) {
+	if withPath, ok := errors.AsType[*fs.PathError](err); ok {
 		err = withPath.Err
 	}
 	return &Error{

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // text is a row as received.
-const text = `{"id":"1"}`
+const text = "the text of the row"
 
 var (
 	observed = time.Date(2026, time.January, 21, 15, 0, 0, 0, time.UTC)

@@ -28,9 +28,9 @@ const maxErrorBody = 64 << 10
 // ErrTooLarge is a response of more than 64 MiB after decompression.
 var ErrTooLarge = errors.New("the response has more than 64 MiB")
 
-// Authorizer gives the bearer token of a request.
+// Authorizer gives the credentials of a request, such as a bearer token.
 type Authorizer interface {
-	// Token returns a token that the service should accept now.
+	// Token returns credentials that the service should accept now.
 	Token(ctx context.Context) (string, error)
 	// Reject says that the service did not accept the token, so that the next one must be fresh.
 	Reject(token string)
@@ -46,8 +46,9 @@ type Service interface {
 
 // Observer hears what happens to requests. It is called by the goroutine that asks and must not block.
 type Observer interface {
-	// Retrying is called when a request failed for the reason given and is sent again after the wait.
-	Retrying(err error, reason string, wait time.Duration)
+	// Retrying is called when a request failed for the reason given and is sent again after the wait, the n-th time from 1
+	// on.
+	Retrying(err error, reason string, n int, wait time.Duration)
 	// Throttled is called when the service asks that the tenant be left alone for the pause.
 	Throttled(err error, pause time.Duration)
 }
@@ -59,13 +60,16 @@ type Client struct {
 	Options
 }
 
-// Options is what a client needs. All of it is required.
+// Options is what a client needs. All but Auth is required.
 type Options struct {
 	// HTTP sends the requests.
 	HTTP *http.Client
 	// Endpoint is the only place that tokens are sent to.
 	Endpoint *url.URL
-	Auth     Authorizer
+	// Auth gives the credentials of the header Authorization; nil if HTTP adds the header by itself.
+	Auth Authorizer
+	// Scheme is the authentication scheme of the header, such as Bearer.
+	Scheme   string
 	Service  Service
 	Quota    *Quota
 	Retry    Retry
@@ -112,7 +116,10 @@ func NewClient(o Options) *Client {
 func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
 	if err := pin(c.Endpoint, u); err != nil {
 		// A service that repeats the token in its link must not bring it into the error.
-		token, _ := c.Auth.Token(ctx)
+		token := ""
+		if c.Auth != nil {
+			token, _ = c.Auth.Token(ctx)
+		}
 		return nil, c.failed(nil, err, token)
 	}
 	waits := c.Retry.waits()
@@ -130,7 +137,7 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		if reason == "" || !ok || attempt == c.Retry.MaxRetries {
 			return nil, err
 		}
-		c.Observer.Retrying(err, reason, wait)
+		c.Observer.Retrying(err, reason, attempt+1, wait)
 		if err := Sleep(ctx, wait); err != nil {
 			return nil, err
 		}
@@ -155,8 +162,11 @@ func (c *Client) wait(err error, backoff time.Duration) (wait time.Duration, ok 
 	return backoff, true
 }
 
-// attempt sends one request. A token that is not accepted is replaced once.
+// attempt sends one request. A token that is not accepted is replaced once, if there is another.
 func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
+	if c.Auth == nil {
+		return c.get(ctx, lane, u, header, "")
+	}
 	token, err := c.Auth.Token(ctx)
 	if err != nil {
 		return nil, err
@@ -167,10 +177,14 @@ func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, heade
 		return response, err
 	}
 	c.Auth.Reject(token)
-	if token, err = c.Auth.Token(ctx); err != nil {
+	fresh, signInErr := c.Auth.Token(ctx)
+	switch {
+	case signInErr != nil:
+		return nil, signInErr
+	case fresh == token:
 		return nil, err
 	}
-	return c.get(ctx, lane, u, header, token)
+	return c.get(ctx, lane, u, header, fresh)
 }
 
 func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header, token string) (*Response, error) {
@@ -183,7 +197,9 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		return nil, c.failed(nil, err, token)
 	}
 	req.Header = header.Clone()
-	req.Header.Set("Authorization", "Bearer "+token)
+	if token != "" {
+		req.Header.Set("Authorization", c.Scheme+" "+token)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.failed(nil, err, token)
@@ -262,8 +278,9 @@ func date(resp *http.Response) time.Time {
 // retryAfter reads both forms of Retry-After (RFC 9110, section 10.2.3): seconds and a date.
 func retryAfter(resp *http.Response, now time.Time) time.Duration {
 	value := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
+	// A number that is too large is still a number: the largest.
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, at.Sub(now))

@@ -112,56 +112,42 @@ func TestErrorsOfTheSignInComeAsTheyAre(t *testing.T) {
 	assert.Equal(t, 1, requests)
 }
 
-// compressed returns n zeros as a gzip stream.
-func compressed(t *testing.T, n int) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	w.Write(make([]byte, n))
-	require.NoError(t, w.Close())
-	return b.Bytes()
+// zeros is a stream without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // Not parallel, as the bodies fill the memory.
 func TestTheSizeOfAPageIsBounded(t *testing.T) {
-	const mebibyte = 1 << 20
-	zeros := make([]byte, mebibyte)
-	// A gzip stream may consist of several ones.
-	zipped := compressed(t, mebibyte)
-	for name, c := range map[string]struct {
-		encoding string
-		chunk    []byte
-		chunks   int
-		last     []byte
-		refused  bool
-	}{
-		"at the limit":               {"", zeros, 64, nil, false},
-		"one byte more":              {"", zeros, 64, []byte{0}, true},
-		"compressed, without an end": {"gzip", zipped, 1 << 30, nil, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			response, err := get(t, func(w http.ResponseWriter, r *http.Request) {
-				assert.Contains(t, r.Header.Get("Accept-Encoding"), "gzip")
-				if c.encoding != "" {
-					w.Header().Set("Content-Encoding", c.encoding)
-				}
-				for range c.chunks {
-					if _, err := w.Write(c.chunk); err != nil {
-						return
-					}
-				}
-				w.Write(c.last)
-			})
-			if !c.refused {
-				require.NoError(t, err)
-				assert.Equal(t, 64*mebibyte, len(response.Body)) //nolint:testifylint // Len would print them all
+	const limit = 64 << 20
+	body, err := readAll(&http.Response{Body: io.NopCloser(io.LimitReader(zeros{}, limit))})
+	require.NoError(t, err)
+	assert.Equal(t, limit, len(body)) //nolint:testifylint // Len would print them all
+	_, err = readAll(&http.Response{Body: io.NopCloser(io.LimitReader(zeros{}, limit+1))})
+	require.ErrorIs(t, err, ErrTooLarge)
+}
+
+func TestAPageCannotBeTooLargeByBeingCompressed(t *testing.T) {
+	var mebibyte bytes.Buffer
+	zip := gzip.NewWriter(&mebibyte)
+	zip.Write(make([]byte, 1<<20))
+	require.NoError(t, zip.Close())
+	_, err := get(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Contains(t, r.Header.Get("Accept-Encoding"), "gzip")
+		w.Header().Set("Content-Encoding", "gzip")
+		// A gzip stream may consist of several ones, here of as many as are read.
+		for {
+			if _, err := w.Write(mebibyte.Bytes()); err != nil {
 				return
 			}
-			e := requireError(t, err)
-			require.ErrorIs(t, e, ErrTooLarge)
-			assert.ErrorContains(t, e, "more than 64 MiB")
-		})
-	}
+		}
+	})
+	e := requireError(t, err)
+	require.ErrorIs(t, e, ErrTooLarge)
+	assert.ErrorContains(t, e, "more than 64 MiB")
 }
 
 func TestACompressedPageIsDecompressed(t *testing.T) {
@@ -312,4 +298,33 @@ func TestABrokenConnectionReadsTheSameEachTime(t *testing.T) {
 	_, second := client.Get(t.Context(), trace.Live, endpoint, http.Header{})
 	requireError(t, first)
 	assert.EqualError(t, second, first.Error())
+}
+
+func TestARequestWithoutCredentialsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	requests := 0
+	endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		assert.NotContains(t, r.Header, "Authorization")
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	client := newTestClient(t, endpoint, nil)
+	_, err := client.Get(t.Context(), trace.Live, endpoint, http.Header{})
+	assert.True(t, requireError(t, err).Unauthorized())
+	assert.Equal(t, 1, requests, "there is no other token to try")
+
+	_, err = client.Get(t.Context(), trace.Live, parse(t, "https://elsewhere.example"), http.Header{})
+	require.ErrorIs(t, err, ErrForeignLink)
+}
+
+func TestATokenThatIsTheOnlyOneIsNotSentTwice(t *testing.T) {
+	t.Parallel()
+	requests := 0
+	endpoint := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	_, err := newTestClient(t, endpoint, &tokens{given: []string{testToken}}).Get(t.Context(), trace.Live, endpoint, http.Header{})
+	assert.True(t, requireError(t, err).Unauthorized())
+	assert.Equal(t, 1, requests)
 }

@@ -98,13 +98,13 @@ func newTestClient(t *testing.T, endpoint *url.URL, auth Authorizer) *Client {
 
 // newClientOver returns a client that tries once and has no budget to keep.
 func newClientOver(h *http.Client, endpoint *url.URL, auth Authorizer) *Client {
-	return NewClient(Options{HTTP: h, Endpoint: endpoint, Auth: auth, Service: service{}, Quota: NewQuota(Rate{}), Observer: nobody{}})
+	return NewClient(Options{HTTP: h, Endpoint: endpoint, Auth: auth, Scheme: "Bearer", Service: service{}, Quota: NewQuota(Rate{}), Observer: nobody{}})
 }
 
 // nobody does not listen.
 type nobody struct{}
 
-func (nobody) Retrying(error, string, time.Duration) {}
+func (nobody) Retrying(_ error, _ string, _ int, _ time.Duration) {}
 
 func (nobody) Throttled(error, time.Duration) {}
 

@@ -63,9 +63,10 @@ func (r Retry) reason(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ""
-	case errors.As(err, &temporary) && temporary.Temporary():
-		return "sign_in"
-	case !errors.As(err, &e), errors.Is(err, ErrTooLarge), errors.Is(err, ErrForeignLink):
+	case !errors.As(err, &e):
+		// What is not the transport's is the sign-in's.
+		return onlyIf(errors.As(err, &temporary) && temporary.Temporary(), "sign_in")
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrForeignLink):
 		return ""
 	case e.Err == nil && slices.Contains(r.Codes, e.Status):
 		return "status"

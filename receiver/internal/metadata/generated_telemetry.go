@@ -25,24 +25,25 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                 metric.Meter
-	mu                                    sync.Mutex
-	registrations                         []metric.Registration
-	ReceiverO365MessageTraceBytes         metric.Int64Counter
-	ReceiverO365MessageTraceGap           metric.Int64Counter
-	ReceiverO365MessageTraceJobDuration   metric.Float64Histogram
-	ReceiverO365MessageTraceJobs          metric.Int64Counter
-	ReceiverO365MessageTraceLag           metric.Float64ObservableGauge
-	ReceiverO365MessageTraceLateArrival   metric.Float64Histogram
-	ReceiverO365MessageTracePages         metric.Int64Counter
-	ReceiverO365MessageTraceQuotaUsed     metric.Float64ObservableGauge
-	ReceiverO365MessageTraceRequests      metric.Int64Counter
-	ReceiverO365MessageTraceRetries       metric.Int64Counter
-	ReceiverO365MessageTraceRows          metric.Int64Counter
-	ReceiverO365MessageTraceSettledLag    metric.Float64ObservableGauge
-	ReceiverO365MessageTraceStateRows     metric.Int64ObservableGauge
-	ReceiverO365MessageTraceStatusChanges metric.Int64Counter
-	ReceiverO365MessageTraceThrottled     metric.Int64Counter
+	meter                                    metric.Meter
+	mu                                       sync.Mutex
+	registrations                            []metric.Registration
+	ReceiverO365MessageTraceBytes            metric.Int64Counter
+	ReceiverO365MessageTraceCredentialExpiry metric.Float64ObservableGauge
+	ReceiverO365MessageTraceGap              metric.Int64Counter
+	ReceiverO365MessageTraceJobDuration      metric.Float64Histogram
+	ReceiverO365MessageTraceJobs             metric.Int64Counter
+	ReceiverO365MessageTraceLag              metric.Float64ObservableGauge
+	ReceiverO365MessageTraceLateArrival      metric.Float64Histogram
+	ReceiverO365MessageTracePages            metric.Int64Counter
+	ReceiverO365MessageTraceQuotaUsed        metric.Float64ObservableGauge
+	ReceiverO365MessageTraceRequests         metric.Int64Counter
+	ReceiverO365MessageTraceRetries          metric.Int64Counter
+	ReceiverO365MessageTraceRows             metric.Int64Counter
+	ReceiverO365MessageTraceSettledLag       metric.Float64ObservableGauge
+	ReceiverO365MessageTraceStateRows        metric.Int64ObservableGauge
+	ReceiverO365MessageTraceStatusChanges    metric.Int64Counter
+	ReceiverO365MessageTraceThrottled        metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -54,6 +55,21 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterReceiverO365MessageTraceCredentialExpiryCallback sets callback for observable ReceiverO365MessageTraceCredentialExpiry metric.
+func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceCredentialExpiryCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ReceiverO365MessageTraceCredentialExpiry, obs: o})
+		return nil
+	}, builder.ReceiverO365MessageTraceCredentialExpiry)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterReceiverO365MessageTraceLagCallback sets callback for observable ReceiverO365MessageTraceLag metric.
@@ -158,6 +174,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_o365_message_trace_bytes",
 		metric.WithDescription("Bytes of pages received, after decompression, and of rows accepted. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceCredentialExpiry, err = builder.meter.Float64ObservableGauge(
+		"otelcol_receiver_o365_message_trace_credential_expiry",
+		metric.WithDescription("Time left of the certificate in use. [Alpha]"),
+		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceGap, err = builder.meter.Int64Counter(

@@ -20,6 +20,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterReceiverO365MessageTraceCredentialExpiryCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterReceiverO365MessageTraceLagCallback(func(_ context.Context, observer metric.Float64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -49,6 +53,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverO365MessageTraceThrottled.Add(context.Background(), 1)
 	AssertEqualReceiverO365MessageTraceBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceCredentialExpiry(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceGap(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -1,0 +1,151 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package entra
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/youmark/pkcs8"
+)
+
+// Certificate signs in with a certificate and its private key, both in PEM.
+type Certificate struct {
+	// Cert is the file of the certificate; others in it are sent along as its chain.
+	Cert Secret
+	// Key is the file of the RSA private key: PKCS#1, PKCS#8 or encrypted PKCS#8.
+	Key Secret
+	// Passphrase decrypts the key. It is not read if the key is not encrypted.
+	Passphrase Secret
+}
+
+func (c Certificate) read(now time.Time) (material, error) {
+	certPEM, err := c.Cert.Read()
+	if err != nil {
+		return material{}, err
+	}
+	keyPEM, err := c.Key.Read()
+	if err != nil {
+		return material{}, err
+	}
+	key, passphrase, err := c.parseKey([]byte(keyPEM))
+	if err != nil {
+		return material{}, err
+	}
+	chain, err := c.parseChain([]byte(certPEM), key)
+	if err != nil {
+		return material{}, err
+	}
+	if err := c.checkTime(chain[0], now); err != nil {
+		return material{}, err
+	}
+	return material{
+		identity: certPEM + keyPEM,
+		secrets:  []string{keyPEM, passphrase},
+		expires:  chain[0].NotAfter,
+		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+			return azidentity.NewClientCertificateCredential(cfg.TenantID, cfg.ClientID, chain, key, &azidentity.ClientCertificateCredentialOptions{
+				ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(), SendCertificateChain: true,
+			})
+		},
+	}, nil
+}
+
+// parseKey returns the private key, and the passphrase if it took one.
+func (c Certificate) parseKey(text []byte) (key *rsa.PrivateKey, passphrase string, err error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, "", c.Key.wrong("is no PEM file", "set "+c.Key.Key+" to the private key in PEM")
+	}
+	var parsed any
+	switch block.Type {
+	case "RSA PRIVATE KEY":
+		if block.Headers["DEK-Info"] != "" {
+			return nil, "", c.Key.wrong("is encrypted in a form that is no longer safe", "convert it: openssl pkcs8 -topk8 -in KEY -out NEW_KEY")
+		}
+		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "ENCRYPTED PRIVATE KEY":
+		return c.decryptKey(block.Bytes)
+	default:
+		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	}
+	if err != nil {
+		return nil, "", c.Key.wrong("holds no private key that can be read", "set "+c.Key.Key+" to an RSA key in PKCS#1 or PKCS#8")
+	}
+	key, err = c.onlyRSA(parsed)
+	return key, "", err
+}
+
+func (c Certificate) decryptKey(der []byte) (key *rsa.PrivateKey, passphrase string, err error) {
+	if c.Passphrase.empty() {
+		return nil, "", c.Key.wrong("is encrypted", "set the passphrase of the certificate's key: authentication.certificate.passphrase or passphrase_file")
+	}
+	if passphrase, err = c.Passphrase.Read(); err != nil {
+		return nil, "", err
+	}
+	parsed, _, err := pkcs8.ParsePrivateKey(der, []byte(passphrase))
+	if err != nil {
+		return nil, "", c.Key.wrong("cannot be decrypted", "check the passphrase of the certificate's key")
+	}
+	key, err = c.onlyRSA(parsed)
+	return key, passphrase, err
+}
+
+func (c Certificate) onlyRSA(key any) (*rsa.PrivateKey, error) {
+	if key, ok := key.(*rsa.PrivateKey); ok {
+		return key, nil
+	}
+	return nil, c.Key.wrong("is no RSA key", "make a certificate with an RSA key: Entra takes nothing else")
+}
+
+// parseChain returns the certificates of a PEM file, that of the key first.
+func (c Certificate) parseChain(text []byte, key *rsa.PrivateKey) (chain []*x509.Certificate, err error) {
+	leaf := -1
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, c.Cert.wrong("holds a certificate that cannot be read", "set "+c.Cert.Key+" to the certificate in PEM")
+		}
+		if public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); ok && leaf < 0 && public.Equal(key.Public()) {
+			leaf = len(chain)
+		}
+		chain = append(chain, cert)
+	}
+	switch {
+	case len(chain) == 0:
+		return nil, c.Cert.wrong("holds no certificate", "set "+c.Cert.Key+" to the certificate in PEM")
+	case leaf < 0:
+		return nil, c.Cert.wrong("does not match the private key in "+c.Key.File, "set "+c.Cert.Key+" and "+c.Key.Key+" to a pair")
+	}
+	chain[0], chain[leaf] = chain[leaf], chain[0]
+	return chain, nil
+}
+
+func (c Certificate) checkTime(cert *x509.Certificate, now time.Time) error {
+	const renew = "renew the certificate, upload it to the application and replace the file in "
+	switch {
+	case now.After(cert.NotAfter):
+		return c.Cert.wrong("has expired on "+cert.NotAfter.UTC().Format(time.RFC3339), renew+c.Cert.Key)
+	case now.Before(cert.NotBefore):
+		return c.Cert.wrong("is not valid before "+cert.NotBefore.UTC().Format(time.RFC3339), "wait, set this machine's clock, or "+renew+c.Cert.Key)
+	}
+	return nil
+}
+
+// wrong is the error of a file whose content is of no use.
+func (s Secret) wrong(what, hint string) error {
+	return &Error{Message: fmt.Sprintf("%s: the file %s %s", s.Key, s.File, what), Advice: hint}
+}
+
+// empty says that no secret has been configured.
+func (s Secret) empty() bool { return s.Value == "" && s.File == "" }

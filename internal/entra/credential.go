@@ -1,0 +1,92 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package entra
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// Credential is what an application signs in with: ClientSecret, Certificate, WorkloadIdentity or ManagedIdentity.
+type Credential interface {
+	// read returns what signs in at now, read anew from its files. Errors are of type *Error.
+	read(now time.Time) (material, error)
+}
+
+// material is what signs in.
+type material struct {
+	// identity tells it from other material.
+	identity string
+	// secrets never show.
+	secrets []string
+	// expires is when it stops being accepted, zero if that is not known.
+	expires time.Time
+	// credential makes of it what keeps and renews a token.
+	credential func(Config, azcore.ClientOptions) (azcore.TokenCredential, error)
+}
+
+// ClientSecret signs in with a client secret.
+type ClientSecret struct{ Secret }
+
+func (c ClientSecret) read(time.Time) (material, error) {
+	secret, err := c.Read()
+	return material{
+		identity: secret,
+		secrets:  []string{secret},
+		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+			return azidentity.NewClientSecretCredential(cfg.TenantID, cfg.ClientID, secret, &azidentity.ClientSecretCredentialOptions{
+				ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(),
+			})
+		},
+	}, err
+}
+
+// WorkloadIdentity signs in with a token that another identity provider has issued, such as Kubernetes to a pod.
+type WorkloadIdentity struct {
+	// Token is the file of the token. It is read whenever a token of Entra's is asked for.
+	Token Secret
+}
+
+func (w WorkloadIdentity) read(time.Time) (material, error) {
+	// The file rotates all the time, which does not change the credential: a token is in use until it expires.
+	token, err := w.Token.Read()
+	if err != nil {
+		return material{}, err
+	}
+	assertion := func(context.Context) (string, error) { return w.Token.Read() }
+	return material{
+		secrets: []string{token},
+		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+			return azidentity.NewClientAssertionCredential(cfg.TenantID, cfg.ClientID, assertion, &azidentity.ClientAssertionCredentialOptions{
+				ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(),
+			})
+		},
+	}, nil
+}
+
+// ManagedIdentity signs in as the identity that Azure has given to the machine, by the conventions of the Azure SDK.
+type ManagedIdentity struct{}
+
+func (ManagedIdentity) read(time.Time) (material, error) {
+	return material{
+		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+			options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: o}
+			if cfg.ClientID != "" {
+				options.ID = azidentity.ClientID(cfg.ClientID)
+			}
+			return azidentity.NewManagedIdentityCredential(options)
+		},
+	}, nil
+}
+
+// DirectClient returns an HTTP client that asks the machine's own identity service, which no proxy can reach.
+func DirectClient(timeout time.Duration) *http.Client {
+	direct := http.DefaultTransport.(*http.Transport).Clone()
+	direct.Proxy = nil
+	return &http.Client{Transport: direct, Timeout: timeout}
+}

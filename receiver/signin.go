@@ -1,0 +1,178 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/config/confighttp"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/entra"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+)
+
+// signInTimeout bounds one request for a token.
+const signInTimeout = 30 * time.Second
+
+// signInClient holds the settings of the client that signs in: tls and proxy_url of the receiver, but never its headers
+// or middlewares, which are meant for the service.
+func (cfg *Config) signInClient() *confighttp.ClientConfig {
+	client := confighttp.NewDefaultClientConfig()
+	client.TLS = cfg.TLS
+	client.ProxyURL = cfg.ProxyURL
+	client.Timeout = signInTimeout
+	return &client
+}
+
+// authorizer gives the credentials of requests, nil where an extension adds them.
+func (r *messageTraceReceiver) authorizer(client *http.Client) transport.Authorizer {
+	a := &r.cfg.Authentication
+	switch {
+	case r.cfg.Auth.HasValue():
+		return nil
+	case a.Basic.HasValue():
+		return basic{*a.Basic.Get()}
+	}
+	cfg := r.cfg.signIn()
+	cfg.HTTPClient = client
+	if a.ManagedIdentity.HasValue() {
+		cfg.HTTPClient = entra.DirectClient(signInTimeout)
+		r.clients = append(r.clients, cfg.HTTPClient)
+	}
+	tokens := entra.NewTokenSource(cfg)
+	r.telemetry.credential.Store(tokens)
+	return &inspected{Authorizer: tokens, inspect: r.inspect}
+}
+
+// scheme is the authentication scheme of requests.
+func (cfg *Config) scheme() string {
+	if cfg.Authentication.Basic.HasValue() {
+		return "Basic"
+	}
+	return "Bearer"
+}
+
+// signIn says who signs in to Entra, where and for what.
+func (cfg *Config) signIn() entra.Config {
+	a := &cfg.Authentication
+	in := entra.Config{TenantID: cfg.TenantID, AuthorityHost: cfg.authorityHost()}
+	switch {
+	case a.OAuth.HasValue():
+		o := a.OAuth.Get()
+		in.Block, in.ClientID, in.Resource = "authentication.oauth", o.ClientID, o.Resource
+		in.Credential = entra.ClientSecret{Secret: secret(in.Block+".client_secret", string(o.ClientSecret), o.ClientSecretFile)}
+	case a.Certificate.HasValue():
+		c := a.Certificate.Get()
+		in.Block, in.ClientID, in.Resource = "authentication.certificate", c.ClientID, c.Resource
+		in.Credential = entra.Certificate{
+			Cert:       entra.Secret{File: c.CertFile, Key: in.Block + ".cert_file"},
+			Key:        entra.Secret{File: c.KeyFile, Key: in.Block + ".key_file"},
+			Passphrase: secret(in.Block+".passphrase", string(c.Passphrase), c.PassphraseFile),
+		}
+	case a.WorkloadIdentity.HasValue():
+		w := a.WorkloadIdentity.Get().fill()
+		in.Block, in.ClientID, in.Resource = "authentication.workload_identity", w.ClientID, w.Resource
+		in.Credential = entra.WorkloadIdentity{Token: entra.Secret{File: w.TokenFile, Key: in.Block + ".token_file"}}
+		if host := os.Getenv("AZURE_AUTHORITY_HOST"); cfg.AuthorityHost == "" && host != "" {
+			in.AuthorityHost = host
+		}
+	case a.ManagedIdentity.HasValue():
+		m := a.ManagedIdentity.Get()
+		in.Block, in.ClientID, in.Resource = "authentication.managed_identity", m.ClientID, m.Resource
+		in.Credential = entra.ManagedIdentity{}
+	}
+	in.Resource = cfg.resource(in.Resource)
+	return in
+}
+
+func secret(key, value, file string) entra.Secret {
+	return entra.Secret{Value: value, File: file, Key: key + "_file"}
+}
+
+// tenantKey is what tells the state and the quota of one tenant from another's.
+func (cfg *Config) tenantKey() string {
+	if cfg.TenantID != "" {
+		return strings.ToLower(cfg.TenantID)
+	}
+	host := cfg.endpoint()
+	if u, err := url.Parse(host); err == nil {
+		host = strings.ToLower(u.Host)
+	}
+	if cfg.Authentication.Basic.HasValue() {
+		return host + " " + strings.ToLower(cfg.Authentication.Basic.Get().Username)
+	}
+	if cfg.Auth.HasValue() {
+		return host + " " + cfg.Auth.Get().AuthenticatorID.String()
+	}
+	return host
+}
+
+// basic gives user name and password.
+type basic struct{ Basic }
+
+// Token implements transport.Authorizer.
+func (b basic) Token(context.Context) (string, error) {
+	password, err := secret("authentication.basic.password", string(b.Password), b.PasswordFile).Read()
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString([]byte(b.Username + ":" + password)), nil
+}
+
+// Reject implements transport.Authorizer. There is no other password to be had.
+func (basic) Reject(string) {}
+
+// inspected shows every new token.
+type inspected struct {
+	transport.Authorizer
+	inspect func(token string)
+
+	mu   sync.Mutex
+	last string
+}
+
+// Token implements transport.Authorizer.
+func (i *inspected) Token(ctx context.Context) (string, error) {
+	token, err := i.Authorizer.Token(ctx)
+	if err != nil {
+		return "", err
+	}
+	i.mu.Lock()
+	isNew := token != i.last
+	i.last = token
+	i.mu.Unlock()
+	if isNew {
+		i.inspect(token)
+	}
+	return token, nil
+}
+
+// inspect says, once, what a token lacks that the service will ask for.
+func (r *messageTraceReceiver) inspect(token string) {
+	claims, ok := entra.ReadClaims(token)
+	if !ok {
+		return
+	}
+	lacks := claims.Lacks(entra.Wanted{TenantID: r.cfg.TenantID, Resource: r.cfg.signIn().Resource, Role: r.cfg.role()})
+	for _, lack := range lacks {
+		if _, said := r.lacks.LoadOrStore(lack, true); !said {
+			r.set.Logger.Warn("the service may refuse the token: " + lack)
+		}
+	}
+}
+
+// role is the application permission that the service asks for.
+func (cfg *Config) role() string {
+	if cfg.api() == ReportingWebService {
+		return "ReportingWebService.Read.All"
+	}
+	return "ExchangeMessageTrace.Read.All"
+}
