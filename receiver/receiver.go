@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
@@ -147,6 +148,14 @@ func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 	for _, middleware := range r.cfg.Middlewares {
 		if _, ok := host.GetExtensions()[middleware.ID]; !ok {
 			errs = append(errs, fmt.Errorf("middlewares: there is no extension %q", middleware.ID))
+		}
+	}
+	if r.cfg.Auth.HasValue() {
+		id := r.cfg.Auth.Get().AuthenticatorID
+		if extension, ok := host.GetExtensions()[id]; !ok {
+			errs = append(errs, fmt.Errorf("auth: there is no extension %q", id))
+		} else if _, ok := extension.(extensionauth.HTTPClient); !ok {
+			errs = append(errs, fmt.Errorf("auth: the extension %q cannot sign requests in", id))
 		}
 	}
 	if id := r.cfg.StorageID; id != nil {

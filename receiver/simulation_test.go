@@ -4,32 +4,16 @@
 package receiver
 
 import (
-	"context"
-	"maps"
+	"errors"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
-	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/receiver/receivertest"
 
-	"github.com/o365messagetrace/o365messagetrace/internal/collect"
-	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
-	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 	"github.com/o365messagetrace/o365messagetrace/simulator"
-	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
@@ -68,187 +52,141 @@ func TestAMonthOfMail(t *testing.T) {
 	})
 }
 
-// world is a simulated tenant, a receiver of its mail, and what the receiver leaves behind.
-type world struct {
-	t       *testing.T
-	sim     *simulator.Simulator
-	storage *crashable
-	sink    *sink
-	current *messageTraceReceiver
-	kills   int
-	rows    int
+// simulate runs a scenario with a tenant of so many rows a day, whose mail reaches so far back, on a fake clock.
+func simulate(t *testing.T, rowsPerDay int, history time.Duration, scenario func(t *testing.T, w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := simulator.New(simulator.Config{
+			Traffic: traffic.Config{RowsPerDay: rowsPerDay, From: time.Now().Add(-history), Seed: 7}, Quota: -1,
+		})
+		require.NoError(t, err)
+		scenario(t, newWorld(t, sim))
+	})
 }
 
-func newWorld(t *testing.T, sim *simulator.Simulator) *world {
-	return &world{t: t, sim: sim, storage: &crashable{Memory: ledger.Memory{}}, sink: newSink()}
-}
-
-// start starts a receiver with the configuration as change leaves it.
-func (w *world) start(change func(*Config)) {
-	cfg := createDefaultConfig().(*Config)
-	cfg.TenantID = simulator.DefaultTenantID
-	cfg.Authentication.OAuth = configoptional.Some(OAuth{ClientID: "client", ClientSecret: "secret"})
-	if change != nil {
-		change(cfg)
+func TestSettingsChangedOverARestart(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"fewer ages":    func(c *Config) { c.RevisitAges = c.RevisitAges[2:] },
+		"more ages":     func(c *Config) { c.RevisitAges = append([]time.Duration{2 * time.Minute}, c.RevisitAges...) },
+		"a longer wait": func(c *Config) { c.MinAge = 4 * time.Minute },
+		"another tick":  func(c *Config) { c.PollInterval = time.Minute },
+		"short pages":   func(c *Config) { c.PageSize = new(100) },
+		"more lookback": func(c *Config) { c.InitialLookback = 48 * time.Hour },
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, 3_000, time.Hour, func(_ *testing.T, w *world) {
+				began := time.Now().Add(-time.Hour)
+				w.start(nil)
+				time.Sleep(5 * time.Hour)
+				w.stop()
+				w.start(change)
+				time.Sleep(5 * time.Hour)
+				w.stop()
+				until := time.Now()
+				w.start(nil)
+				time.Sleep(33 * time.Hour)
+				w.stop()
+				w.check(began, until)
+			})
+		})
 	}
-	require.NoError(w.t, cfg.Validate())
-	id := component.MustNewID("storage")
-	cfg.StorageID = &id
-	r, err := newMessageTraceReceiver(receivertest.NewNopSettings(metadata.Type), cfg, w.sink)
-	require.NoError(w.t, err)
-	r.dial = func(_ context.Context, endpoint *url.URL) (collect.Source, error) {
-		client := &http.Client{Transport: simulator.Transport(w.sim), Timeout: cfg.Timeout}
-		return r.source(client, signedIn{w.sim}, endpoint), nil
-	}
-	w.storage.dead, w.sink.dead = false, false
-	require.NoError(w.t, r.Start(context.Background(), storageHost{Host: componenttest.NewNopHost(), id: id, client: w.storage}))
-	w.current = r
 }
 
-// stop shuts the receiver down as the collector does.
-func (w *world) stop() {
-	require.NoError(w.t, w.current.Shutdown(context.Background()))
-}
-
-// kill ends the receiver in the middle of whatever it does: what it has not stored by then is lost, and what it has not
-// delivered by then is not delivered.
-func (w *world) kill() {
-	w.kills++
-	if w.kills%2 == 0 {
-		w.sink.dieAfterNext(w.storage)
-		time.Sleep(30 * time.Minute)
-	}
-	w.storage.dead, w.sink.dead = true, true
-	w.stop()
-}
-
-// check compares what was delivered with what became visible.
-func (w *world) check(from, to time.Time) {
-	lost, unsettled := 0, 0
-	for row := range w.sim.Rows(from, to) {
-		w.rows++
-		delivered := w.sink.statuses[keyOf(row.ID, row.Recipient)]
-		if len(delivered) == 0 {
-			lost++
-			continue
+func TestAfterThreeDaysDownTheNewestMailComesFirst(t *testing.T) {
+	simulate(t, 5_000, time.Hour, func(t *testing.T, w *world) {
+		began := time.Now().Add(-time.Hour)
+		w.start(nil)
+		time.Sleep(time.Hour)
+		w.stop()
+		time.Sleep(72 * time.Hour)
+		back := time.Now()
+		w.start(nil)
+		time.Sleep(time.Minute)
+		live := false
+		for row, status := range w.sim.Visible(back.Add(-5*time.Minute), back, back) {
+			live = true
+			assert.Contains(t, w.sink.statuses[keyOf(row.ID, row.Recipient)], string(status))
 		}
-		settled, _ := row.StatusAt(row.Received.Add(30 * time.Hour))
-		later, _ := row.StatusAt(row.Received.Add(34 * time.Hour))
-		if last := delivered[len(delivered)-1]; last != string(settled) && last != string(later) && settled != mail.GettingStatus {
-			unsettled++
-		}
-	}
-	assert.Zero(w.t, lost, "rows lost")
-	assert.Zero(w.t, unsettled, "final statuses missed")
-	assert.LessOrEqual(w.t, w.sink.repeated, w.kills*1000, "at most a batch is repeated per kill")
-	if w.kills == 0 {
-		assert.Zero(w.t, w.sink.repeated)
-	}
+		assert.True(t, live)
+		time.Sleep(35 * time.Hour)
+		w.stop()
+		w.check(began, back)
+	})
 }
 
-// signedIn gives out tokens that the simulator accepts.
-type signedIn struct{ sim *simulator.Simulator }
-
-func (s signedIn) Token(context.Context) (string, error) { return s.sim.Token(), nil }
-func (signedIn) Reject(string)                           {}
-
-func keyOf(id, recipient string) string { return id + "|" + recipient }
-
-// sink is the pipeline. It remembers of each row which statuses were delivered.
-type sink struct {
-	mu       sync.Mutex
-	dead     bool
-	dying    *crashable
-	statuses map[string][]string
-	times    map[string]time.Time
-	repeated int
-}
-
-func newSink() *sink {
-	return &sink{statuses: map[string][]string{}, times: map[string]time.Time{}}
-}
-
-func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
-
-func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.dead {
-		return nil
-	}
-	for _, resource := range logs.ResourceLogs().All() {
-		for _, scope := range resource.ScopeLogs().All() {
-			for _, record := range scope.LogRecords().All() {
-				s.take(record)
+func TestWhatTheServiceNoLongerKeepsIsReported(t *testing.T) {
+	simulate(t, 200, time.Hour, func(t *testing.T, w *world) {
+		w.start(nil)
+		time.Sleep(time.Hour)
+		w.stop()
+		time.Sleep(100 * 24 * time.Hour)
+		w.start(nil)
+		time.Sleep(4 * time.Hour)
+		w.stop()
+		gaps := w.logs.FilterMessageSnippet("a gap").All()
+		require.NotEmpty(t, gaps)
+		kept := time.Now().Add(-89 * 24 * time.Hour)
+		for row := range w.sim.Rows(kept, time.Now().Add(-26*time.Hour)) {
+			if len(w.sink.statuses[keyOf(row.ID, row.Recipient)]) == 0 {
+				t.Fatalf("lost: received %s", row.Received)
 			}
 		}
-	}
-	if s.dying != nil {
-		// The process dies after the pipeline has accepted the records and before that has been stored.
-		s.dead, s.dying.dead, s.dying = true, true, nil
-	}
-	return nil
+	})
 }
 
-func (s *sink) dieAfterNext(c *crashable) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dying = c
+func TestNothingIsLostWhileThePipelineRefuses(t *testing.T) {
+	simulate(t, 5_000, time.Hour, func(_ *testing.T, w *world) {
+		began := time.Now().Add(-time.Hour)
+		w.start(nil)
+		time.Sleep(time.Hour)
+		w.sink.refuse(errors.New("queue is full"))
+		time.Sleep(30 * time.Minute)
+		w.sink.refuse(nil)
+		time.Sleep(34 * time.Hour)
+		w.stop()
+		w.check(began, began.Add(2*time.Hour))
+	})
 }
 
-func (s *sink) take(record plog.LogRecord) {
-	id, _ := record.Attributes().Get("email.local_id")
-	recipient, _ := record.Attributes().Get("email.to.address")
-	status, _ := record.Attributes().Get("o365.message_trace.status")
-	uid, _ := record.Attributes().Get("log.record.uid")
-	key := keyOf(id.Str(), recipient.Str())
-	s.times[uid.Str()] = time.Now()
-	if known := s.statuses[key]; len(known) > 0 && known[len(known)-1] == status.Str() {
-		s.repeated++
-		return
-	}
-	s.statuses[key] = append(s.statuses[key], status.Str())
+func TestNothingIsLostWhileTheStorageFails(t *testing.T) {
+	simulate(t, 5_000, time.Hour, func(t *testing.T, w *world) {
+		began := time.Now().Add(-time.Hour)
+		w.start(nil)
+		time.Sleep(time.Hour)
+		w.storage.broken = true
+		time.Sleep(time.Hour)
+		assert.InDelta(t, 6, w.logs.FilterMessageSnippet("cannot be stored").Len(), 1, "once, and a reminder every ten minutes")
+		w.storage.broken = false
+		time.Sleep(time.Hour)
+		w.stop()
+		w.start(nil)
+		time.Sleep(34 * time.Hour)
+		w.stop()
+		w.check(began, began.Add(3*time.Hour))
+	})
 }
 
-// crashable is a storage that forgets what is written once its process is dead.
-type crashable struct {
-	ledger.Memory
-	dead bool
-}
-
-func (c *crashable) Set(ctx context.Context, key string, value []byte) error {
-	return c.Batch(ctx, storage.SetOperation(key, value))
-}
-
-func (c *crashable) Batch(ctx context.Context, ops ...*storage.Operation) error {
-	if c.dead {
-		ops = slices.DeleteFunc(slices.Clone(ops), func(op *storage.Operation) bool { return op.Type != storage.Get })
-	}
-	return c.Memory.Batch(ctx, ops...)
-}
-
-// storageHost is a host with one storage extension.
-type storageHost struct {
-	component.Host
-	id     component.ID
-	client storage.Client
-}
-
-func (h storageHost) GetExtensions() map[component.ID]component.Component {
-	all := maps.Clone(h.Host.GetExtensions())
-	if all == nil {
-		all = map[component.ID]component.Component{}
-	}
-	all[h.id] = storageExtension{client: h.client}
-	return all
-}
-
-type storageExtension struct {
-	component.StartFunc
-	component.ShutdownFunc
-	client storage.Client
-}
-
-func (e storageExtension) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
-	return e.client, nil
+func TestBackfillDoesNotDelayLiveMail(t *testing.T) {
+	simulate(t, 200_000, 5*24*time.Hour, func(t *testing.T, w *world) {
+		w.start(func(c *Config) {
+			c.InitialLookback = 5 * 24 * time.Hour
+			c.PollInterval = 10 * time.Second
+			c.RevisitAges = nil
+			c.PageSize = new(100)
+			c.RateLimit = RateLimit{Requests: 30, Interval: 10 * time.Second}
+		})
+		time.Sleep(10 * time.Minute)
+		for range 20 {
+			time.Sleep(10 * time.Second)
+			now := time.Now()
+			assert.Less(t, now.Sub(w.current.telemetry.state.Load().liveUpTo), 25*time.Second)
+		}
+		assert.NotEmpty(t, w.current.collector.State().Unread, "the backfill goes on")
+		w.stop()
+		requests := w.sim.Requests()
+		for i := range requests {
+			if i >= 30 {
+				assert.Greater(t, requests[i].Time.Sub(requests[i-30].Time), 10*time.Second)
+			}
+		}
+	})
 }

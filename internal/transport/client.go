@@ -120,7 +120,7 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		if c.Auth != nil {
 			token, _ = c.Auth.Token(ctx)
 		}
-		return nil, c.failed(nil, err, token)
+		return nil, c.failed(nil, err, repeatable(c.Scheme, token))
 	}
 	waits := c.Retry.waits()
 	for attempt := 0; ; attempt++ {
@@ -153,6 +153,10 @@ func (c *Client) wait(err error, backoff time.Duration) (wait time.Duration, ok 
 	}
 	asked := e.RetryAfter > 0 && c.Retry.HonorRetryAfter
 	if asked && e.RetryAfter <= c.Retry.MaxRetryAfter {
+		if e.Throttled() {
+			// The others of the tenant wait as well.
+			c.Quota.Throttled(e.RetryAfter)
+		}
 		return e.RetryAfter, true
 	}
 	if asked || e.Throttled() {
@@ -192,9 +196,10 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		return nil, err
 	}
 	defer c.Quota.Release()
+	secrets := repeatable(c.Scheme, token)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return nil, c.failed(nil, err, token)
+		return nil, c.failed(nil, err, secrets)
 	}
 	req.Header = header.Clone()
 	if token != "" {
@@ -202,31 +207,32 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.failed(nil, err, token)
+		return nil, c.failed(nil, err, secrets)
 	}
 	defer resp.Body.Close()
+	secrets = append(secrets, added(resp, header)...)
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.refused(resp, token)
+		return nil, c.refused(resp, secrets)
 	}
 	body, err := readAll(resp)
 	if err != nil {
-		return nil, c.failed(resp, err, token)
+		return nil, c.failed(resp, err, secrets)
 	}
 	arrived := time.Now()
-	return &Response{Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), token), Arrived: arrived, Date: date(resp)}, nil
+	return &Response{Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp)}, nil
 }
 
 // refused turns a response other than 200 into an error.
-func (c *Client) refused(resp *http.Response, token string) error {
+func (c *Client) refused(resp *http.Response, secrets []string) error {
 	// What arrived of the explanation serves, also where the rest of it does not.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	code, message := c.Service.Explain(body)
 	e := &Error{
 		Target:     c.target(),
 		Status:     resp.StatusCode,
-		Code:       Clean(code, token),
-		Message:    Clean(message, token),
-		RequestID:  Clean(resp.Header.Get("request-id"), token),
+		Code:       Clean(code, secrets...),
+		Message:    Clean(message, secrets...),
+		RequestID:  Clean(resp.Header.Get("request-id"), secrets...),
 		RetryAfter: retryAfter(resp, time.Now()),
 	}
 	e.Advice = c.Service.Advise(e)
@@ -234,7 +240,7 @@ func (c *Client) refused(resp *http.Response, token string) error {
 }
 
 // failed turns a request without a whole response into an error.
-func (c *Client) failed(resp *http.Response, err error, token string) error {
+func (c *Client) failed(resp *http.Response, err error, secrets []string) error {
 	// A url.Error repeats the URL with its query.
 	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
@@ -242,10 +248,10 @@ func (c *Client) failed(resp *http.Response, err error, token string) error {
 			err = fmt.Errorf("no answer in time: %w", err)
 		}
 	}
-	e := &Error{Target: c.target(), Err: mask(err, token), Advice: adviseOnConnection(err)}
+	e := &Error{Target: c.target(), Err: mask(err, secrets...), Advice: adviseOnConnection(err)}
 	if resp != nil {
 		e.Status = resp.StatusCode
-		e.RequestID = Clean(resp.Header.Get("request-id"), token)
+		e.RequestID = Clean(resp.Header.Get("request-id"), secrets...)
 	}
 	return e
 }

@@ -86,8 +86,11 @@ func (e *Error) AboutQuery() bool {
 // addresses matches what may be a mail address, also as it stands in a URL.
 var addresses = regexp.MustCompile(`("[^"]*"|[^\s<>"'(),;:@][^\s<>"(),;:@]*)(@|%40)[^\s<>"'(),;:]+`)
 
+// credentials matches what may be a JWT or the content of a header Authorization.
+var credentials = regexp.MustCompile(`eyJ[\w-]{8,}(\.[\w-]*)*|(?i:\b(bearer|basic)(\s|%20|\+)+[\w~+/.=%-]{16,})`)
+
 // Clean makes a text that a service chose fit for a log: one line of bounded length, without addresses and without the
-// given secrets.
+// given secrets, nor whatever else looks like credentials.
 func Clean(text string, secrets ...string) string {
 	text = strings.ToValidUTF8(text, "")
 	for _, secret := range secrets {
@@ -95,6 +98,7 @@ func Clean(text string, secrets ...string) string {
 			text = strings.ReplaceAll(text, secret, "[masked]")
 		}
 	}
+	text = credentials.ReplaceAllString(text, "[masked]")
 	text = addresses.ReplaceAllString(text, "[address]")
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if len(text) > maxMessage {
@@ -118,8 +122,8 @@ func (m *masked) Unwrap() error { return m.err }
 var localPort = regexp.MustCompile(`\S+:\d+->`)
 
 // mask keeps what the service chose, such as a header that makes no sense, out of the text of err.
-func mask(err error, token string) error {
-	return &masked{err: err, text: Clean(localPort.ReplaceAllString(err.Error(), ""), token)}
+func mask(err error, secrets ...string) error {
+	return &masked{err: err, text: Clean(localPort.ReplaceAllString(err.Error(), ""), secrets...)}
 }
 
 // IsDamaged says that a page arrived whole, but is not what it should be.

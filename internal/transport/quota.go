@@ -192,7 +192,7 @@ func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
 	case excess < 0:
 		return 0, true
 	case excess < len(q.ended):
-		return q.ended[excess].Add(q.rate.Interval).Sub(now), false
+		return q.ended[excess].Add(q.rate.Interval).Sub(now) + expired, false
 	}
 	return 0, false
 }
@@ -222,12 +222,11 @@ func (q *Quota) wake() {
 	q.changed = make(chan struct{})
 }
 
+// expired is how much longer than the interval ago a request has to be to count no more.
+const expired = time.Millisecond
+
 func (q *Quota) expire(now time.Time) {
-	oldest := now.Add(-q.rate.Interval)
-	i, _ := slices.BinarySearchFunc(q.ended, oldest, time.Time.Compare)
-	for i < len(q.ended) && q.ended[i].Equal(oldest) {
-		i++
-	}
+	i, _ := slices.BinarySearchFunc(q.ended, now.Add(-q.rate.Interval), time.Time.Compare)
 	q.ended = q.ended[i:]
 }
 

@@ -36,7 +36,9 @@ type Retry struct {
 
 // waits returns the waits between the attempts.
 func (r Retry) waits() *backoff.ExponentialBackOff {
-	b := &backoff.ExponentialBackOff{InitialInterval: r.InitialInterval, Multiplier: r.Multiplier, MaxInterval: r.MaxInterval}
+	b := &backoff.ExponentialBackOff{
+		InitialInterval: min(r.InitialInterval, r.MaxInterval), Multiplier: r.Multiplier, MaxInterval: r.MaxInterval,
+	}
 	b.Reset()
 	return b
 }

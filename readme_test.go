@@ -1,0 +1,211 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package o365messagetrace_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/o365messagetrace/o365messagetrace/receiver"
+)
+
+// unset is how the README writes the default of a key that has none.
+const unset = "–"
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(content)
+}
+
+// section returns what of a document stands under a heading of the second level.
+func section(t *testing.T, document, heading string) string {
+	t.Helper()
+	_, after, found := strings.Cut(document, "\n## "+heading+"\n")
+	require.True(t, found, "no section %q", heading)
+	text, _, _ := strings.Cut(after, "\n## ")
+	return text
+}
+
+var keyRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\| (\\S.*?) \\| \\S.* \\|$")
+
+func TestREADMEListsAllKeysWithTheirDefaults(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{}
+	describe(want, "", reflect.ValueOf(receiver.NewFactory().CreateDefaultConfig()).Elem())
+
+	_, table, found := strings.Cut(section(t, read(t, "README.md"), "Configuration keys"), "\n| Key | Default | Rule |\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	got := map[string]string{}
+	for _, row := range keyRow.FindAllStringSubmatch(table, -1) {
+		assert.NotContains(t, got, row[1], "listed twice")
+		got[row[1]] = strings.Trim(row[2], "`")
+	}
+	assert.Equal(t, want, got)
+}
+
+// describe notes the keys of a configuration with their defaults, those of the HTTP client only as far as this receiver
+// has something to say about them.
+func describe(defaults map[string]string, path string, config reflect.Value) {
+	for i := range config.NumField() {
+		field, value := config.Type().Field(i), config.Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		name, option, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
+		// An optional part has the method Get, which returns nil where there is no such part.
+		optional := value.Addr().MethodByName("Get")
+		switch {
+		case option == "squash":
+			describe(defaults, path, value)
+		case config.Type() == reflect.TypeFor[confighttp.ClientConfig]() && name != "endpoint" && name != "timeout":
+		case value.Kind() == reflect.Struct && optional.IsValid():
+			describe(defaults, path+name+".", reflect.New(optional.Type().Out(0).Elem()).Elem())
+		case value.Kind() == reflect.Struct:
+			describe(defaults, path+name+".", value)
+		default:
+			defaults[path+name] = written(value)
+		}
+	}
+}
+
+// zeroUnits are what time.Duration.String ends with and nobody writes: 5m0s.
+var zeroUnits = regexp.MustCompile(`([hm])(0[ms])+$`)
+
+// written is a value as YAML has it.
+func written(v reflect.Value) string {
+	if d, ok := reflect.TypeAssert[time.Duration](v); ok {
+		return zeroUnits.ReplaceAllString(d.String(), "$1")
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return unset
+		}
+	case reflect.Slice:
+		var list []string
+		for i := range v.Len() {
+			list = append(list, written(v.Index(i)))
+		}
+		return "[" + strings.Join(list, ", ") + "]"
+	case reflect.String:
+		// Not by Interface: an opaque string prints as something else.
+		if v.String() == "" {
+			return unset
+		}
+		return v.String()
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"} {
+		text := read(t, document)
+		for _, target := range link.FindAllStringSubmatch(text, -1) {
+			path, anchor, _ := strings.Cut(target[1], "#")
+			switch {
+			case strings.Contains(target[1], "://"):
+			case path != "":
+				assert.FileExists(t, filepath.FromSlash(path), "link in %s", document)
+			default:
+				assert.Contains(t, anchors(text), anchor, "link in %s", document)
+			}
+		}
+	}
+}
+
+var heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+
+// anchors are the names under which GitHub knows the headings of a document.
+func anchors(document string) (names []string) {
+	for _, match := range heading.FindAllStringSubmatch(document, -1) {
+		names = append(names, strings.ReplaceAll(strings.ToLower(match[1]), " ", "-"))
+	}
+	return names
+}
+
+var (
+	yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	// variable is what the environment fills in; a domain is valid wherever the README has one.
+	variable = regexp.MustCompile(`\$\{env:\w+\}`)
+)
+
+func TestConfigurationsInTheREADMEAreValid(t *testing.T) {
+	t.Parallel()
+	configurations := 0
+	for _, block := range yamlBlock.FindAllStringSubmatch(read(t, "README.md"), -1) {
+		retrieved, err := confmap.NewRetrievedFromYAML([]byte(variable.ReplaceAllString(block[1], "contoso.com")))
+		require.NoError(t, err)
+		conf, err := retrieved.AsConf()
+		require.NoError(t, err, block[1])
+		if !conf.IsSet("service") {
+			continue
+		}
+		configurations++
+		for top := range conf.ToStringMap() {
+			assert.Contains(t, []string{"receivers", "processors", "exporters", "connectors", "extensions", "service"}, top)
+		}
+		own, err := conf.Sub("receivers::o365messagetrace")
+		require.NoError(t, err)
+		cfg := receiver.NewFactory().CreateDefaultConfig()
+		require.NoError(t, own.Unmarshal(cfg), block[1])
+		require.NoError(t, cfg.(*receiver.Config).Validate(), block[1])
+	}
+	assert.GreaterOrEqual(t, configurations, 2, "a minimal and a production configuration")
+}
+
+var versionConstant = regexp.MustCompile(`(?m)^const version = "(.+)"$`)
+
+func TestDocumentsNameTheVersion(t *testing.T) {
+	t.Parallel()
+	match := versionConstant.FindStringSubmatch(read(t, "receiver/receiver.go"))
+	require.NotNil(t, match, "receiver.go has no version")
+	version := regexp.QuoteMeta(match[1])
+	for document, want := range map[string]string{
+		"CHANGELOG.md":        `(?m)^## .*\b` + version + `\b`,
+		"README.md":           `(?m)gomod: github.com/o365messagetrace/o365messagetrace v` + version + `$`,
+		"builder-config.yaml": `(?m)^  version: ` + version + `\b`,
+	} {
+		assert.Regexp(t, want, read(t, document), document)
+	}
+}
+
+var (
+	flagDefined = regexp.MustCompile(`set\.\w+Var\([^"]*"([a-z-]+)"`)
+	flagNamed   = regexp.MustCompile("`--([a-z-]+)`")
+)
+
+func TestREADMEListsAllFlagsOfTheSimulator(t *testing.T) {
+	t.Parallel()
+	names := func(matches [][]string) (all []string) {
+		for _, match := range matches {
+			all = append(all, match[1])
+		}
+		return all
+	}
+	_, table, _ := strings.Cut(section(t, read(t, "README.md"), "The simulator"), "\n|")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var got []string
+	for row := range strings.Lines(table) {
+		flags, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
+		got = append(got, names(flagNamed.FindAllStringSubmatch(flags, -1))...)
+	}
+	assert.ElementsMatch(t, names(flagDefined.FindAllStringSubmatch(read(t, "cmd/m365sim/flags.go"), -1)), got)
+}

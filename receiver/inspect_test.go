@@ -1,0 +1,98 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// jwt returns a token with the claims.
+func jwt(claims string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + encode([]byte(claims)) + ".c2lnbmF0dXJl"
+}
+
+const (
+	rightTenant = `"tid":"11111111-1111-1111-1111-111111111111"`
+	graphRole   = `"roles":["ExchangeMessageTrace.Read.All"]`
+	reportRole  = `"roles":["ReportingWebService.Read.All"]`
+)
+
+func TestWhatATokenLacksIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	const (
+		prefix     = "warn: the service may refuse the token: "
+		tenant     = prefix + "it is of another tenant than tenant_id"
+		audience   = prefix + "it is for another audience than https://graph.microsoft.com, the resource of api"
+		permission = prefix + "it has no role ExchangeMessageTrace.Read.All; grant the application the permission " +
+			"ExchangeMessageTrace.Read.All with admin consent"
+	)
+	for name, c := range map[string]struct {
+		more, claims string
+		says         []string
+	}{
+		"nothing":          {"", `{` + rightTenant + `,"aud":"https://graph.microsoft.com",` + graphRole + `}`, nil},
+		"no JWT":           {"", "", nil},
+		"everything":       {"", `{"tid":"x","aud":"https://outlook.office365.com"}`, []string{tenant, audience, permission}},
+		"the role":         {"", `{` + rightTenant + `,"aud":"https://graph.microsoft.com",` + reportRole + `}`, []string{permission}},
+		"of the other API": {"api: reporting_webservice", `{` + rightTenant + `,"aud":"https://outlook.office365.com",` + reportRole + `}`, nil},
+		"of another cloud": {"subscription_plan: gcc_high", `{` + rightTenant + `,"aud":"https://outlook.office365.us",` + reportRole + `}`, nil},
+		"by the ID":        {"subscription_plan: gcc_high", `{"aud":"00000002-0000-0ff1-ce00-000000000000",` + reportRole + `}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, logs := observedReceiver(t, least, c.more)
+			token := "opaque-token"
+			if c.claims != "" {
+				token = jwt(c.claims)
+			}
+			var all sync.WaitGroup
+			for range 10 {
+				all.Go(func() { r.inspect(token) })
+			}
+			all.Wait()
+			for _, entry := range logs.All() {
+				assert.NotContains(t, entry.Message, token)
+				assert.Empty(t, entry.Context, "of the token nothing is logged")
+			}
+			assert.Equal(t, c.says, lines(logs))
+		})
+	}
+}
+
+// turns gives out tokens one after the other.
+type turns struct{ tokens []string }
+
+func (a *turns) Token(context.Context) (string, error) {
+	if len(a.tokens) == 0 {
+		return "", errors.New("no more")
+	}
+	token := a.tokens[0]
+	a.tokens = a.tokens[1:]
+	return token, nil
+}
+
+func (*turns) Reject(string) {}
+
+func TestEachNewTokenIsInspected(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	i := &inspected{Authorizer: &turns{[]string{"a", "a", "b", "b", "a"}}, inspect: func(token string) { seen = append(seen, token) }}
+	for _, want := range []string{"a", "a", "b", "b", "a"} {
+		token, err := i.Token(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, token)
+	}
+	assert.Equal(t, []string{"a", "b", "a"}, seen)
+	_, err := i.Token(t.Context())
+	require.Error(t, err)
+	assert.Len(t, seen, 3)
+}

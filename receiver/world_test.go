@@ -1,0 +1,241 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	logobserver "go.uber.org/zap/zaptest/observer"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
+	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
+	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
+)
+
+// world is a simulated tenant, a receiver of its mail, and what the receiver leaves behind.
+type world struct {
+	t       *testing.T
+	sim     *simulator.Simulator
+	storage *crashable
+	sink    *sink
+	current *messageTraceReceiver
+	logs    *logobserver.ObservedLogs
+	logger  *zap.Logger
+	kills   int
+	rows    int
+}
+
+func newWorld(t *testing.T, sim *simulator.Simulator) *world {
+	core, logs := logobserver.New(zapcore.WarnLevel)
+	return &world{t: t, sim: sim, storage: &crashable{Memory: ledger.Memory{}}, sink: newSink(), logs: logs, logger: zap.New(core)}
+}
+
+// start starts a receiver with the configuration as change leaves it.
+func (w *world) start(change func(*Config)) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.TenantID = simulator.DefaultTenantID
+	cfg.Authentication.OAuth = configoptional.Some(OAuth{ClientID: "client", ClientSecret: "secret"})
+	if change != nil {
+		change(cfg)
+	}
+	require.NoError(w.t, cfg.Validate())
+	id := component.MustNewID("storage")
+	cfg.StorageID = &id
+	set := receivertest.NewNopSettings(metadata.Type)
+	set.Logger = w.logger
+	r, err := newMessageTraceReceiver(set, cfg, w.sink)
+	require.NoError(w.t, err)
+	r.dial = func(_ context.Context, endpoint *url.URL) (collect.Source, error) {
+		client := &http.Client{Transport: simulator.Transport(w.sim), Timeout: cfg.Timeout}
+		return r.source(client, signedIn{w.sim}, endpoint), nil
+	}
+	w.storage.dead, w.sink.dead = false, false
+	require.NoError(w.t, r.Start(context.Background(), storageHost{Host: componenttest.NewNopHost(), id: id, client: w.storage}))
+	w.current = r
+}
+
+// stop shuts the receiver down as the collector does.
+func (w *world) stop() {
+	require.NoError(w.t, w.current.Shutdown(context.Background()))
+}
+
+// kill ends the receiver in the middle of whatever it does: what it has not stored by then is lost, and what it has not
+// delivered by then is not delivered.
+func (w *world) kill() {
+	w.kills++
+	if w.kills%2 == 0 {
+		w.sink.dieAfterNext(w.storage)
+		time.Sleep(30 * time.Minute)
+	}
+	w.storage.dead, w.sink.dead = true, true
+	w.stop()
+}
+
+// check compares what was delivered with what became visible.
+func (w *world) check(from, to time.Time) {
+	lost, unsettled := 0, 0
+	for row := range w.sim.Rows(from, to) {
+		w.rows++
+		delivered := w.sink.statuses[keyOf(row.ID, row.Recipient)]
+		if len(delivered) == 0 {
+			lost++
+			continue
+		}
+		settled, _ := row.StatusAt(row.Received.Add(30 * time.Hour))
+		later, _ := row.StatusAt(row.Received.Add(34 * time.Hour))
+		if last := delivered[len(delivered)-1]; last != string(settled) && last != string(later) && settled != mail.GettingStatus {
+			unsettled++
+		}
+	}
+	assert.Zero(w.t, lost, "rows lost")
+	assert.Zero(w.t, unsettled, "final statuses missed")
+	assert.LessOrEqual(w.t, w.sink.repeated, w.kills*1000, "at most a batch is repeated per kill")
+	if w.kills == 0 {
+		assert.Zero(w.t, w.sink.repeated)
+	}
+}
+
+// signedIn gives out tokens that the simulator accepts.
+type signedIn struct{ sim *simulator.Simulator }
+
+func (s signedIn) Token(context.Context) (string, error) { return s.sim.Token(), nil }
+func (signedIn) Reject(string)                           {}
+
+func keyOf(id, recipient string) string { return id + "|" + recipient }
+
+// sink is the pipeline. It remembers of each row which statuses were delivered.
+type sink struct {
+	mu       sync.Mutex
+	dead     bool
+	refusal  error
+	dying    *crashable
+	statuses map[string][]string
+	times    map[string]time.Time
+	repeated int
+}
+
+func newSink() *sink {
+	return &sink{statuses: map[string][]string{}, times: map[string]time.Time{}}
+}
+
+func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dead {
+		return nil
+	}
+	if s.refusal != nil {
+		return s.refusal
+	}
+	for _, resource := range logs.ResourceLogs().All() {
+		for _, scope := range resource.ScopeLogs().All() {
+			for _, record := range scope.LogRecords().All() {
+				s.take(record)
+			}
+		}
+	}
+	if s.dying != nil {
+		// The process dies after the pipeline has accepted the records and before that has been stored.
+		s.dead, s.dying.dead, s.dying = true, true, nil
+	}
+	return nil
+}
+
+// refuse makes the pipeline refuse everything with the error, or nothing any more.
+func (s *sink) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = err
+}
+
+func (s *sink) dieAfterNext(c *crashable) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dying = c
+}
+
+func (s *sink) take(record plog.LogRecord) {
+	id, _ := record.Attributes().Get("email.local_id")
+	recipient, _ := record.Attributes().Get("email.to.address")
+	status, _ := record.Attributes().Get("o365.message_trace.status")
+	uid, _ := record.Attributes().Get("log.record.uid")
+	key := keyOf(id.Str(), recipient.Str())
+	s.times[uid.Str()] = time.Now()
+	if known := s.statuses[key]; len(known) > 0 && known[len(known)-1] == status.Str() {
+		s.repeated++
+		return
+	}
+	s.statuses[key] = append(s.statuses[key], status.Str())
+}
+
+// crashable is a storage that forgets what is written once its process is dead.
+type crashable struct {
+	ledger.Memory
+	dead bool
+	// broken says that writing fails.
+	broken bool
+}
+
+func (c *crashable) Set(ctx context.Context, key string, value []byte) error {
+	return c.Batch(ctx, storage.SetOperation(key, value))
+}
+
+func (c *crashable) Batch(ctx context.Context, ops ...*storage.Operation) error {
+	if c.broken && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) {
+		return errors.New("disk full")
+	}
+	if c.dead {
+		ops = slices.DeleteFunc(slices.Clone(ops), func(op *storage.Operation) bool { return op.Type != storage.Get })
+	}
+	return c.Memory.Batch(ctx, ops...)
+}
+
+// storageHost is a host with one storage extension.
+type storageHost struct {
+	component.Host
+	id     component.ID
+	client storage.Client
+}
+
+func (h storageHost) GetExtensions() map[component.ID]component.Component {
+	all := maps.Clone(h.Host.GetExtensions())
+	if all == nil {
+		all = map[component.ID]component.Component{}
+	}
+	all[h.id] = storageExtension{client: h.client}
+	return all
+}
+
+type storageExtension struct {
+	component.StartFunc
+	component.ShutdownFunc
+	client storage.Client
+}
+
+func (e storageExtension) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
+	return e.client, nil
+}
