@@ -16,8 +16,8 @@ SOURCES := $(shell find *.go cmd extension internal receiver simulator \
 .PHONY: help build run demo test check generate lint fmt bench
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r target what; do \
-		printf '%-10s %s\n' "$$target" "$$what"; \
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r target what; do \
+		printf '%-18s %s\n' "$$target" "$$what"; \
 	done
 
 build: $(COLLECTOR) $(SIMULATOR) ## build the collector and the simulator into build/
@@ -71,6 +71,10 @@ bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchst
 	@packages=$$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | sed 's|/[^/]*$$||' | sort -u); \
 	test -n "$$packages" || { echo 'There are no benchmarks.'; exit; }; \
 	go test -run '^$$' -bench . -benchmem $$packages
+
+.PHONY: bench-completeness
+bench-completeness: ## compare what ways of reading lose and repeat, in a model
+	@go run ./internal/completeness
 
 # The stages of check that are of no use on their own.
 .PHONY: check-generated check-vet check-race check-examples check-e2e

@@ -130,10 +130,6 @@ func (b *bucket) decode(entry []byte) bool {
 func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	l.uses++
 	b.used = l.uses
-	if index == timeless && b.count >= maxTimeless {
-		l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
-		*b = bucket{rows: map[trace.Key]version{}, first: b.next, next: b.next}
-	}
 	if b.rows != nil {
 		return nil
 	}
@@ -147,14 +143,39 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 		b.rows = nil
 		return fmt.Errorf("cannot read from the storage: %w", err)
 	}
+	damaged := 0
 	for _, op := range ops {
 		if !b.decode(op.Value) {
-			l.Warn("remembered rows in the storage are damaged and have been dropped; rows received from " +
-				startOf(index).Format(time.RFC3339) + " on, for " + bucketLength.String() + ", may be delivered once more")
+			damaged++
 		}
+	}
+	if damaged > 0 {
+		l.repair(index, b)
 	}
 	b.count = len(b.rows)
 	return nil
+}
+
+// bound empties the bucket of the rows without a received time when it is full, before another row is put into it.
+func (l *Ledger) bound(index int64, b *bucket) {
+	if index != timeless || b.count < maxTimeless {
+		return
+	}
+	l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
+	*b = bucket{rows: map[trace.Key]version{}, first: b.next, next: b.next}
+}
+
+// repair has the bucket written anew, without the rows that its damaged entries held.
+func (l *Ledger) repair(index int64, b *bucket) {
+	which := "without a received time"
+	if index != timeless {
+		which = "received from " + startOf(index).Format(time.RFC3339) + " on, for " + bucketLength.String() + ","
+	}
+	l.Warn("remembered rows in the storage are damaged and have been dropped; rows " + which + " may be delivered once more")
+	l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
+	b.first = b.next
+	b.unsaved = slices.Collect(maps.Keys(b.rows))
+	l.changed = true
 }
 
 // unload frees the buckets that were used least recently. The storage has them.

@@ -96,12 +96,13 @@ func (l *Ledger) Rows() (n int) {
 	return n
 }
 
-// OldestKnown is the beginning of the oldest mail whose rows are remembered; the head if none are.
+// OldestKnown is the instant since which all rows that were delivered are remembered. Of older mail some may still be: its
+// buckets are dropped one by one, as they are settled.
 func (l *Ledger) OldestKnown() time.Time {
 	oldest := l.state.Head
-	for index := range l.buckets {
-		if start := startOf(index); index != timeless && start.Before(oldest) {
-			oldest = start
+	for _, each := range l.state.Served {
+		if each.UpTo.Before(oldest) {
+			oldest = each.UpTo
 		}
 	}
 	return oldest
@@ -136,6 +137,7 @@ func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 			b = newBucket()
 			l.buckets[index] = b
 		}
+		l.bound(index, b)
 		if err := l.use(ctx, index, b); err != nil {
 			return err
 		}
@@ -167,7 +169,8 @@ func (l *Ledger) Commit(ctx context.Context) error {
 	if !l.changed {
 		return nil
 	}
-	ops = append(append(ops, l.garbage...), storage.SetOperation(l.key("position"), l.encodePosition()))
+	// The garbage first: a bucket may have come again under the keys of one that was dropped.
+	ops = append(append(slices.Clone(l.garbage), ops...), storage.SetOperation(l.key("position"), l.encodePosition()))
 	if err := l.Client.Batch(ctx, ops...); err != nil {
 		return fmt.Errorf("cannot write to the storage: %w", err)
 	}

@@ -67,7 +67,7 @@ func (l *Ledger) bind(ctx context.Context) error {
 	if string(last) == l.Tenant {
 		return nil
 	}
-	if last != nil {
+	if last != nil && !strings.EqualFold(string(last), l.Tenant) {
 		l.Warn("the storage holds the state of another tenant, which is set aside: tenant_id has changed")
 	}
 	if err := l.Client.Set(ctx, key, []byte(l.Tenant)); err != nil {

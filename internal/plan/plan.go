@@ -134,17 +134,26 @@ func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) 
 }
 
 // PullBack corrects a position that is ahead of the service's clock, which is what is left after a clock that was ahead.
-func PullBack(s State, now time.Time) State {
+// What was opened or read by that clock is due once more. If the very first tick was by that clock, the look-back begins
+// as much earlier as the first tick should have been.
+func PullBack(s State, now time.Time, cfg Config) State {
 	if !s.Head.After(now) {
 		return s
 	}
-	ahead := trace.Window{Start: now, End: s.Head}
-	s.Begin, s.Head = earlier(s.Begin, now), now
+	head := now.Add(-cfg.MinAge)
+	if head.Before(s.Begin) {
+		s.Unread = s.Unread.Add(trace.Window{Start: head.Add(-cfg.InitialLookback), End: s.Begin.Add(-cfg.InitialLookback)})
+		s.Begin = head
+	}
+	ahead := trace.Window{Start: head, End: s.Head}
 	s.Unread = s.Unread.Remove(ahead)
 	s.Again = s.Again.Remove(ahead)
+	s.Head = head
 	s.Served = slices.Clone(s.Served)
 	for i, each := range s.Served {
-		s.Served[i].UpTo = earlier(each.UpTo, now.Add(-each.Age))
+		// No further than the clock was ahead, nor to mail that nobody asked for.
+		upTo := later(now.Add(-each.Age), later(each.UpTo.Add(-ahead.Duration()), s.Begin.Add(-cfg.InitialLookback)))
+		s.Served[i].UpTo = earlier(each.UpTo, upTo)
 	}
 	return s
 }

@@ -188,11 +188,11 @@ func TestADroppedAgeIsForgotten(t *testing.T) {
 
 func TestAPositionAheadOfTheServiceIsPulledBack(t *testing.T) {
 	ages := withAges(15 * time.Minute)
-	s := PullBack(tick(State{}, 0, ages), at(-30))
+	s := PullBack(tick(State{}, 0, ages), at(-30), ages)
 	assert.Equal(t, at(-30), s.Head)
-	assert.Equal(t, Intervals{window(-60, -30)}, s.Unread)
+	assert.Equal(t, Intervals{window(-90, -30)}, s.Unread, "the look-back is from the corrected start")
 	assert.Equal(t, []Served{{15 * time.Minute, at(-45)}}, s.Served)
-	assert.Equal(t, s, PullBack(s, at(-30)))
+	assert.Equal(t, s, PullBack(s, at(-30), ages))
 }
 
 func TestIntervals(t *testing.T) {
