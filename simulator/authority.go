@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -24,8 +22,9 @@ import (
 const validity = 365 * 24 * time.Hour
 
 // Authority is a certificate authority made on the spot. Its key stays in
-// memory. One authority can serve several listeners, so that a client need not
-// learn to trust a new one after a restart.
+// memory, unless KeepAuthority is told otherwise. One authority can serve
+// several listeners, so that a client need not learn to trust a new one after a
+// restart.
 type Authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -65,27 +64,8 @@ func (a *Authority) Pool() *x509.CertPool {
 
 // WriteFile puts the authority's certificate into a file, in one step: whoever
 // watches the file sees the old one or the new one, never a part.
-func (a *Authority) WriteFile(path string) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("CA file: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temporary.Name())
-		}
-	}()
-	_, err = temporary.Write(a.PEM())
-	if err == nil {
-		err = temporary.Chmod(0o644) // a certificate is public
-	}
-	if closeErr := temporary.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
+func (a *Authority) WriteFile(path string) error {
+	if err := replaceFile(path, a.PEM(), 0o644); err != nil { // a certificate is public
 		return fmt.Errorf("CA file: %w", err)
 	}
 	return nil

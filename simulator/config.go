@@ -5,11 +5,13 @@ package simulator
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/graph"
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/reporting"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
@@ -40,6 +42,20 @@ type Config struct {
 	// TenantID, ClientID and ClientSecret are what sign-in accepts. Empty means
 	// the defaults. The tenant also answers to Traffic.Domain.
 	TenantID, ClientID, ClientSecret string
+	// ClientCertificates are credentials of the application beside the secret. A
+	// client proves by a signature that it has the key, which must be RSA.
+	ClientCertificates []*x509.Certificate
+	// FederatedCredentials are credentials as well: tokens of other identity
+	// providers, which take the place of a secret.
+	FederatedCredentials []FederatedCredential
+	// ManagedIdentities are the client IDs of the identities of the machine that
+	// the simulator pretends to run on. Whoever asks at /metadata/identity/oauth2/
+	// token, as on a virtual machine, gets a token without a credential. Who does
+	// not say for which identity gets the only one.
+	ManagedIdentities []string
+	// IdentityHeader is what IDENTITY_HEADER must be for programs that ask at
+	// /msi/token, as on App Service. Empty means that nobody can.
+	IdentityHeader string
 	// TokenLifetime is the validity of tokens, in whole seconds. 0 means
 	// DefaultTokenLifetime.
 	TokenLifetime time.Duration
@@ -49,6 +65,13 @@ type Config struct {
 	// GraphRoles are the application permissions consented to on Graph. Nil
 	// means the one that is needed; an empty slice means none.
 	GraphRoles []string
+	// ReportingAudience and ReportingRoles are the same for the Reporting Web
+	// Service. Empty means DefaultReportingAudience.
+	ReportingAudience string
+	ReportingRoles    []string
+	// BasicUser and BasicPassword let a user into the Reporting Web Service by
+	// basic authentication, as it was until 2023. Empty means nobody.
+	BasicUser, BasicPassword string
 
 	// Quota is the number of requests per QuotaInterval before the Graph API
 	// answers 429. 0 means DefaultQuota, a negative value no limit.
@@ -63,8 +86,12 @@ type Config struct {
 	// but what Add brings. A zero From means DefaultHistory before now.
 	Traffic traffic.Config
 
+	// FaultSeed selects what chance brings about when Faults have a
+	// probability.
+	FaultSeed uint64
+
 	// NoInspection switches off the record of requests and the pages under
-	// /_sim/, which show all mail to whoever asks.
+	// /_sim/, which show all mail to whoever asks and take orders for faults.
 	NoInspection bool
 }
 
@@ -77,11 +104,15 @@ func (c Config) withDefaults() Config {
 	c.ClientSecret = cmp.Or(c.ClientSecret, DefaultClientSecret)
 	c.TokenLifetime = cmp.Or(c.TokenLifetime, DefaultTokenLifetime)
 	c.GraphAudience = cmp.Or(c.GraphAudience, DefaultGraphAudience)
+	c.ReportingAudience = cmp.Or(c.ReportingAudience, DefaultReportingAudience)
 	c.Quota = cmp.Or(c.Quota, DefaultQuota)
 	c.QuotaInterval = cmp.Or(c.QuotaInterval, DefaultQuotaInterval)
 	c.Traffic.Domain = cmp.Or(c.Traffic.Domain, traffic.DefaultDomain)
 	if c.GraphRoles == nil {
 		c.GraphRoles = []string{graph.Role}
+	}
+	if c.ReportingRoles == nil {
+		c.ReportingRoles = []string{reporting.Role}
 	}
 	if c.Traffic.From.IsZero() && c.Traffic.RowsPerDay > 0 {
 		c.Traffic.From = c.Now().UTC().Add(-DefaultHistory)

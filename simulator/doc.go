@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package simulator is a local Microsoft 365, as far as a collector of message
-// traces can see it: sign-in, the message trace of Microsoft Graph, and a tenant
-// with mail that arrives late, changes its status and is odd at times.
+// traces can see it: sign-in, the message trace of Microsoft Graph and that of the
+// older Reporting Web Service, and a tenant with mail that arrives late, changes
+// its status and is odd at times.
 //
 // It is as strict as the real service. What Microsoft would refuse, it refuses,
 // with Microsoft's status codes and texts.
@@ -22,9 +23,12 @@
 //
 // The parts, each of which knows only those below it:
 //
-//	simulator            configuration, the chain of handlers, the record of requests
-//	├── internal/graph   the dialect of Microsoft Graph
-//	├── internal/entra   sign-in
-//	├── traffic          invents mail
-//	└── mail             rows, windows, pages; what became visible when
+//	simulator               configuration, the chain of handlers, the record of requests
+//	├── fault               what goes wrong, with which requests
+//	├── internal/graph      the dialect of Microsoft Graph
+//	├── internal/reporting  that of the Reporting Web Service
+//	├── internal/entra      sign-in
+//	├── internal/imds       tokens of managed identities
+//	├── traffic             invents mail
+//	└── mail                rows, windows, pages; what became visible when
 package simulator

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
@@ -25,10 +26,19 @@ const inspectionPath = "/_sim/"
 //	/_sim/ledger?from=…&to=…&at=…   rows received in [from, to] and visible at an
 //	                                instant, with their timelines up to it, newest first
 //	/_sim/requests?from=…&to=…      requests answered in [from, to], oldest first
+//	/_sim/injected?from=…&to=…      what faults put among rows in [from, to], oldest first
+//
+// and takes orders, see faultOrders:
+//
+//	/_sim/faults                    GET, POST, PUT, DELETE
 //
 // Times are RFC 3339. from may be left out; to and at are now by default, and to
 // is so at most: mail of the future is endless.
 func (s *Simulator) inspect(w http.ResponseWriter, r *http.Request, page string) {
+	if page == "faults" {
+		s.faultOrders(w, r)
+		return
+	}
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
 		http.Error(w, "only GET", http.StatusMethodNotAllowed)
@@ -52,7 +62,9 @@ func (s *Simulator) inspect(w http.ResponseWriter, r *http.Request, page string)
 	case "ledger":
 		writeLines(w, visibleRows(s.store.All(from, to), at))
 	case "requests":
-		writeLines(w, requestsWithin(s.Requests(), from, to))
+		writeLines(w, within(s.Requests(), from, to, func(r Request) time.Time { return r.Time }))
+	case "injected":
+		writeLines(w, within(s.faults.Injected(), from, to, func(f fault.Foreign) time.Time { return f.Time }))
 	default:
 		http.NotFound(w, r)
 	}
@@ -69,8 +81,8 @@ func visibleRows(rows iter.Seq[mail.Row], at time.Time) iter.Seq[mail.Row] {
 	}
 }
 
-func requestsWithin(list []Request, from, to time.Time) iter.Seq[Request] {
-	return slices.Values(slices.DeleteFunc(list, func(r Request) bool { return r.Time.Before(from) || r.Time.After(to) }))
+func within[T any](list []T, from, to time.Time, at func(T) time.Time) iter.Seq[T] {
+	return slices.Values(slices.DeleteFunc(list, func(t T) bool { return at(t).Before(from) || at(t).After(to) }))
 }
 
 func timeOf(query url.Values, name string, fallback time.Time) (time.Time, error) {

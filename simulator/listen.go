@@ -13,6 +13,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 )
 
 // Times of a Server.
@@ -59,7 +61,9 @@ func Listen(ctx context.Context, h http.Handler, cfg ListenConfig) (*Server, err
 		cfg.ErrorLog = log.New(io.Discard, "", 0)
 	}
 	s := &Server{
-		http: &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: cfg.ErrorLog},
+		http: &http.Server{
+			Handler: h, ReadHeaderTimeout: headerTimeout, ErrorLog: cfg.ErrorLog, ConnContext: exchange.WithConn,
+		},
 		done: make(chan struct{}),
 	}
 	if !cfg.Plain {

@@ -20,22 +20,28 @@ const MaxRequests = 100_000
 type Request struct {
 	Time   time.Time `json:"time"`
 	Method string    `json:"method"`
-	Path   string    `json:"path"`
+	// Host is what the client asked for. Over Transport, it may be any.
+	Host string `json:"host"`
+	Path string `json:"path"`
 	// Query is the part of the URL behind the question mark, as sent.
 	Query string `json:"query,omitempty"`
 	// Authorized says that there was an Authorization header, of any worth.
 	Authorized bool `json:"authorized"`
 	// Start and End are the window of received time that the filter asked for.
-	// They are zero if the request was no query or its query was refused.
+	// They are zero if the request was no query, or the query is wrong.
 	Start time.Time `json:"start,omitzero"`
 	End   time.Time `json:"end,omitzero"`
 	// Continued says that the request followed a link to a further page.
 	Continued bool `json:"continued,omitempty"`
-	// Status is the HTTP status answered, Rows the number of rows on the page.
+	// Status is the HTTP status answered, 0 if there was none. Rows is the
+	// number of rows of the tenant on the page, 0 if the page was damaged.
 	Status int `json:"status"`
 	Rows   int `json:"rows"`
 	// ID is the request-id header of the answer.
 	ID string `json:"id"`
+	// Fault is the fault.Kind that was injected, if any. A clock that is off
+	// goes together with another one, with a comma in between.
+	Fault string `json:"fault,omitempty"`
 }
 
 // requestLog remembers requests.
@@ -71,6 +77,7 @@ func (s *Simulator) recorded(next exchange.Handler) exchange.Handler {
 			s.requests.add(Request{
 				Time:       x.Now,
 				Method:     x.Request.Method,
+				Host:       x.Request.Host,
 				Path:       x.Request.URL.Path,
 				Query:      x.Request.URL.RawQuery,
 				Authorized: x.Request.Header.Get("Authorization") != "",
@@ -80,6 +87,7 @@ func (s *Simulator) recorded(next exchange.Handler) exchange.Handler {
 				Status:     x.Status,
 				Rows:       x.Rows,
 				ID:         x.ID,
+				Fault:      x.Fault,
 			})
 		}()
 		next(x)

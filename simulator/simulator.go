@@ -7,19 +7,17 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/graph"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
-
-// exchangeAudience is the resource of Exchange Online. Tokens for it can be had,
-// and are of no use with Graph.
-const exchangeAudience = "https://outlook.office365.com"
 
 // Simulator is a tenant and the services in front of it. It is safe for
 // concurrent use.
@@ -28,6 +26,7 @@ type Simulator struct {
 	store     *mail.Store
 	directory *entra.Directory
 	requests  requestLog
+	faults    *fault.Injector
 	chain     exchange.Handler
 }
 
@@ -43,26 +42,16 @@ func New(cfg Config) (*Simulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	s := &Simulator{
-		cfg:   cfg,
-		store: mail.NewStore(generator),
-		directory: &entra.Directory{
-			TenantID: cfg.TenantID,
-			Domain:   cfg.Traffic.Domain,
-			ClientID: cfg.ClientID,
-			Secret:   cfg.ClientSecret,
-			Lifetime: cfg.TokenLifetime,
-			Resources: []entra.Resource{
-				{Audience: cfg.GraphAudience, Roles: cfg.GraphRoles},
-				{Audience: exchangeAudience, Roles: []string{"ReportingWebService.Read.All"}},
-			},
-		},
+	directory, err := newDirectory(cfg)
+	if err != nil {
+		return nil, err
 	}
+	s := &Simulator{cfg: cfg, store: mail.NewStore(generator), directory: directory}
 	s.chain = s.newChain()
 	return s, nil
 }
 
-// newChain puts the handlers of a request together. Faults will go between the
+// newChain puts the handlers of a request together. Faults are between the
 // record, which must see what was really answered, and the services, which must
 // not know of faults.
 func (s *Simulator) newChain() exchange.Handler {
@@ -72,8 +61,34 @@ func (s *Simulator) newChain() exchange.Handler {
 		Audience: s.cfg.GraphAudience,
 		Quota:    &graph.Quota{Limit: s.cfg.Quota, Interval: s.cfg.QuotaInterval, Silent: s.cfg.NoRetryAfter},
 	}
-	return s.recorded(routed(api.Handler, s.directory.Handler))
+	older := s.newReporting()
+	s.faults = fault.NewInjector(s.cfg.FaultSeed, s.cfg.Now, s.sorted(api.Look, older.Look))
+	return s.recorded(s.faults.Handler(routed(api.Handler, older.Handler, s.identities(), s.directory.Handler)))
 }
+
+// sorted finds out what a request is about without answering it, for faults.
+// Services have a look at each request until one of them knows it as a request
+// for a page, and notes what it asks for.
+func (s *Simulator) sorted(looks ...func(*exchange.Exchange) bool) func(*exchange.Exchange) fault.Target {
+	return func(x *exchange.Exchange) fault.Target {
+		page := slices.ContainsFunc(looks, func(look func(*exchange.Exchange) bool) bool { return look(x) })
+		switch {
+		case page && x.Continued:
+			return fault.ContinuedPage
+		case page:
+			return fault.FirstPage
+		case s.directory.Handler(x.Request.URL.Path) == nil:
+			return fault.Elsewhere
+		case x.Request.Method == http.MethodPost:
+			return fault.SignIn
+		default:
+			return fault.Discovery
+		}
+	}
+}
+
+// Faults returns what makes the simulator misbehave. Nothing does at first.
+func (s *Simulator) Faults() *fault.Injector { return s.faults }
 
 // ServeHTTP answers a request to any of the simulated hosts: paths tell them
 // apart.

@@ -5,15 +5,20 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 )
 
 // Transport returns a RoundTripper that calls a handler instead of opening a
 // connection, whatever host is asked for. It starts no goroutine: fit for
-// testing/synctest, where sockets would stop time from passing.
+// testing/synctest, where sockets would stop time from passing. A handler that
+// panics with http.ErrAbortHandler makes a broken answer, or an error if it has
+// not begun to answer.
 func Transport(h http.Handler) http.RoundTripper { return transport{h} }
 
 type transport struct{ handler http.Handler }
@@ -38,9 +43,12 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		inner.Body = http.NoBody
 	}
 	answer := recorder{header: make(http.Header)}
-	t.handler.ServeHTTP(&answer, inner)
-	if err := ctx.Err(); err != nil {
-		return nil, err //nolint:wrapcheck // net/http wraps it
+	err := answer.serve(t.handler, inner)
+	if over := ctx.Err(); over != nil {
+		return nil, over //nolint:wrapcheck // net/http wraps it
+	}
+	if err != nil {
+		return nil, err
 	}
 	return answer.response(r), nil
 }
@@ -51,6 +59,32 @@ type recorder struct {
 	header http.Header
 	sent   http.Header // as it was when the status was written
 	body   bytes.Buffer
+	stream io.ReadCloser // the body instead, if set
+	failed error         // what a client sees if the handler gives up
+	broken error         // what comes behind the body, if anything
+}
+
+var _ exchange.Local = (*recorder)(nil)
+
+// serve runs a handler. It returns an error if the handler gave up before it
+// had begun to answer.
+func (r *recorder) serve(h http.Handler, request *http.Request) (err error) {
+	defer func() {
+		switch fault := recover(); {
+		case fault == nil:
+			return
+		case fault != http.ErrAbortHandler: //nolint:errorlint // as net/http compares it
+			panic(fault)
+		case r.failed == nil:
+			r.failed = io.ErrUnexpectedEOF
+		}
+		if r.status == 0 {
+			err = r.failed
+		}
+		r.broken = r.failed
+	}()
+	h.ServeHTTP(r, request)
+	return nil
 }
 
 func (r *recorder) Header() http.Header { return r.header }
@@ -69,11 +103,31 @@ func (r *recorder) Write(data []byte) (int, error) {
 	return r.body.Write(data) //nolint:wrapcheck // never fails
 }
 
+// Stream implements exchange.Local.
+func (r *recorder) Stream(status int, body io.ReadCloser) {
+	r.WriteHeader(status)
+	r.stream = body
+}
+
+// Fail implements exchange.Local.
+func (r *recorder) Fail(err error) { r.failed = err }
+
 func (r *recorder) response(request *http.Request) *http.Response {
 	r.WriteHeader(http.StatusOK)
-	length := int64(r.body.Len())
-	if declared, err := strconv.ParseInt(r.sent.Get("Content-Length"), 10, 64); err == nil {
-		length = declared
+	length, err := strconv.ParseInt(r.sent.Get("Content-Length"), 10, 64)
+	declared := err == nil
+	body := r.stream
+	if body == nil {
+		have := int64(r.body.Len())
+		if !declared {
+			length = have
+		}
+		if r.broken == nil && have < length {
+			r.broken = io.ErrUnexpectedEOF // as any transport says
+		}
+		body = io.NopCloser(io.MultiReader(&r.body, ending{r.broken}))
+	} else if !declared {
+		length = -1
 	}
 	return &http.Response{
 		Status:        fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
@@ -82,8 +136,13 @@ func (r *recorder) response(request *http.Request) *http.Response {
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        r.sent,
-		Body:          io.NopCloser(&r.body),
+		Body:          body,
 		ContentLength: length,
 		Request:       request,
 	}
 }
+
+// ending is the end of a body: proper if there is no error.
+type ending struct{ err error }
+
+func (e ending) Read([]byte) (int, error) { return 0, cmp.Or(e.err, io.EOF) }

@@ -62,3 +62,43 @@ func TestTransportHonoursTheContext(t *testing.T) {
 	}
 	assert.Equal(t, 1, calls)
 }
+
+// Broken answers are what they are over a network.
+func TestTransportBreaksAsNetworksDo(t *testing.T) {
+	for name, test := range map[string]struct {
+		handler http.HandlerFunc
+		body    string
+		err     error // of the request if there is no body, of the body otherwise
+	}{
+		"gives up at once": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "", io.ErrUnexpectedEOF},
+		"gives up halfway": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "half")
+			panic(http.ErrAbortHandler)
+		}, "half", io.ErrUnexpectedEOF},
+		"sends too little": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "8")
+			_, _ = io.WriteString(w, "half")
+		}, "half", io.ErrUnexpectedEOF},
+		"is in order": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "whole") }, "whole", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x", http.NoBody)
+			require.NoError(t, err)
+			response, err := simulator.Transport(test.handler).RoundTrip(r)
+			if test.body == "" {
+				require.ErrorIs(t, err, test.err)
+				return
+			}
+			require.NoError(t, err)
+			body, err := io.ReadAll(response.Body)
+			require.ErrorIs(t, err, test.err)
+			assert.Equal(t, test.body, string(body))
+			require.NoError(t, response.Body.Close())
+		})
+	}
+	assert.PanicsWithValue(t, "bug", func() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x", http.NoBody)
+		require.NoError(t, err)
+		_, _ = simulator.Transport(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("bug") })).RoundTrip(r)
+	})
+}

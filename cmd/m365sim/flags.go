@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
 const usage = `m365sim serves a local Microsoft 365: sign-in, the message trace of Microsoft
-Graph, and a tenant full of made-up mail. It refuses what Microsoft would refuse.
+Graph and of the Reporting Web Service, and a tenant full of made-up mail. It
+refuses what Microsoft would refuse.
 
 Usage:
   m365sim [flags]
@@ -25,13 +27,17 @@ Serving:
   --listen HOST:PORT        where to listen (127.0.0.1:8443)
   --ca-file PATH            where to put the CA certificate for clients to trust (m365sim-ca.pem);
                             a new one is made at each start
+  --ca-key-file PATH        where to keep the CA with its key, to use the same at the next start
   --hosts NAME,NAME         further names and addresses the certificate is valid for
   --plain                   HTTP without TLS; azidentity refuses to sign in over it
   --no-ledger               no pages under /_sim/, which show all mail and requests to whoever asks
+                            and let them order faults
 
 Mail:
   --rows-per-day N          rows of message trace per day; 0 for none (20000)
   --history DURATION        how far mail reaches back at the start (24h)
+  --from TIME               when mail begins (RFC 3339), in place of --history: makes a restarted
+                            m365sim the same tenant
   --seed N                  which of many possible tenants (1)
   --domain NAME             the tenant's domain (contoso.com)
   --late SPEC               how late rows become visible: typical, none, or shares such as
@@ -43,18 +49,33 @@ Sign-in:
   --tenant-id ID            (` + simulator.DefaultTenantID + `)
   --client-id ID            (` + simulator.DefaultClientID + `)
   --client-secret SECRET    (` + simulator.DefaultClientSecret + `)
+  --client-cert PATH        PEM file whose first certificate the application may sign in with as
+                            well; may be repeated
+  --managed-identity ID     client ID of an identity whose tokens are there for the asking, as on a
+                            virtual machine; may be repeated
+  --identity-header VALUE   what IDENTITY_HEADER must be to ask as on App Service, where
+                            IDENTITY_ENDPOINT is /msi/token
   --token-lifetime DURATION how long tokens are valid (59m59s)
+  --basic-user NAME         who may use the Reporting Web Service by basic authentication (nobody)
+  --basic-password PASSWORD of that user
 
 Limits:
   --quota N                 requests per interval before 429; 0 for no limit (100)
   --quota-interval DURATION (5m)
   --no-retry-after          429 without a Retry-After header
 
+Faults:
+  --chaos SHARE             share of requests, 0 to 1, that go wrong in all sorts of ways (0)
+  --chaos-for DURATION      for how long, from the start; 0 for ever (0)
+
 Environment, where the flag is not given:
-  M365SIM_TENANT_ID  M365SIM_CLIENT_ID  M365SIM_CLIENT_SECRET
+  M365SIM_TENANT_ID  M365SIM_CLIENT_ID  M365SIM_CLIENT_SECRET  M365SIM_IDENTITY_HEADER
+  M365SIM_BASIC_USER  M365SIM_BASIC_PASSWORD
 
 Try it:
   curl --cacert m365sim-ca.pem https://localhost:8443/_sim/ledger | head
+  curl --cacert m365sim-ca.pem https://localhost:8443/_sim/faults \
+    -d '{"kind": "dead-link", "on": "continued", "count": 3}'
 `
 
 const (
@@ -68,13 +89,15 @@ type options struct {
 	simulator simulator.Config
 	listen    simulator.ListenConfig
 	caFile    string
+	caKeyFile string
+	chaos     fault.Rule
 }
 
 // parse reads the command line. It prints the help to stdout when asked, and
 // returns flag.ErrHelp then.
 func parse(args []string, getenv func(string) string, stdout io.Writer) (options, error) {
 	var opt options
-	var hosts, late string
+	var hosts, late, from string
 	var history time.Duration
 	set := flag.NewFlagSet("m365sim", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // errors are returned, help is printed below
@@ -82,26 +105,28 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 
 	set.StringVar(&opt.listen.Address, "listen", defaultListen, "")
 	set.StringVar(&opt.caFile, "ca-file", defaultCAFile, "")
+	set.StringVar(&opt.caKeyFile, "ca-key-file", "", "")
 	set.StringVar(&hosts, "hosts", "", "")
 	set.BoolVar(&opt.listen.Plain, "plain", false, "")
 	set.BoolVar(&sim.NoInspection, "no-ledger", false, "")
 
 	set.IntVar(&mail.RowsPerDay, "rows-per-day", defaultRowsPerDay, "")
 	set.DurationVar(&history, "history", simulator.DefaultHistory, "")
+	set.StringVar(&from, "from", "", "")
 	set.Uint64Var(&mail.Seed, "seed", 1, "")
 	set.StringVar(&mail.Domain, "domain", traffic.DefaultDomain, "")
 	set.StringVar(&late, "late", "typical", "")
 	set.Float64Var(&mail.StatusChanges, "status-changes", traffic.DefaultStatusChanges, "")
 	set.BoolVar(&mail.NoIncidents, "no-incidents", false, "")
 
-	set.StringVar(&sim.TenantID, "tenant-id", getenv("M365SIM_TENANT_ID"), "")
-	set.StringVar(&sim.ClientID, "client-id", getenv("M365SIM_CLIENT_ID"), "")
-	set.StringVar(&sim.ClientSecret, "client-secret", getenv("M365SIM_CLIENT_SECRET"), "")
-	set.DurationVar(&sim.TokenLifetime, "token-lifetime", simulator.DefaultTokenLifetime, "")
+	credentialFlags(set, sim, getenv)
 
 	set.IntVar(&sim.Quota, "quota", simulator.DefaultQuota, "")
 	set.DurationVar(&sim.QuotaInterval, "quota-interval", simulator.DefaultQuotaInterval, "")
 	set.BoolVar(&sim.NoRetryAfter, "no-retry-after", false, "")
+
+	set.Float64Var(&opt.chaos.Probability, "chaos", 0, "")
+	set.DurationVar(&opt.chaos.For, "chaos-for", 0, "")
 
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -114,11 +139,12 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 	case set.NArg() > 0:
 		return opt, fmt.Errorf("unexpected argument %q; see m365sim --help", set.Arg(0))
 	}
-	return opt, opt.complete(hosts, late, history)
+	err := opt.complete(hosts, late, from, history)
+	return opt, err
 }
 
 // complete turns what people write into what the simulator takes.
-func (o *options) complete(hosts, late string, history time.Duration) error {
+func (o *options) complete(hosts, late, from string, history time.Duration) error {
 	if history < 0 {
 		return fmt.Errorf("--history must not be negative, but is %v", history)
 	}
@@ -127,6 +153,17 @@ func (o *options) complete(hosts, late string, history time.Duration) error {
 		return fmt.Errorf("--late: %w", err)
 	}
 	o.simulator.Traffic.From = time.Now().UTC().Add(-history)
+	if from != "" {
+		if o.simulator.Traffic.From, err = time.Parse(time.RFC3339, from); err != nil {
+			return fmt.Errorf("--from: %w", err)
+		}
+		o.simulator.Traffic.From = o.simulator.Traffic.From.UTC()
+	}
+	o.simulator.FaultSeed = o.simulator.Traffic.Seed
+	o.chaos.Kind = fault.Chaos
+	if err := o.chaos.Validate(); err != nil {
+		return fmt.Errorf("--chaos: %w", err)
+	}
 	for host := range strings.SplitSeq(hosts, ",") {
 		if host = strings.TrimSpace(host); host != "" {
 			o.listen.Hosts = append(o.listen.Hosts, host)

@@ -41,9 +41,19 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	sim, err := simulator.New(opt.simulator)
+	sim, err := simulator.New(opt.simulator) //nolint:contextcheck // requests bring their own
 	if err != nil {
 		return err //nolint:wrapcheck // says where it comes from
+	}
+	if opt.chaos.Probability > 0 {
+		if err := sim.Faults().Set(opt.chaos); err != nil {
+			return fmt.Errorf("--chaos: %w", err)
+		}
+	}
+	if opt.caKeyFile != "" && !opt.listen.Plain {
+		if opt.listen.Authority, err = simulator.KeepAuthority(opt.caKeyFile); err != nil {
+			return err //nolint:wrapcheck // says where it comes from
+		}
 	}
 	opt.listen.ErrorLog = log.New(stderr, "m365sim: ", log.LstdFlags|log.Lmsgprefix)
 	server, err := simulator.Listen(ctx, sim, opt.listen)

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
@@ -75,6 +76,61 @@ func TestServesUntilToldToStop(t *testing.T) {
 	transport.CloseIdleConnections()
 }
 
+func TestHistory(t *testing.T) {
+	got, err := parse([]string{"--history", "2h"}, noEnvironment, io.Discard)
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now().Add(-2*time.Hour), got.simulator.Traffic.From, time.Minute)
+}
+
+// A simulator that is started again, on the same port and with the same CA, is
+// the one that a client already knows.
+func TestRestart(t *testing.T) {
+	folder := t.TempDir()
+	args := []string{
+		"--ca-file", filepath.Join(folder, "ca.pem"), "--ca-key-file", filepath.Join(folder, "key.pem"),
+		"--from", time.Now().UTC().Add(-time.Hour).Format(time.RFC3339), "--late", "none", "--chaos", "1", "--chaos-for", "1h",
+	}
+	address := "127.0.0.1:0"
+	var transport *http.Transport
+	until := time.Now().UTC().Add(-time.Minute).Format("2006-01-02T15:04:05Z")
+	var ledgers []string
+	for range 2 {
+		line, stop := started(t, append([]string{"--listen", address}, args...)...)
+		match := regexp.MustCompile(`https://(127\.0\.0\.1:\d+),`).FindStringSubmatch(line)
+		require.NotNil(t, match, line)
+		address = match[1]
+		if transport == nil {
+			text, err := os.ReadFile(filepath.Join(folder, "ca.pem"))
+			require.NoError(t, err)
+			pool := x509.NewCertPool()
+			require.True(t, pool.AppendCertsFromPEM(text))
+			transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+			t.Cleanup(transport.CloseIdleConnections)
+		}
+		ledgers = append(ledgers, read(t, transport, "https://"+address+"/_sim/ledger?to="+until+"&at="+until))
+		assert.Contains(t, read(t, transport, "https://"+address+"/_sim/faults"), `"kind":"chaos"`)
+		require.NoError(t, stop()) // with a connection that is still open
+	}
+	assert.NotEmpty(t, ledgers[0])
+	assert.Equal(t, ledgers[0], ledgers[1], "the same tenant")
+	info, err := os.Stat(filepath.Join(folder, "key.pem"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func read(t *testing.T, transport http.RoundTripper, address string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	require.NoError(t, err)
+	response, err := transport.RoundTrip(r)
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode, string(body))
+	return string(body)
+}
+
 func TestPlainNeedsNoCAFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	line, stop := started(t, "--listen", "127.0.0.1:0", "--plain")
@@ -91,6 +147,9 @@ func TestFailures(t *testing.T) {
 		`unexpected argument "more"`:                 {"more"},
 		"--late: ":                                   {"--late", "sometimes"},
 		"--history must not be negative":             {"--history", "-1h"},
+		"--from: ":                                   {"--from", "noon"},
+		"--chaos: probability must be":               {"--chaos", "30"},
+		"CA key file: ":                              {"--listen", "127.0.0.1:0", "--ca-key-file", t.TempDir()},
 		"rows per day must be":                       {"--rows-per-day", "-1"},
 		"simulator: ":                                {"--listen", "nowhere.invalid:1"},
 		"CA file: ":                                  {"--listen", "127.0.0.1:0", "--ca-file", filepath.Join(t.TempDir(), "no", "ca.pem")},
@@ -105,17 +164,18 @@ func TestEveryFlagIsUnderstoodAndExplained(t *testing.T) {
 		"--listen", "h:1", "--ca-file", "f", "--hosts", "a, b,", "--plain", "--no-ledger", "--rows-per-day", "5", "--history", "2h",
 		"--seed", "9", "--domain", "d.example", "--late", "none", "--status-changes", "0", "--no-incidents", "--tenant-id", "t",
 		"--client-id", "c", "--client-secret", "s", "--token-lifetime", "1m", "--quota", "0", "--quota-interval", "1s", "--no-retry-after",
+		"--ca-key-file", "k", "--from", "2026-11-22T13:00:00+01:00", "--chaos", "0.3", "--chaos-for", "60s",
 	}
 	got, err := parse(args, noEnvironment, io.Discard)
 	require.NoError(t, err)
-	from := got.simulator.Traffic.From
-	assert.WithinDuration(t, time.Now().Add(-2*time.Hour), from, time.Minute)
+	from := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	assert.Equal(t, options{
-		caFile: "f",
+		caFile: "f", caKeyFile: "k",
+		chaos:  fault.Rule{Kind: fault.Chaos, Probability: 0.3, For: time.Minute},
 		listen: simulator.ListenConfig{Address: "h:1", Plain: true, Hosts: []string{"a", "b"}},
 		simulator: simulator.Config{
 			TenantID: "t", ClientID: "c", ClientSecret: "s", TokenLifetime: time.Minute,
-			Quota: -1, QuotaInterval: time.Second, NoRetryAfter: true, NoInspection: true,
+			Quota: -1, QuotaInterval: time.Second, NoRetryAfter: true, NoInspection: true, FaultSeed: 9,
 			Traffic: traffic.Config{
 				RowsPerDay: 5, Seed: 9, From: from, Domain: "d.example", Delays: traffic.NoDelays(), StatusChanges: -1, NoIncidents: true,
 			},

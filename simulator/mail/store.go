@@ -30,6 +30,8 @@ type Store struct {
 	mu    sync.Mutex
 	hours map[int64][]Row // ascending by key; a slice is never changed, only replaced
 	added span            // hours that hold rows from Add
+
+	summaries map[int64]summary // of those hours that PageAt went through
 }
 
 // span is a closed range of hours since the epoch.
@@ -40,7 +42,7 @@ type span struct {
 
 // NewStore returns a store over a source, which may be nil.
 func NewStore(source Source) *Store {
-	return &Store{source: source, hours: make(map[int64][]Row)}
+	return &Store{source: source, hours: make(map[int64][]Row), summaries: make(map[int64]summary)}
 }
 
 // Add puts rows into the store, atomically. A row without a timeline counts as

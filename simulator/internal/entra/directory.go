@@ -11,6 +11,7 @@ package entra
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ type Directory struct {
 	TenantID, Domain string
 	// ClientID and Secret are the application's credentials.
 	ClientID, Secret string
+	// Certificates and Federations are credentials as well, by client assertion.
+	Certificates []*x509.Certificate
+	Federations  []Federation
 	// Lifetime is how long tokens are valid, in whole seconds.
 	Lifetime time.Duration
 	// Resources are the audiences that tokens can be asked for.

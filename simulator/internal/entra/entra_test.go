@@ -125,7 +125,7 @@ func TestRefusals(t *testing.T) {
 		"unknown client":     {v2Path, "client_id", "other", 400, 700016, "unauthorized_client", "Application with identifier 'other' was not found in the directory 'contoso.com'"},
 		"wrong secret":       {v2Path, "client_secret", "s+cret", 401, 7000215, "invalid_client", "Invalid client secret provided. Ensure"},
 		"no secret":          {v2Path, "client_secret", "", 401, 7000218, "invalid_client", "'client_assertion' or 'client_secret'"},
-		"assertion":          {v2Path, "client_assertion", "a.b.c", 401, 700027, "invalid_client", "The key was not found."},
+		"assertion":          {v2Path, "client_assertion", "a.b.c", 400, 900144, "invalid_request", "parameter: 'client_assertion_type'"},
 		"scope, no default":  {v2Path, "scope", graphURI + "/Mail.Read", 400, 70011, "invalid_scope", "Mail.Read"},
 		"scope of nothing":   {v2Path, "scope", "openid", 400, 70011, "invalid_scope", "openid"},
 		"two resources":      {v2Path, "scope", graphURI + "/.default https://outlook.office365.com/.default", 400, 70011, "invalid_scope", ""},

@@ -59,10 +59,19 @@ func wrongSecret(clientID string) *failure {
 			"the client secret ID, for a secret added to app '%s'.", clientID)}
 }
 
-func unknownKey(clientID string) *failure {
-	return &failure{700027, http.StatusUnauthorized, "invalid_client", fmt.Sprintf(
-		"Client assertion contains an invalid signature. [Reason - The key was not found., Please visit the Azure "+
-			"Portal to see configured keys for app Id '%s'.]", clientID)}
+func expiredSecret(clientID string) *failure {
+	return &failure{7000222, http.StatusUnauthorized, "invalid_client", fmt.Sprintf(
+		"The provided client secret keys for app '%s' are expired. Visit the Azure portal to create new keys for your "+
+			"app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: "+
+			"https://aka.ms/certCreds.", clientID)}
+}
+
+func unavailable() *failure {
+	return &failure{90033, http.StatusServiceUnavailable, "temporarily_unavailable", "A transient error has occurred. Please try again."}
+}
+
+func throttled() *failure {
+	return &failure{90055, http.StatusTooManyRequests, "temporarily_unavailable", "There are too many incoming requests."}
 }
 
 func invalidScope(scope string) *failure {
@@ -90,7 +99,7 @@ func wrongMethod(want, got string) *failure {
 
 // refuse answers an error in Microsoft's shape.
 func refuse(x *exchange.Exchange, e *failure) {
-	at := x.Now.UTC().Format("2006-01-02 15:04:05Z")
+	at := x.Clock().UTC().Format("2006-01-02 15:04:05Z")
 	answer(x, e.status, struct {
 		Error         string `json:"error"`
 		Description   string `json:"error_description"`

@@ -44,7 +44,7 @@ func (d *Directory) token(x *exchange.Exchange, tenant string, v version) {
 		refuse(x, e)
 		return
 	}
-	if e := d.authenticate(tenant, clientID, secret, form); e != nil {
+	if e := d.authenticate(x, tenant, clientID, secret); e != nil {
 		refuse(x, e)
 		return
 	}
@@ -95,15 +95,15 @@ func (d *Directory) checkShape(form url.Values, clientID string, v version) *fai
 	return nil
 }
 
-// authenticate checks the application and its credential. Client assertions,
-// of certificates or of other identity providers, have their place here; as
-// long as none is registered, none is found.
-func (d *Directory) authenticate(tenant, clientID, secret string, form url.Values) *failure {
+// authenticate checks the application and its credential: a client assertion, of
+// a certificate or of another identity provider, or the secret.
+func (d *Directory) authenticate(x *exchange.Exchange, tenant, clientID, secret string) *failure {
+	form := x.Request.PostForm
 	switch {
 	case !strings.EqualFold(clientID, d.ClientID):
 		return unknownClient(clientID, tenant)
 	case form.Get("client_assertion") != "":
-		return unknownKey(clientID)
+		return d.checkAssertion(x, clientID, form)
 	case secret == "":
 		return missingCredential()
 	case subtle.ConstantTimeCompare([]byte(secret), []byte(d.Secret)) != 1:

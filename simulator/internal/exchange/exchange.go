@@ -6,6 +6,7 @@
 package exchange
 
 import (
+	"bytes"
 	"compress/gzip"
 	"io"
 	"net/http"
@@ -26,6 +27,12 @@ type Exchange struct {
 	Now time.Time
 	// ID is the request id, and ClientID the one the client sent or else ID.
 	ID, ClientID string
+	// Skew is how far the clock of the service is off, ahead if positive. It
+	// shows where a service tells or checks the time; mail, tokens and the quota
+	// go by Now.
+	Skew time.Duration
+	// Unmetered is set when the simulator itself asks: no quota counts it.
+	Unmetered bool
 
 	// What follows is filled in on the way, for the record of requests.
 
@@ -35,7 +42,15 @@ type Exchange struct {
 	Continued bool
 	// Status is the HTTP status answered, Rows the number of rows sent.
 	Status, Rows int
+	// Refuse answers with an error in the shape of the service that was asked.
+	// Nil means that the request is for none.
+	Refuse func(x *Exchange, status int, code, message string)
+	// Fault names what went wrong on purpose, if anything.
+	Fault string
 }
+
+// Clock returns the time that the service believes it is.
+func (x *Exchange) Clock() time.Time { return x.Now.Add(x.Skew) }
 
 // BaseURL returns scheme and host as the client addressed them.
 func (x *Exchange) BaseURL() string {
@@ -49,13 +64,20 @@ func (x *Exchange) BaseURL() string {
 	return scheme + "://" + x.Request.Host
 }
 
-// JSON answers with a JSON document, compressed if the client asked for it and
-// it pays.
+// JSON answers with a JSON document.
 func (x *Exchange) JSON(status int, body []byte) {
+	x.Send(status, "application/json; charset=utf-8", body)
+}
+
+// leastToPack is from how many bytes on compression pays.
+const leastToPack = 256
+
+// Send answers with a body, compressed if the client asked for it and it pays.
+func (x *Exchange) Send(status int, contentType string, body []byte) {
 	header := x.Writer.Header()
-	header.Set("Content-Type", "application/json; charset=utf-8")
+	header.Set("Content-Type", contentType)
 	x.Status = status
-	if !x.wantsGzip() || len(body) < 256 {
+	if !x.wantsGzip() || len(body) < leastToPack {
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 		x.Writer.WriteHeader(status)
 		x.write(x.Writer, body)
@@ -70,6 +92,24 @@ func (x *Exchange) JSON(status int, body []byte) {
 	}
 	x.write(packer, body)
 	_ = packer.Close() // fails like the write: the client is gone
+}
+
+// Pack returns a body as Send would put it on the wire, and sets the headers
+// that go with it.
+func (x *Exchange) Pack(contentType string, body []byte) []byte {
+	header := x.Writer.Header()
+	header.Set("Content-Type", contentType)
+	if x.wantsGzip() && len(body) >= leastToPack {
+		var packed bytes.Buffer
+		packer := gzip.NewWriter(&packed)
+		x.write(packer, body)
+		_ = packer.Close() // never fails: memory
+		header.Set("Content-Encoding", "gzip")
+		header.Add("Vary", "Accept-Encoding")
+		body = packed.Bytes()
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	return body
 }
 
 // write sends a body. An error means that the client is gone: there is nobody

@@ -67,9 +67,30 @@ func (a *API) Handler(path string) exchange.Handler {
 	return a.authorized(a.limited(a.list))
 }
 
+// Look notes what a request asks for without answering it, and reports whether
+// it asks for a page at all.
+func (a *API) Look(x *exchange.Exchange) bool {
+	_, rest, _ := strings.Cut(strings.TrimPrefix(x.Request.URL.Path, "/"), "/")
+	if a.Handler(x.Request.URL.Path) == nil || !strings.EqualFold("/"+rest, resourcePath) {
+		return false
+	}
+	x.Refuse = Refuse
+	if options, e := parseOptions(x.Request.URL.RawQuery); e == nil {
+		_, x.Continued = options["$skiptoken"]
+	}
+	if ask, e := parseRequest(x.Request.URL.RawQuery, x.Clock()); e == nil {
+		x.Start, x.End = ask.asked[0], ask.asked[1]
+	}
+	return true
+}
+
 // limited lets requests through as long as the quota lasts.
 func (a *API) limited(next exchange.Handler) exchange.Handler {
 	return func(x *exchange.Exchange) {
+		if x.Unmetered {
+			next(x)
+			return
+		}
 		if wait, ok := a.Quota.take(x.Now); !ok {
 			if seconds := a.Quota.header(wait); seconds != "" {
 				x.Writer.Header().Set("Retry-After", seconds)
@@ -88,7 +109,7 @@ func (a *API) list(x *exchange.Exchange) {
 		refuse(x, wrongMethod(x.Request.Method))
 		return
 	}
-	ask, e := parseRequest(x.Request.URL.RawQuery, x.Now)
+	ask, e := parseRequest(x.Request.URL.RawQuery, x.Clock())
 	if e != nil {
 		refuse(x, e)
 		return

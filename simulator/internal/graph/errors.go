@@ -41,6 +41,11 @@ func wrongMethod(method string) *failure {
 	return &failure{http.StatusMethodNotAllowed, "Request_BadRequest", fmt.Sprintf("Specified HTTP method '%s' is not allowed.", method)}
 }
 
+// Refuse answers with an error that is not this package's to make.
+func Refuse(x *exchange.Exchange, status int, code, message string) {
+	refuse(x, &failure{status, code, message})
+}
+
 // refuse answers in the error format of the Microsoft Graph documentation.
 func refuse(x *exchange.Exchange, e *failure) {
 	type inner struct {
@@ -59,7 +64,7 @@ func refuse(x *exchange.Exchange, e *failure) {
 	err := encoder.Encode(map[string]body{"error": {
 		Code:    e.code,
 		Message: e.message,
-		Inner:   inner{Date: x.Now.UTC().Format("2006-01-02T15:04:05"), RequestID: x.ID, ClientRequestID: x.ClientID},
+		Inner:   inner{Date: x.Clock().UTC().Format("2006-01-02T15:04:05"), RequestID: x.ID, ClientRequestID: x.ClientID},
 	}})
 	if err != nil {
 		text.Reset() // never: strings only

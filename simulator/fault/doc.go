@@ -1,0 +1,30 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fault makes a simulated Microsoft 365 misbehave, on command or at
+// random: refusals, broken connections and bodies, links that lead astray, rows
+// that are no rows, sign-in that fails.
+//
+// An Injector stands between the record of requests and the services. Rules say
+// what goes wrong, with which requests and for how long:
+//
+//	sim.Faults().Set(
+//		fault.Rule{Kind: fault.DeadLink, On: fault.ContinuedPage, Count: 3},
+//		fault.Rule{Kind: fault.Chaos, Probability: 0.4, For: time.Minute},
+//	)
+//
+// The first rule that applies to a request is the one that counts. Rules go by
+// the simulated clock, and chance by a seed: the same requests in the same order
+// meet the same faults.
+//
+// Faults of rows and links take pages of Graph and the JSON light of the
+// Reporting Web Service apart. Other formats pass them unharmed.
+//
+// Faults are between the mail and its reader. They never touch what a tenant
+// holds or what became visible when, they never hide a row behind an answer that
+// looks complete, and rows they put into a page are on record (Injected). So a
+// test can hold what arrived against what the tenant says, faults or not.
+//
+// The comment of each Kind says what is seen on the wire and where the like was
+// seen in real life. Issues are named as owner/repository#number on GitHub.
+package fault

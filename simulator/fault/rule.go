@@ -1,0 +1,118 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Rule says what goes wrong, with which requests, how often and for how long.
+// Conditions left at zero do not restrict it.
+type Rule struct {
+	// Kind is what goes wrong.
+	Kind Kind
+	// Kinds are what may go wrong besides Kind: one is drawn for each request.
+	Kinds []Kind
+
+	// On is the sort of requests. Of those, a kind concerns only the ones that
+	// it can do something to.
+	On Target
+	// Probability is the share of requests, between 0 and 1. 0 means all.
+	Probability float64
+	// Count is how many faults there are before the rule is spent. 0 means no
+	// limit.
+	Count int
+	// From is when the rule begins to apply, and For how long it does from
+	// then on, or from when it was set if From is zero.
+	From time.Time
+	For  time.Duration
+	// Contains restricts the rule to pages of windows of received time with
+	// this instant in them.
+	Contains time.Time
+
+	// What follows is for some kinds only, whose comments say so.
+
+	// Status is the HTTP status. 0 means that the kind chooses.
+	Status int
+	// RetryAfter is the Retry-After header, literally. Empty means that the kind
+	// chooses.
+	RetryAfter string
+	// Message is the text of the error. Empty means that the kind chooses.
+	Message string
+	// Host is where foreign links and redirects lead: host, host:port, or
+	// scheme://host:port. Empty means foreign.example, which does not exist.
+	Host string
+	// Delay is a duration of real time, or of a testing/synctest bubble.
+	Delay time.Duration
+	// Skew is how far the clock of the service is off, without a sign. 0 means
+	// 5 min.
+	Skew time.Duration
+}
+
+// Validate says what is wrong with a rule, if anything.
+func (r *Rule) Validate() error {
+	var errs []error
+	kinds := r.members()
+	if len(kinds) == 0 {
+		errs = append(errs, errors.New("kind is missing"))
+	}
+	concerned := 0
+	for _, kind := range kinds {
+		switch how, ok := behaviors[kind]; {
+		case !ok:
+			errs = append(errs, fmt.Errorf("there is no kind %q", kind))
+		case how.on.meets(r.On):
+			concerned++
+		}
+	}
+	switch {
+	case !r.On.known():
+		errs = append(errs, fmt.Errorf("there is no target %q", r.On))
+	case concerned == 0 && len(errs) == 0:
+		errs = append(errs, fmt.Errorf("%s can do nothing to requests of sort %q", kinds[0], r.On))
+	}
+	if r.Probability < 0 || r.Probability > 1 {
+		errs = append(errs, fmt.Errorf("probability must be between 0 and 1, not %g", r.Probability))
+	}
+	if r.Count < 0 || r.For < 0 || r.Delay < 0 || r.Skew < 0 {
+		errs = append(errs, errors.New("count and durations must not be negative"))
+	}
+	if r.Status != 0 && http.StatusText(r.Status) == "" {
+		errs = append(errs, fmt.Errorf("there is no HTTP status %d", r.Status))
+	}
+	return errors.Join(errs...)
+}
+
+// members returns the kinds to draw from.
+func (r *Rule) members() []Kind {
+	var all []Kind
+	for _, kind := range append([]Kind{r.Kind}, r.Kinds...) {
+		for _, member := range kind.members() {
+			if member != "" && !slices.Contains(all, member) {
+				all = append(all, member)
+			}
+		}
+	}
+	return all
+}
+
+// delayOf returns how long a kind takes. 0 is without an end: hanging on command
+// has none, hanging by chance does unless everything may happen.
+func (r *Rule) delayOf(kind Kind) time.Duration {
+	switch {
+	case r.Delay > 0:
+		return r.Delay
+	case kind == SlowBody, kind == Hang && (r.Kind == Chaos || slices.Contains(r.Kinds, Chaos)):
+		return DefaultDelay
+	default:
+		return 0
+	}
+}
+
+// DefaultDelay is how long slow bodies take, and hanging requests of Chaos.
+const DefaultDelay = 5 * time.Second
