@@ -4,11 +4,14 @@
 package entra
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -60,12 +63,15 @@ func (c Certificate) read(now time.Time) (material, error) {
 
 // parseKey returns the private key, and the passphrase if it took one.
 func (c Certificate) parseKey(text []byte) (key *rsa.PrivateKey, passphrase string, err error) {
-	block, _ := pem.Decode(text)
+	block := privateKey(text)
 	if block == nil {
-		return nil, "", c.Key.wrong("is no PEM file", "set "+c.Key.Key+" to the private key in PEM")
+		return nil, "", c.Key.wrong("holds no private key in PEM", "set "+c.Key.Key+" to the private key in PEM")
 	}
 	var parsed any
 	switch block.Type {
+	case "EC PRIVATE KEY":
+		key, err = c.onlyRSA(nil)
+		return key, "", err
 	case "RSA PRIVATE KEY":
 		if block.Headers["DEK-Info"] != "" {
 			return nil, "", c.Key.wrong("is encrypted in a form that is no longer safe", "convert it: openssl pkcs8 -topk8 -in KEY -out NEW_KEY")
@@ -83,6 +89,16 @@ func (c Certificate) parseKey(text []byte) (key *rsa.PrivateKey, passphrase stri
 	return key, "", err
 }
 
+// privateKey returns the private key of a PEM file, which may hold its certificate as well; nil if there is none.
+func privateKey(text []byte) *pem.Block {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return block
+		}
+	}
+	return nil
+}
+
 func (c Certificate) decryptKey(der []byte) (key *rsa.PrivateKey, passphrase string, err error) {
 	if c.Passphrase.empty() {
 		return nil, "", c.Key.wrong("is encrypted", "set the passphrase of the certificate's key: authentication.certificate.passphrase or passphrase_file")
@@ -92,7 +108,7 @@ func (c Certificate) decryptKey(der []byte) (key *rsa.PrivateKey, passphrase str
 	}
 	parsed, _, err := pkcs8.ParsePrivateKey(der, []byte(passphrase))
 	if err != nil {
-		return nil, "", c.Key.wrong("cannot be decrypted", "check the passphrase of the certificate's key")
+		return nil, "", c.Key.wrong("cannot be decrypted", "check authentication.certificate.passphrase or passphrase_file")
 	}
 	key, err = c.onlyRSA(parsed)
 	return key, passphrase, err
@@ -107,7 +123,8 @@ func (c Certificate) onlyRSA(key any) (*rsa.PrivateKey, error) {
 
 // parseChain returns the certificates of a PEM file, that of the key first.
 func (c Certificate) parseChain(text []byte, key *rsa.PrivateKey) (chain []*x509.Certificate, err error) {
-	leaf := -1
+	var certs []*x509.Certificate
+	var leaf *x509.Certificate
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
@@ -116,19 +133,39 @@ func (c Certificate) parseChain(text []byte, key *rsa.PrivateKey) (chain []*x509
 		if err != nil {
 			return nil, c.Cert.wrong("holds a certificate that cannot be read", "set "+c.Cert.Key+" to the certificate in PEM")
 		}
-		if public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); ok && leaf < 0 && public.Equal(key.Public()) {
-			leaf = len(chain)
+		certs = append(certs, cert)
+		// Of several certificates of the key, the one that lasts longest counts: the others are those that it renewed.
+		public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+		if ok && public.Equal(key.Public()) && (leaf == nil || cert.NotAfter.After(leaf.NotAfter)) {
+			leaf = cert
 		}
-		chain = append(chain, cert)
 	}
 	switch {
-	case len(chain) == 0:
+	case len(certs) == 0:
 		return nil, c.Cert.wrong("holds no certificate", "set "+c.Cert.Key+" to the certificate in PEM")
-	case leaf < 0:
+	case leaf == nil:
 		return nil, c.Cert.wrong("does not match the private key in "+c.Key.File, "set "+c.Cert.Key+" and "+c.Key.Key+" to a pair")
 	}
-	chain[0], chain[leaf] = chain[leaf], chain[0]
-	return chain, nil
+	return order(leaf, certs), nil
+}
+
+// order returns the chain of the leaf, each certificate before that of its issuer, as far as they are there.
+func order(leaf *x509.Certificate, certs []*x509.Certificate) []*x509.Certificate {
+	chain := []*x509.Certificate{leaf}
+	for last := leaf; len(chain) <= len(certs); last = chain[len(chain)-1] {
+		i := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return issued(c, last) })
+		if i < 0 || slices.Contains(chain, certs[i]) {
+			break
+		}
+		chain = append(chain, certs[i])
+	}
+	return chain
+}
+
+// issued says that a certificate names the other as that of its issuer.
+func issued(issuer, cert *x509.Certificate) bool {
+	return bytes.Equal(issuer.RawSubject, cert.RawIssuer) &&
+		(len(cert.AuthorityKeyId) == 0 || bytes.Equal(issuer.SubjectKeyId, cert.AuthorityKeyId))
 }
 
 func (c Certificate) checkTime(cert *x509.Certificate, now time.Time) error {

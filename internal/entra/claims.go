@@ -45,9 +45,11 @@ type Wanted struct {
 
 // applications are the IDs by which tokens may name the audience instead of its URL (Microsoft's documentation "Verify
 // first-party Microsoft applications in sign-in reports").
-var applications = map[string]string{
-	"00000003-0000-0000-c000-000000000000": "https://graph.microsoft.com",
-	"00000002-0000-0ff1-ce00-000000000000": "https://outlook.office365.com",
+var applications = map[string][]string{
+	"00000003-0000-0000-c000-000000000000": {"https://graph.microsoft.com", "https://graph.microsoft.us", "https://dod-graph.microsoft.us"},
+	"00000002-0000-0ff1-ce00-000000000000": {
+		"https://outlook.office365.com", "https://outlook.office.com", "https://outlook.office365.us", "https://outlook-dod.office365.us",
+	},
 }
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F-]{36}$`)
@@ -66,9 +68,8 @@ func (c Claims) Lacks(w Wanted) (lacks []string) {
 	return lacks
 }
 
-func sameAudience(a, b string) bool {
-	if url, ok := applications[strings.ToLower(a)]; ok {
-		a = url
-	}
-	return strings.EqualFold(strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/"))
+func sameAudience(audience, resource string) bool {
+	resource = strings.TrimSuffix(strings.ToLower(resource), "/")
+	audience = strings.TrimSuffix(strings.ToLower(audience), "/")
+	return audience == resource || slices.Contains(applications[audience], resource)
 }

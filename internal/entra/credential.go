@@ -53,6 +53,12 @@ type WorkloadIdentity struct {
 }
 
 func (w WorkloadIdentity) read(time.Time) (material, error) {
+	if w.Token.empty() {
+		return material{}, &Error{
+			Message: w.Token.Key + " is not set, nor is the environment variable AZURE_FEDERATED_TOKEN_FILE",
+			Advice:  "set " + w.Token.Key + ", or see that the pod's service account is one of workload identity",
+		}
+	}
 	// The file rotates all the time, which does not change the credential: a token is in use until it expires.
 	token, err := w.Token.Read()
 	if err != nil {
@@ -62,6 +68,12 @@ func (w WorkloadIdentity) read(time.Time) (material, error) {
 	return material{
 		secrets: []string{token},
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+			if cfg.ClientID == "" {
+				return nil, &Error{
+					Message: cfg.Block + ".client_id is not set, nor is the environment variable AZURE_CLIENT_ID",
+					Advice:  "set " + cfg.Block + ".client_id to the application's ID",
+				}
+			}
 			return azidentity.NewClientAssertionCredential(cfg.TenantID, cfg.ClientID, assertion, &azidentity.ClientAssertionCredentialOptions{
 				ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(),
 			})

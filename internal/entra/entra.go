@@ -7,6 +7,7 @@ package entra
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -117,6 +118,9 @@ func (s *TokenSource) refresh() error {
 		return nil
 	}
 	credential, err := m.credential(s.cfg, s.clientOptions())
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own
+	}
 	if err != nil {
 		return newError(err, nil, s.cfg.Block, m.secrets)
 	}
