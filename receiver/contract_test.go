@@ -5,7 +5,7 @@ package receiver
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,7 +80,7 @@ func (*mailer) Start() {}
 func (*mailer) Stop()  {}
 
 func (m *mailer) Generate() []receivertest.UniqueIDAttrVal {
-	id := fmt.Sprint(m.n.Add(1))
+	id := strconv.FormatInt(m.n.Add(1), 10)
 	now := time.Now().Add(time.Second)
 	assert.NoError(m.t, m.sim.Add(mail.Row{
 		ID: id, Sender: "a@contoso.com", Recipient: "b@contoso.com", Received: now,

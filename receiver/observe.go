@@ -97,6 +97,6 @@ func (o observer) answered(ctx context.Context, resp *http.Response) {
 	o.skew.Store(int64(skew))
 	if skew.Abs() > maxSkew && o.skewWarned.CompareAndSwap(false, true) {
 		o.set.Logger.Warn("this machine's clock differs from the service's; set it, or mail comes late",
-			zap.Duration("service_ahead_by", skew.Round(time.Second)))
+			zap.Stringer("service_ahead_by", skew.Round(time.Second)))
 	}
 }

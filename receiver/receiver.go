@@ -82,7 +82,7 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 func (cfg *Config) planConfig() plan.Config {
 	return plan.Config{
 		Interval:        cfg.PollInterval,
-		InitialLookback: cfg.InitialLookback,
+		InitialLookback: min(cfg.InitialLookback, cfg.limits().retention-plan.KeepMargin),
 		MinAge:          cfg.MinAge,
 		Ages:            cfg.RevisitAges,
 		Retention:       cfg.limits().retention,
@@ -103,13 +103,13 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	}
 	if r.cfg.StorageID == nil {
 		r.set.Logger.Warn("storage is not set: a restart begins anew, initial_lookback back, and may deliver rows once more",
-			zap.Duration("initial_lookback", r.cfg.InitialLookback))
+			zap.Stringer("initial_lookback", r.cfg.InitialLookback))
 	}
 	if r.cfg.Authentication.Basic.HasValue() {
 		r.set.Logger.Warn("authentication.basic: Microsoft ended basic authentication in 2023; use another block of authentication")
 	}
 	// The context of Start ends with Start, the loop with Shutdown.
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:contextcheck // see above
 	r.cancel, r.done = cancel, make(chan struct{})
 	go func() {
 		defer close(r.done)
@@ -175,12 +175,12 @@ func (r *messageTraceReceiver) shareQuota() {
 	rate := r.quota.Restrict(own)
 	if rate != own {
 		r.set.Logger.Info("another receiver of this tenant sets a lower rate_limit, which applies to both",
-			zap.Int("requests", rate.Requests), zap.Duration("interval", rate.Interval))
+			zap.Int("requests", rate.Requests), zap.Stringer("interval", rate.Interval))
 	}
 	if needed := plan.Requests(r.plan, rate.Interval); rate.Requests > 0 && needed > rate.Requests {
 		r.set.Logger.Warn("polling alone needs more requests than rate_limit allows, so that mail comes later than poll_interval says; "+
 			"raise poll_interval, or have fewer revisit_ages", zap.Int("needed", needed), zap.Int("allowed", rate.Requests),
-			zap.Duration("interval", rate.Interval))
+			zap.Stringer("interval", rate.Interval))
 	}
 }
 

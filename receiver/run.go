@@ -34,8 +34,7 @@ func (w *worker) run(ctx context.Context, step plan.Step) error {
 	w.telemetry.job(ctx, step.Lane, outcome(ctx, err), time.Since(started))
 	w.observe()
 	w.resize(report, err)
-	var unreadable *collect.UnreadableError
-	if errors.As(err, &unreadable) {
+	if unreadable, ok := errors.AsType[*collect.UnreadableError](err); ok {
 		w.aside.put(unreadable.Windows, wallClock().Add(asideFor))
 	}
 	return err

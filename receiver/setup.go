@@ -33,8 +33,7 @@ func (e *clientError) Unwrap() error { return e.err }
 
 // Hint names the keys that can be behind the error.
 func (e *clientError) Hint() string {
-	var file *fs.PathError
-	if errors.As(e.err, &file) {
+	if _, ok := errors.AsType[*fs.PathError](e.err); ok {
 		return "see that tls.ca_file, tls.cert_file and tls.key_file name files that the collector may read"
 	}
 	return "check tls and proxy_url"

@@ -47,8 +47,13 @@ func newTelemetry(settings component.TelemetrySettings, id component.ID) (*telem
 	return &telemetry{TelemetryBuilder: builder, id: attribute.String("receiver", id.String())}, nil
 }
 
-// start begins to observe what is observed by callback.
+// start begins to observe what is observed by callback, and what is to be alerted on: a counter that does not exist before
+// it is first needed hides its first increase.
 func (t *telemetry) start(quota *transport.Quota) error {
+	ctx := context.Background()
+	t.gap(ctx, 0)
+	t.ReceiverO365MessageTraceThrottled.Add(ctx, 0, t.with())
+	t.ReceiverO365MessageTraceStatusChanges.Add(ctx, 0, t.with())
 	since := func(upTo func(*observed) time.Time) metric.Float64Callback {
 		return func(_ context.Context, o metric.Float64Observer) error {
 			if state := t.state.Load(); state != nil {

@@ -64,8 +64,8 @@ func unitError(key string, value any) error {
 
 func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if field := t.Field(i); field.IsExported() && !yield(field) {
+		for field := range t.Fields() {
+			if field.IsExported() && !yield(field) {
 				return
 			}
 		}

@@ -61,7 +61,9 @@ func (cfg *Config) ways() (all []way) {
 		all = append(all, way{"authentication.basic", func(prefix string) error { return a.Basic.Get().validate(prefix) }})
 	}
 	if a.WorkloadIdentity.HasValue() {
-		all = append(all, way{"authentication.workload_identity", func(prefix string) error { return a.WorkloadIdentity.Get().validate(cfg, prefix) }})
+		all = append(all, way{"authentication.workload_identity", func(prefix string) error {
+			return a.WorkloadIdentity.Get().validate(cfg, prefix)
+		}})
 	}
 	if a.ManagedIdentity.HasValue() {
 		all = append(all, way{"authentication.managed_identity", func(prefix string) error {

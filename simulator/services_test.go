@@ -214,7 +214,7 @@ func TestNewRefusesBadCredentials(t *testing.T) {
 		"needs an issuer and a subject": {FederatedCredentials: []simulator.FederatedCredential{{}}},
 	} {
 		_, err := simulator.New(cfg)
-		assert.ErrorContains(t, err, "simulator: ")
+		require.ErrorContains(t, err, "simulator: ")
 		assert.ErrorContains(t, err, want)
 	}
 }

@@ -14,12 +14,9 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 )
 
-// credentialFlags are those that let somebody in. What is secret may come from
-// the environment, since others can see a command line.
+// credentialFlags are the ways in beside the application's secret. What is secret
+// may come from the environment, since others can see a command line.
 func credentialFlags(set *flag.FlagSet, sim *simulator.Config, getenv func(string) string) {
-	set.StringVar(&sim.TenantID, "tenant-id", getenv("M365SIM_TENANT_ID"), "")
-	set.StringVar(&sim.ClientID, "client-id", getenv("M365SIM_CLIENT_ID"), "")
-	set.StringVar(&sim.ClientSecret, "client-secret", getenv("M365SIM_CLIENT_SECRET"), "")
 	set.Func("client-cert", "", func(path string) error {
 		certificate, err := readCertificate(path)
 		sim.ClientCertificates = append(sim.ClientCertificates, certificate)
@@ -30,7 +27,6 @@ func credentialFlags(set *flag.FlagSet, sim *simulator.Config, getenv func(strin
 		return nil
 	})
 	set.StringVar(&sim.IdentityHeader, "identity-header", getenv("M365SIM_IDENTITY_HEADER"), "")
-	set.DurationVar(&sim.TokenLifetime, "token-lifetime", simulator.DefaultTokenLifetime, "")
 	set.StringVar(&sim.BasicUser, "basic-user", getenv("M365SIM_BASIC_USER"), "")
 	set.StringVar(&sim.BasicPassword, "basic-password", getenv("M365SIM_BASIC_PASSWORD"), "")
 }

@@ -119,6 +119,10 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 	set.Float64Var(&mail.StatusChanges, "status-changes", traffic.DefaultStatusChanges, "")
 	set.BoolVar(&mail.NoIncidents, "no-incidents", false, "")
 
+	set.StringVar(&sim.TenantID, "tenant-id", getenv("M365SIM_TENANT_ID"), "")
+	set.StringVar(&sim.ClientID, "client-id", getenv("M365SIM_CLIENT_ID"), "")
+	set.StringVar(&sim.ClientSecret, "client-secret", getenv("M365SIM_CLIENT_SECRET"), "")
+	set.DurationVar(&sim.TokenLifetime, "token-lifetime", simulator.DefaultTokenLifetime, "")
 	credentialFlags(set, sim, getenv)
 
 	set.IntVar(&sim.Quota, "quota", simulator.DefaultQuota, "")

@@ -4,6 +4,7 @@
 package collect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -137,7 +138,7 @@ func pageOf(rows []mailAt, link string, err error) *source.Page {
 		},
 		Next: func() string { return link },
 		Row: func(text []byte) *trace.Row {
-			i := slices.IndexFunc(rows, func(r mailAt) bool { return string(r.row().Raw) == string(text) })
+			i := slices.IndexFunc(rows, func(r mailAt) bool { return bytes.Equal(r.row().Raw, text) })
 			return rows[i].row()
 		},
 	}

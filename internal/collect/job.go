@@ -125,7 +125,8 @@ func (j *job) halve(p part, rest trace.Window) {
 		return
 	}
 	middle := rest.Start.Add(half)
-	j.todo = append(j.todo, part{Window: trace.Window{Start: rest.Start, End: middle}}, part{Window: trace.Window{Start: middle, End: rest.End}})
+	older, newer := trace.Window{Start: rest.Start, End: middle}, trace.Window{Start: middle, End: rest.End}
+	j.todo = append(j.todo, part{Window: older}, part{Window: newer})
 }
 
 // read reads a window page by page. After an error, rest is what of it has not been read.

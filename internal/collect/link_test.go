@@ -30,7 +30,7 @@ type unwritable struct{ ledger.Memory }
 func (unwritable) Batch(context.Context, ...*storage.Operation) error { return errors.New("disk full") }
 
 func TestTheRestBehindADeadLinkIsAskedForAnew(t *testing.T) {
-	dead := func(n int, _ string) (*source.Page, error) { return nil, refusal(http.StatusBadRequest) }
+	dead := func(int, string) (*source.Page, error) { return nil, refusal(http.StatusBadRequest) }
 	for _, tt := range []struct {
 		name    string
 		service *service
@@ -156,11 +156,21 @@ func TestCredit(t *testing.T) {
 		want   trace.Window
 	}{
 		{"last page", time.Time{}, []time.Duration{time.Minute}, true, hour},
-		{"first page", time.Time{}, []time.Duration{time.Minute, 2 * time.Minute}, false,
-			trace.Window{Start: before(2*time.Minute - time.Millisecond), End: ten}},
+		{
+			"first page",
+			time.Time{},
+			[]time.Duration{time.Minute, 2 * time.Minute},
+			false,
+			trace.Window{Start: before(2*time.Minute - time.Millisecond), End: ten},
+		},
 		{"answered before the end of the window", ten, nil, true, trace.Window{Start: hour.Start, End: before(time.Second)}},
-		{"rows finer than a millisecond", time.Time{}, []time.Duration{time.Minute - 400*time.Microsecond}, false,
-			trace.Window{Start: before(time.Minute - time.Millisecond), End: ten}},
+		{
+			"rows finer than a millisecond",
+			time.Time{},
+			[]time.Duration{time.Minute - 400*time.Microsecond},
+			false,
+			trace.Window{Start: before(time.Minute - time.Millisecond), End: ten},
+		},
 		{"ascending", time.Time{}, []time.Duration{2 * time.Minute, time.Minute}, false, trace.Window{}},
 		{"rows older than the window", time.Time{}, []time.Duration{2 * time.Hour}, false, trace.Window{}},
 	} {

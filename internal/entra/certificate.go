@@ -101,7 +101,7 @@ func privateKey(text []byte) *pem.Block {
 
 func (c Certificate) decryptKey(der []byte) (key *rsa.PrivateKey, passphrase string, err error) {
 	if c.Passphrase.empty() {
-		return nil, "", c.Key.wrong("is encrypted", "set the passphrase of the certificate's key: authentication.certificate.passphrase or passphrase_file")
+		return nil, "", c.Key.wrong("is encrypted", "set authentication.certificate.passphrase or passphrase_file")
 	}
 	if passphrase, err = c.Passphrase.Read(); err != nil {
 		return nil, "", err
@@ -174,7 +174,8 @@ func (c Certificate) checkTime(cert *x509.Certificate, now time.Time) error {
 	case now.After(cert.NotAfter):
 		return c.Cert.wrong("has expired on "+cert.NotAfter.UTC().Format(time.RFC3339), renew+c.Cert.Key)
 	case now.Before(cert.NotBefore):
-		return c.Cert.wrong("is not valid before "+cert.NotBefore.UTC().Format(time.RFC3339), "wait, set this machine's clock, or "+renew+c.Cert.Key)
+		return c.Cert.wrong("is not valid before "+cert.NotBefore.UTC().Format(time.RFC3339),
+			"wait, set this machine's clock, or "+renew+c.Cert.Key)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ package entra
 import (
 	"context"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -84,8 +85,9 @@ func (w WorkloadIdentity) read(time.Time) (material, error) {
 // ManagedIdentity signs in as the identity that Azure has given to the machine, by the conventions of the Azure SDK.
 type ManagedIdentity struct{}
 
-func (ManagedIdentity) read(time.Time) (material, error) {
+func (ManagedIdentity) read(time.Time) (material, error) { //nolint:unparam // as the interface has it
 	return material{
+		secrets: []string{os.Getenv("IDENTITY_HEADER")},
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
 			options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: o}
 			if cfg.ClientID != "" {

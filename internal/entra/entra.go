@@ -79,6 +79,9 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	})
 	if err != nil {
 		failure := newError(err, s.sendErr, s.cfg.Block, s.material.secrets)
+		if _, ok := s.cfg.Credential.(ManagedIdentity); ok {
+			failure = failure.ofMachine(s.cfg.Block)
+		}
 		s.refusal, s.refusedUntil = nil, time.Time{}
 		if failure.final() {
 			s.refusal, s.refusedUntil = failure, s.now().Add(pauseAfterRefusal)

@@ -72,7 +72,7 @@ func advise(code int, block string) string {
 	return strings.ReplaceAll(text, "BLOCK", block)
 }
 
-var advice = map[int]string{
+var advice = map[int]string{ //nolint:gosec // it names where secrets belong, and is none
 	badSecret: "set BLOCK.client_secret (or client_secret_file) to the value of a client secret of the application, not to the " +
 		"secret's ID",
 	expiredSecret:   "create a new client secret for the application and set BLOCK.client_secret (or client_secret_file) to it",
@@ -105,9 +105,21 @@ func newError(err, sendErr error, block string, secrets []string) *Error {
 	body, _ := runtime.Payload(failed.RawResponse)
 	code, description := describe(body)
 	if description == "" {
-		description = fmt.Sprintf("the login host answered with status %d", failed.RawResponse.StatusCode)
+		description = fmt.Sprintf("%s answered with status %d", loginHost, failed.RawResponse.StatusCode)
 	}
 	return &Error{Code: code, Message: clean(description), Advice: advise(code, block)}
+}
+
+// loginHost is who is asked for tokens in texts.
+const loginHost = "the login host"
+
+// ofMachine returns the error of a managed identity, for which not the login host is asked but the machine.
+func (e *Error) ofMachine(block string) *Error {
+	machine := *e
+	machine.Message = strings.Replace(e.Message, loginHost, "the identity service of this machine", 1)
+	machine.Advice = "a managed identity works on Azure alone: see that this machine has been given one, and that " + block +
+		".client_id, if it is set, is that of one of them"
+	return &machine
 }
 
 // repeated matches how azidentity's library repeats an answer that it cannot make sense of. A token may be in it.
@@ -120,7 +132,7 @@ func unanswered(err error, clean func(string) string) *Error {
 	e := &Error{
 		Message: clean(err.Error()),
 		Err:     err,
-		Advice:  "the login host cannot be reached: check authority_host, the firewall and proxy_url",
+		Advice:  loginHost + " cannot be reached: check authority_host, the firewall and proxy_url",
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		e.Advice = "the certificate of the login host is not trusted: name its authority in tls.ca_file"

@@ -11,8 +11,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,17 +29,9 @@ type position struct {
 	Unread   plan.Intervals `json:"unread,omitempty"`
 	Again    plan.Intervals `json:"again,omitempty"`
 	Served   []plan.Served  `json:"served,omitempty"`
-	Buckets  []indexed      `json:"buckets,omitempty"`
+	Buckets  []byte         `json:"buckets,omitempty"`
 	Statuses statuses       `json:"statuses,omitempty"`
 	Stamps   []time.Time    `json:"stamps,omitempty"`
-}
-
-// indexed is where the entries of a bucket are.
-type indexed struct {
-	Bucket int64  `json:"b"`
-	First  uint64 `json:"f"`
-	Next   uint64 `json:"n"`
-	Count  int    `json:"c"`
 }
 
 // DamagedError is a stored position that cannot be used. Whoever goes on without it must know that it has been lost.
@@ -107,8 +97,8 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	}
 	l.state = plan.State{Begin: p.Begin, Head: p.Head, Unread: p.Unread, Again: p.Again, Served: p.Served}
 	l.statuses, l.stamps = p.Statuses, p.Stamps
-	for _, b := range p.Buckets {
-		l.buckets[b.Bucket] = &bucket{first: b.First, next: b.Next, count: b.Count}
+	if l.buckets, err = decodeIndex(p.Buckets); err != nil {
+		return &DamagedError{err.Error()}
 	}
 	return nil
 }
@@ -127,14 +117,7 @@ func (l *Ledger) encodePosition() []byte {
 	if l.Stamps != nil {
 		p.Stamps = l.Stamps()
 	}
-	for _, index := range slices.Sorted(maps.Keys(l.buckets)) {
-		b := l.buckets[index]
-		after := *b
-		if len(b.unsaved) > 0 {
-			after.saved()
-		}
-		p.Buckets = append(p.Buckets, indexed{Bucket: index, First: after.first, Next: after.next, Count: b.count})
-	}
+	p.Buckets = l.encodeIndex()
 	// A struct of times, numbers and texts can always be marshalled.
 	text, _ := json.Marshal(p)
 	return append([]byte(checksumOf(text)+"\n"), text...)

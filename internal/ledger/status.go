@@ -26,7 +26,7 @@ type statuses []trace.Status
 // code returns the code of a status, which it enters into the dictionary if need be.
 func (d *statuses) code(s trace.Status) statusCode {
 	if i := slices.Index(knownStatuses, s); i >= 0 {
-		return statusCode(i)
+		return statusCode(i) //nolint:gosec // the index of a list of nine
 	}
 	i := slices.Index(*d, s)
 	if i < 0 {
@@ -35,7 +35,7 @@ func (d *statuses) code(s trace.Status) statusCode {
 		}
 		*d = append(*d, s)
 	}
-	return statusCode(len(knownStatuses) + i)
+	return statusCode(len(knownStatuses) + i) //nolint:gosec // less than manyStatuses
 }
 
 // text returns the status of a code, nothing if the dictionary does not have it.

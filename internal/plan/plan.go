@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// keepMargin is kept clear of the instant at which the service drops mail, since a query that begins before it is
+	// KeepMargin is kept clear of the instant at which the service drops mail, since a query that begins before it is
 	// refused whole.
-	keepMargin = time.Hour
+	KeepMargin = time.Hour
 
 	// minLive is the least stretch of newest mail that is read before everything else.
 	minLive = 10 * time.Minute
@@ -126,7 +126,7 @@ func Read(s State, w trace.Window, began time.Time) State {
 // DropUnkept gives up the open time that the service no longer keeps at now, or will have dropped before it can be read.
 // What of it has never been read is the gap.
 func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) {
-	unkept := trace.Window{End: now.Add(keepMargin - cfg.Retention)}
+	unkept := trace.Window{End: now.Add(KeepMargin - cfg.Retention)}
 	gap = s.Unread.Within(unkept)
 	s.Unread = s.Unread.Remove(unkept)
 	s.Again = s.Again.Remove(unkept)

@@ -39,7 +39,7 @@ func Steps(s State, now time.Time, size time.Duration, skip Intervals, cfg Confi
 		unread, again = unread.Remove(w), again.Remove(w)
 	}
 	live, backfill := split(unread, later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive))))
-	leaving, staying := cut(backfill, now.Add(urgent+keepMargin-cfg.Retention))
+	leaving, staying := cut(backfill, now.Add(urgent+KeepMargin-cfg.Retention))
 	for _, w := range unread {
 		again = again.Remove(w)
 	}

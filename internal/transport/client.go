@@ -160,7 +160,7 @@ func (c *Client) wait(err error, backoff time.Duration) (wait time.Duration, ok 
 		return e.RetryAfter, true
 	}
 	if asked || e.Throttled() {
-		c.Observer.Throttled(err, c.Quota.Throttled(e.RetryAfter))
+		c.Observer.Throttled(err, c.Quota.Throttled(onlyIf(asked, e.RetryAfter)))
 		return 0, false
 	}
 	return backoff, true

@@ -118,7 +118,8 @@ func (q *Quota) Acquire(ctx context.Context, lane trace.Lane) error {
 	rank := max(0, slices.IndexFunc(lanes, func(l struct {
 		lane  trace.Lane
 		share int
-	}) bool {
+	},
+	) bool {
 		return l.lane == lane
 	}))
 	q.mu.Lock()

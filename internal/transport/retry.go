@@ -82,11 +82,12 @@ func (r Retry) reason(err error) string {
 	return ""
 }
 
-func onlyIf(condition bool, reason string) string {
+// onlyIf returns the value if the condition holds, else nothing.
+func onlyIf[T any](condition bool, value T) (none T) {
 	if condition {
-		return reason
+		return value
 	}
-	return ""
+	return none
 }
 
 func timedOut(err error) bool {

@@ -16,7 +16,7 @@ import (
 )
 
 func TestPageAtMatchesAModel(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // must repeat, need not be secret
+	rng := rand.New(rand.NewPCG(3, 4))
 	var all []Row
 	for i := range 700 {
 		at := noon.Add(time.Duration(rng.IntN(40)-20)*time.Millisecond + time.Duration(rng.IntN(10)*100))
@@ -54,7 +54,7 @@ func TestPageAtMatchesAModel(t *testing.T) {
 // Hours in the middle of a window are passed over as a whole where that is
 // possible, which must not show.
 func TestPageAtMatchesPageOverHours(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // must repeat, need not be secret
+	rng := rand.New(rand.NewPCG(5, 6))
 	var all []Row
 	for i := range 400 {
 		at := noon.Add(-time.Duration(rng.IntN(8*3600)) * time.Second)
@@ -102,6 +102,7 @@ type sourceWithoutTimelines struct{}
 func (sourceWithoutTimelines) Span() (first, last time.Time) {
 	return noon.Add(-time.Hour), noon.Add(time.Hour)
 }
+
 func (sourceWithoutTimelines) Hour(start time.Time) []Row { return []Row{{ID: "x", Received: start}} }
 
 func TestPageAtSeesTheMoment(t *testing.T) {

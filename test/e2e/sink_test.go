@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,7 +68,7 @@ func (s *sink) snapshot() map[string][]plog.LogRecord {
 	defer s.mu.Unlock()
 	all := make(map[string][]plog.LogRecord, len(s.records))
 	for key, records := range s.records {
-		all[key] = records[:len(records):len(records)]
+		all[key] = slices.Clip(records)
 	}
 	return all
 }

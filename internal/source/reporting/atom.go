@@ -6,6 +6,7 @@ package reporting
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -28,10 +29,11 @@ func fromAtom(feed []byte) ([]byte, error) {
 	a := &atom{dec: xml.NewDecoder(bytes.NewReader(feed)), page: []byte(`{"value":[`)}
 	for {
 		token, err := a.dec.Token()
-		if err == io.EOF && a.isFeed {
+		atEnd := errors.Is(err, io.EOF)
+		if atEnd && a.isFeed {
 			return a.end(), nil
 		}
-		if err == io.EOF {
+		if atEnd {
 			err = fmt.Errorf("%w: XML, but no Atom feed", source.ErrShape)
 		}
 		if err != nil {

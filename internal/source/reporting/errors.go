@@ -83,7 +83,8 @@ func (Service) Advise(e *transport.Error) string {
 		return "give the application a directory role (Global Reader, Security Reader or Exchange Administrator), and see that it has " +
 			"the application permission ReportingWebService.Read.All with admin consent"
 	case http.StatusNotFound:
-		return "check endpoint: there is no message trace report at this address; where the Reporting Web Service has been retired, set api to graph"
+		return "check endpoint: there is no message trace report at this address; where the Reporting Web Service has been retired, " +
+			"set api to graph"
 	}
 	return ""
 }

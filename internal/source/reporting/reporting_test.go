@@ -70,7 +70,9 @@ func TestQuery(t *testing.T) {
 	}{
 		{"one second wider on each side", window(), 2000, "$filter=StartDate eq datetime'2026-11-22T08:59:59Z' and EndDate eq datetime'2026-11-22T10:00:01Z'"},
 		{
-			"in whole seconds", trace.Window{Start: ten.Add(-1500 * time.Millisecond), End: ten.Add(-time.Millisecond)}, 2000,
+			"in whole seconds",
+			trace.Window{Start: ten.Add(-1500 * time.Millisecond), End: ten.Add(-time.Millisecond)},
+			2000,
 			"$filter=StartDate eq datetime'2026-11-22T09:59:57Z' and EndDate eq datetime'2026-11-22T10:00:01Z'",
 		},
 		{"with short pages", window(), 500, "$filter=StartDate eq datetime'2026-11-22T08:59:59Z' and EndDate eq datetime'2026-11-22T10:00:01Z'&$top=500"},

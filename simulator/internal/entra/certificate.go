@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -21,7 +22,7 @@ import (
 // are signed by RS256 or PS256, which takes RSA.
 func CheckCertificate(certificate *x509.Certificate) error {
 	if certificate == nil {
-		return fmt.Errorf("client certificate is missing")
+		return errors.New("client certificate is missing")
 	}
 	if _, ok := certificate.PublicKey.(*rsa.PublicKey); !ok {
 		return fmt.Errorf("client certificate %q has a key of type %v, not RSA", certificate.Subject, certificate.PublicKeyAlgorithm)

@@ -77,7 +77,7 @@ func parseKeySet(text []byte) (keySet, error) {
 		n, errN := base64.RawURLEncoding.DecodeString(k.N)
 		e, errE := base64.RawURLEncoding.DecodeString(k.E)
 		exponent := new(big.Int).SetBytes(e)
-		if errN != nil || errE != nil || len(n) == 0 || !exponent.IsInt64() || exponent.Int64() < 2 || exponent.Int64() > 1<<31-1 {
+		if errN != nil || errE != nil || len(n) == 0 || !exponent.IsInt64() || exponent.Int64() < 2 || exponent.Int64() >= 1<<31 {
 			return nil, fmt.Errorf("key set: key %q is damaged", k.Kid)
 		}
 		keys[k.Kid] = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}

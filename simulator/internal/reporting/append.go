@@ -119,7 +119,7 @@ func appendTime(dst []byte, t time.Time, zone string) []byte {
 	if ticks := t.Nanosecond() / 100; ticks > 0 {
 		dst = append(dst, '.')
 		for unit := 1_000_000; ticks > 0; unit /= 10 {
-			dst = append(dst, byte('0'+ticks/unit))
+			dst = append(dst, byte('0'+ticks/unit%10))
 			ticks %= unit
 		}
 	}

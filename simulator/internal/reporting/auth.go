@@ -6,6 +6,7 @@ package reporting
 import (
 	"crypto/subtle"
 	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/entra"
@@ -18,7 +19,7 @@ func (a *API) authorized(next exchange.Handler) exchange.Handler {
 	return func(x *exchange.Exchange) {
 		open(x)
 		if e := a.check(x); e != nil {
-			if e.status == statusUnauthorized {
+			if e.status == http.StatusUnauthorized {
 				a.challenge(x)
 			}
 			refuse(x, e)
@@ -56,7 +57,8 @@ func (a *API) check(x *exchange.Exchange) *failure {
 // challenge says how to sign in, in the manner of Exchange Online.
 func (a *API) challenge(x *exchange.Exchange) {
 	header := x.Writer.Header()
-	header.Add("WWW-Authenticate", `Bearer client_id="00000002-0000-0ff1-ce00-000000000000", trusted_issuers="00000001-0000-0000-c000-000000000000@*"`)
+	header.Add("WWW-Authenticate", `Bearer client_id="00000002-0000-0ff1-ce00-000000000000", `+
+		`trusted_issuers="00000001-0000-0000-c000-000000000000@*"`)
 	if a.User != "" {
 		header.Add("WWW-Authenticate", `Basic Realm="`+x.Request.Host+`"`)
 	}

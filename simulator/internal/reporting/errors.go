@@ -10,8 +10,6 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 )
 
-const statusUnauthorized = http.StatusUnauthorized
-
 // failure is a refused request. The service has five shapes of errors, which go
 // by the place where the error comes from, not by the format asked for.
 type failure struct {
@@ -68,7 +66,7 @@ func forbidden() *failure {
 // unauthorized is the page of IIS, with the texts that were recorded.
 func unauthorized() *failure {
 	const title = "401 - Unauthorized: Access is denied due to invalid credentials."
-	return &failure{statusUnauthorized, "text/html", []byte(
+	return &failure{http.StatusUnauthorized, "text/html", []byte(
 		`<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">` + "\r\n" +
 			`<html xmlns="http://www.w3.org/1999/xhtml">` + "\r\n<head>\r\n" +
 			`<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-1"/>` + "\r\n" +

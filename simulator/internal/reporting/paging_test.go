@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -191,7 +192,7 @@ func TestRowsThatAppearBetweenPagesShiftTheRest(t *testing.T) {
 	// The other way round: rows that change their status leave the result.
 	var changing []mail.Row
 	for i := range 2500 {
-		changing = append(changing, mail.Row{ID: fmt.Sprint(i), Received: noon.Add(-2*time.Hour - time.Duration(i)*time.Second)})
+		changing = append(changing, mail.Row{ID: strconv.Itoa(i), Received: noon.Add(-2*time.Hour - time.Duration(i)*time.Second)})
 		if i < 3 {
 			changing[i].Timeline = []mail.Change{{At: noon.Add(-2 * time.Hour), Status: mail.Pending}, {At: noon.Add(time.Minute), Status: mail.Delivered}}
 		} else {
