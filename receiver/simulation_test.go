@@ -5,7 +5,9 @@ package receiver
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,12 +16,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
+	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
 // TestAMonthOfMail runs a tenant's mail through the receiver on a fake clock, with restarts and kills, and compares what
 // was delivered with what a perfect reader would have seen.
 func TestAMonthOfMail(t *testing.T) {
+	// What is remembered for the comparison is much and lives long.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	days := 30
 	if raceEnabled || testing.Short() {
 		days = 3
@@ -188,5 +194,62 @@ func TestBackfillDoesNotDelayLiveMail(t *testing.T) {
 				assert.Greater(t, requests[i].Time.Sub(requests[i-30].Time), 10*time.Second)
 			}
 		}
+	})
+}
+
+// impatient makes the receiver poll every second and settle within half a minute.
+func impatient(c *Config) {
+	c.PollInterval = time.Second
+	c.InitialLookback = 10 * time.Minute
+	c.RevisitAges = []time.Duration{3 * time.Second, 10 * time.Second, 25 * time.Second}
+	c.RateLimit = RateLimit{Interval: time.Minute}
+	c.Timeout = 5 * time.Second
+}
+
+// TestNothingIsLostInChaos lets the service do everything that it can do wrong for a minute.
+func TestNothingIsLostInChaos(t *testing.T) {
+	for _, probability := range []float64{0.1, 0.4, 0.8} {
+		t.Run(fmt.Sprint(probability), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				sim, err := simulator.New(simulator.Config{Quota: -1, FaultSeed: 3, Traffic: traffic.Config{
+					RowsPerDay: 2_000_000, From: began.Add(-10 * time.Minute), To: began.Add(5 * time.Minute), Seed: 5,
+					Delays: traffic.NoDelays(), StatusChanges: -1,
+				}})
+				require.NoError(t, err)
+				require.NoError(t, sim.Faults().Set(fault.Rule{Kind: fault.Chaos, Probability: probability, For: time.Minute}))
+				w := newWorld(t, sim)
+				w.start(impatient)
+				time.Sleep(20 * time.Minute)
+				w.stop()
+				w.check(began.Add(-9*time.Minute), began.Add(5*time.Minute))
+				t.Logf("%d rows, %d repeated", w.rows, w.sink.repeated)
+			})
+		})
+	}
+}
+
+// TestASecondWithMoreRowsThanPagesWhileLinksDie is one bulk mailing, read through links of which every one is dead.
+func TestASecondWithMoreRowsThanPagesWhileLinksDie(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := simulator.New(simulator.Config{Quota: -1})
+		require.NoError(t, err)
+		at := time.Now().Add(-time.Minute)
+		rows := make([]mail.Row, 12_000)
+		for i := range rows {
+			received := at.Add(time.Duration(i) * time.Second / time.Duration(len(rows)))
+			rows[i] = mail.Row{
+				ID: "bulk", Sender: "a@contoso.com", Recipient: fmt.Sprintf("r%d@contoso.com", i), Received: received,
+				Timeline: []mail.Change{{At: received, Status: mail.Delivered}},
+			}
+		}
+		require.NoError(t, sim.Add(rows...))
+		require.NoError(t, sim.Faults().Set(fault.Rule{Kind: fault.DeadLink, On: fault.ContinuedPage}))
+		w := newWorld(t, sim)
+		w.start(impatient)
+		time.Sleep(10 * time.Minute)
+		w.stop()
+		w.check(at, at.Add(time.Second))
+		assert.Equal(t, len(rows), w.rows)
 	})
 }

@@ -192,8 +192,11 @@ func (s *sink) dieAfterNext(c *crashable) {
 }
 
 func (s *sink) take(record plog.LogRecord) {
-	id, _ := record.Attributes().Get("email.local_id")
-	recipient, _ := record.Attributes().Get("email.to.address")
+	id, hasID := record.Attributes().Get("email.local_id")
+	recipient, hasRecipient := record.Attributes().Get("email.to.address")
+	if !hasID || !hasRecipient {
+		return // no row of the tenant's, but what a fault made up
+	}
 	status, _ := record.Attributes().Get("o365.message_trace.status")
 	uid, _ := record.Attributes().Get("log.record.uid")
 	key := keyOf(id.Str(), recipient.Str())

@@ -1,0 +1,198 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/youmark/pkcs8"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.uber.org/zap/zapcore"
+	zapobserver "go.uber.org/zap/zaptest/observer"
+)
+
+// certified is a certificate and its encrypted key in PEM. They take time to make.
+var certified = sync.OnceValues(func() (cert, key string) {
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	must(err)
+	encrypted, err := pkcs8.MarshalPrivateKey(private, []byte(hiddenPassphrase), nil)
+	must(err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: encrypted}))
+})
+
+const hiddenTenant = "tenant_id: 11111111-1111-1111-1111-111111111111\n"
+
+// signIns are the ways to sign in, each with secrets, in a folder of files.
+var signIns = map[string]func(t *testing.T, folder string) string{
+	"oauth": func(*testing.T, string) string {
+		return hiddenTenant + "authentication: {oauth: {client_id: c, client_secret: '" + hiddenSecret + "'}}"
+	},
+	"certificate": func(t *testing.T, folder string) string {
+		t.Helper()
+		cert, key := certified()
+		return hiddenTenant + fmt.Sprintf("authentication: {certificate: {client_id: c, cert_file: '%s', key_file: '%s', passphrase: '%s'}}",
+			writeFile(t, folder, "cert.pem", cert), writeFile(t, folder, "key.pem", key), hiddenPassphrase)
+	},
+	"workload_identity": func(t *testing.T, folder string) string {
+		t.Helper()
+		return hiddenTenant + fmt.Sprintf("authentication: {workload_identity: {client_id: c, token_file: '%s'}}",
+			writeFile(t, folder, "token", hiddenFederated))
+	},
+	"basic": func(t *testing.T, folder string) string {
+		t.Helper()
+		return fmt.Sprintf("authentication: {basic: {username: %s, password_file: '%s'}}",
+			hiddenUser, writeFile(t, folder, "password", hiddenPassword))
+	},
+	"auth": func(*testing.T, string) string { return "auth: {authenticator: bearertokenauth}" },
+}
+
+func writeFile(t *testing.T, folder, name, text string) string {
+	t.Helper()
+	path := filepath.Join(folder, name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// hidden is all that must not show, in whatever form.
+func hidden(h *hostile) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, key := certified()
+	all := []string{
+		hiddenSecret, hiddenPassphrase, hiddenPassword, hiddenToken, hiddenFederated, hiddenExtension, hiddenHeader, hiddenUser,
+		base64.StdEncoding.EncodeToString([]byte(hiddenUser + ":" + hiddenPassword)),
+		"ann.lee", "trace@", "@contoso", "@fabrikam", "%40fabrikam", "bob%40", h.token,
+	}
+	for _, line := range strings.Fields(key) {
+		if len(line) > 20 {
+			all = append(all, line)
+		}
+	}
+	for _, text := range h.seen {
+		// The parts of a JWT serve as well as the whole.
+		all = append(all, text)
+		if parts := strings.Split(text, "."); len(parts) == 3 {
+			all = append(all, parts[1], parts[2])
+		}
+	}
+	for _, text := range all {
+		all = append(all, url.QueryEscape(text), url.PathEscape(text))
+	}
+	return all
+}
+
+// told is all that logs, status and errors say.
+func told(t *testing.T, logs *zapobserver.ObservedLogs, events []*componentstatus.Event) (all string) {
+	t.Helper()
+	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "m", NameKey: "n"})
+	for _, entry := range logs.All() {
+		line, err := encoder.EncodeEntry(entry.Entry, entry.Context)
+		require.NoError(t, err)
+		all += line.String()
+	}
+	for _, event := range events {
+		for err := event.Err(); err != nil; {
+			all += fmt.Sprintf("%v\n", err)
+			wrapped, ok := err.(interface{ Unwrap() error })
+			if !ok || fmt.Sprintf("%T", err) == "*transport.masked" {
+				break
+			}
+			err = wrapped.Unwrap()
+		}
+	}
+	return all
+}
+
+// runHostile runs a receiver until it has reported a failure, and sees that nothing secret has shown.
+func runHostile(t *testing.T, method, api string, h *hostile) {
+	t.Helper()
+	address, trust := serveTLS(t, h)
+	h.t, h.url = t, address
+	path := graphPath
+	if api == string(ReportingWebService) {
+		path = reportingPath
+	}
+	r, logs := observedReceiver(t, trust, signIns[method](t, t.TempDir()), fmt.Sprintf(
+		"api: %s\nendpoint: %s%s\nauthority_host: %s\npoll_interval: 1s\nheaders: {X-Api-Key: %s}\n"+
+			"retry: {initial_interval: 0s, max_retries: 2}\nrate_limit: {requests: 0}", api, address, path, address, hiddenHeader))
+	id := component.MustNewID("bearertokenauth")
+	host := &statusHost{
+		extensions: map[component.ID]component.Component{id: signer{header: "Bearer " + hiddenExtension}},
+		told:       make(chan *componentstatus.Event, 100),
+	}
+	require.NoError(t, r.Start(t.Context(), host))
+	event := <-host.told
+	require.NoError(t, r.Shutdown(t.Context()))
+	require.Equal(t, componentstatus.StatusRecoverableError, event.Status())
+	require.Positive(t, logs.Len())
+	text := told(t, logs, host.events)
+	for _, secret := range hidden(h) {
+		if secret != "" {
+			require.NotContains(t, text, secret)
+		}
+	}
+	assert.NotContains(t, text, "eyJ", "nor any other token")
+}
+
+func TestNothingSecretShowsWhateverTheLoginHostAnswers(t *testing.T) {
+	t.Parallel()
+	for name, answer := range hostileLogins {
+		for _, method := range []string{"oauth", "certificate", "workload_identity"} {
+			t.Run(name+" "+method, func(t *testing.T) {
+				t.Parallel()
+				runHostile(t, method, "graph", &hostile{login: answer})
+			})
+		}
+	}
+}
+
+func TestNothingSecretShowsWhateverTheServiceAnswers(t *testing.T) {
+	t.Parallel()
+	for name, answer := range hostileServices {
+		for method := range signIns {
+			for _, api := range []API{Graph, ReportingWebService} {
+				if method == "basic" && api == Graph {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s %s %s", name, method, api), func(t *testing.T) {
+					t.Parallel()
+					token := hiddenToken
+					if method == "certificate" {
+						token = jwt(`{"tid":"x","aud":"y"}`)
+					}
+					runHostile(t, method, string(api), &hostile{service: answer, token: token})
+				})
+			}
+		}
+	}
+}
