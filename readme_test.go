@@ -188,7 +188,7 @@ func TestDocumentsNameTheVersion(t *testing.T) {
 }
 
 var (
-	flagDefined = regexp.MustCompile(`set\.\w+Var\([^"]*"([a-z-]+)"`)
+	flagDefined = regexp.MustCompile(`set\.\w*(?:Var|Func)\([^"]*"([a-z-]+)"`)
 	flagNamed   = regexp.MustCompile("`--([a-z-]+)`")
 )
 
@@ -207,5 +207,5 @@ func TestREADMEListsAllFlagsOfTheSimulator(t *testing.T) {
 		flags, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
 		got = append(got, names(flagNamed.FindAllStringSubmatch(flags, -1))...)
 	}
-	assert.ElementsMatch(t, names(flagDefined.FindAllStringSubmatch(read(t, "cmd/m365sim/flags.go"), -1)), got)
+	assert.ElementsMatch(t, names(flagDefined.FindAllStringSubmatch(read(t, "cmd/m365sim/flags.go")+read(t, "cmd/m365sim/credentials.go"), -1)), got)
 }
