@@ -120,14 +120,17 @@ type limits struct {
 	pageSize      int
 	retention     time.Duration
 	maxRevisitAge time.Duration
+	// finest is the shortest window that a query can be narrowed to. Graph prints rows to the millisecond and includes both
+	// bounds, so that only half of one is sure to hold the rows of no more than one; the other service knows whole seconds.
+	finest time.Duration
 }
 
 // limits returns what the service that is read from allows. The last revisit has to come before the mail is dropped.
 func (cfg *Config) limits() limits {
 	if cfg.api() == ReportingWebService {
-		return limits{pageSize: reporting.MaxPageSize, retention: reporting.Retention, maxRevisitAge: 216 * time.Hour}
+		return limits{pageSize: reporting.MaxPageSize, retention: reporting.Retention, maxRevisitAge: 216 * time.Hour, finest: time.Second}
 	}
-	return limits{pageSize: graph.MaxPageSize, retention: graph.Retention, maxRevisitAge: 240 * time.Hour}
+	return limits{pageSize: graph.MaxPageSize, retention: graph.Retention, maxRevisitAge: 240 * time.Hour, finest: time.Millisecond / 2}
 }
 
 // pageSize is how many rows a page is asked to have.

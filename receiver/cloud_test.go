@@ -37,8 +37,8 @@ func TestPlansAndServices(t *testing.T) {
 		noGraph = "api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan "
 		noHost  = "endpoint: required with subscription_plan dod"
 	)
-	graph := limits{pageSize: 5000, retention: 90 * 24 * time.Hour, maxRevisitAge: 240 * time.Hour}
-	reporting := limits{pageSize: 2000, retention: 10 * 24 * time.Hour, maxRevisitAge: 216 * time.Hour}
+	graph := limits{pageSize: 5000, retention: 90 * 24 * time.Hour, maxRevisitAge: 240 * time.Hour, finest: time.Millisecond / 2}
+	reporting := limits{pageSize: 2000, retention: 10 * 24 * time.Hour, maxRevisitAge: 216 * time.Hour, finest: time.Second}
 	for _, c := range []struct {
 		plan, api, given, wrong   string
 		service                   API

@@ -28,7 +28,7 @@ const (
 	setup      subject = "setup"
 	storing    subject = "storage"
 	delivering subject = "pipeline"
-	// service is the service as a whole, while reading and backfilling are about single windows.
+	// service is the service as a whole and the way to it, while reading and backfilling are about single windows.
 	service     subject = "service"
 	reading     subject = "reading"
 	backfilling subject = "backfill"
@@ -107,7 +107,10 @@ func (h *health) report(event *componentstatus.Event) {
 func nameOf(err error) string {
 	var refused *transport.Error
 	var signIn *entra.Error
+	var refusal *refusalError
 	switch {
+	case errors.As(err, &refusal):
+		return fmt.Sprint("refusal, permanent: ", refusal.permanent)
 	case errors.As(err, &signIn) && signIn.Code != 0:
 		return fmt.Sprintf("AADSTS%d", signIn.Code)
 	case errors.As(err, &refused):

@@ -5,6 +5,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	skewTolerance = 2 * time.Second
 	// maxSkew is the difference between the clocks that the user is told about.
 	maxSkew = time.Minute
+	// nonsense is a difference between the clocks that only a wrong header explains.
+	nonsense = 24 * time.Hour
 )
 
 // loop reads at each tick what is due, until ctx ends. Backfill is read beside it, so that it never delays newer mail.
@@ -34,7 +37,7 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 	reader := &worker{messageTraceReceiver: r, subject: reading, size: plan.MaxWindow}
 	tick, ok := schedule.start(wallClock()), true
 	for ok {
-		if r.ready(ctx) {
+		if r.ready(ctx) && ctx.Err() == nil {
 			r.open(ctx, tick)
 			select {
 			case wake <- struct{}{}:
@@ -62,7 +65,7 @@ func (r *messageTraceReceiver) backfill(ctx context.Context, wake chan struct{})
 
 // open opens what became due with the tick, and stores that before anything of it is asked for.
 func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) {
-	now := r.serviceClock(wallClock())
+	now := r.serviceNow()
 	var gap plan.Intervals
 	r.collector.Update(ctx, func(l *ledger.Ledger) plan.State {
 		state := l.State()
@@ -72,7 +75,7 @@ func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) {
 			state = plan.PullBack(state, now.Truncate(time.Second), r.plan)
 		}
 		state = plan.Tick(state, r.serviceClock(tick), l.OldestKnown(), r.plan)
-		state, gap = plan.DropUnkept(state, wallClock(), r.plan)
+		state, gap = plan.DropUnkept(state, now, r.plan)
 		return state
 	})
 	for _, w := range gap {
@@ -93,6 +96,9 @@ type worker struct {
 	subject subject
 	// size is the longest window that is asked for at present.
 	size time.Duration
+	// calm counts the windows since the last trouble.
+	calm  int
+	aside aside
 }
 
 // of says whether a step is the worker's.
@@ -100,35 +106,45 @@ func (w *worker) of(step plan.Step) bool {
 	return (step.Lane == trace.Backfill) == (w.subject == backfilling)
 }
 
-// work reads everything that is open now, every window at most once, until it is interrupted or the service fails.
+// maxFailures is how many windows in a row may fail before the rest of them waits for the next tick.
+const maxFailures = 3
+
+// work reads everything that is open now, every window at most once, until it is interrupted or the service fails. At
+// least one window that is due again is read each time, however long live mail takes.
 func (w *worker) work(ctx context.Context, interrupted func() bool) {
-	tried, healthy := w.aside.still(wallClock()), true
-	for {
+	tried := w.aside.still(wallClock())
+	healthy := len(tried) == 0
+	for failures := 0; failures < maxFailures; {
 		step, ok := w.next(tried)
 		if !ok {
-			break
+			if healthy {
+				w.health.ok(w.subject)
+			}
+			return
 		}
 		tried = tried.Add(step.Window)
 		err := w.run(ctx, step)
-		if ctx.Err() != nil {
-			return
-		}
 		switch {
+		case ctx.Err() != nil:
+			return
 		case err == nil:
 			w.health.ok(service)
-		case aboutQuery(err):
-			healthy = false
-			w.failed(w.subject, step, err)
-		default:
+			failures = 0
+		case errors.Is(err, ledger.ErrUnreadable):
+			w.failed(storing, step, &storageError{err})
+			return
+		case ofService(err):
 			w.failed(service, step, err)
 			return
+		default:
+			w.health.ok(service)
+			healthy = false
+			failures++
+			w.failed(w.subject, step, err)
 		}
-		if interrupted() {
-			break
+		if step.Lane != trace.Live && interrupted() {
+			return
 		}
-	}
-	if healthy {
-		w.health.ok(w.subject)
 	}
 }
 
@@ -139,7 +155,7 @@ func (w *worker) failed(s subject, step plan.Step, err error) {
 
 // next returns the next window to read.
 func (w *worker) next(tried plan.Intervals) (plan.Step, bool) {
-	for step := range plan.Steps(w.collector.State(), wallClock(), w.size, tried, w.plan) {
+	for step := range plan.Steps(w.collector.State(), w.serviceNow(), w.size, tried, w.plan) {
 		if w.of(step) {
 			return step, true
 		}

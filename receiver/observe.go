@@ -33,12 +33,21 @@ func (o observer) Offered(w trace.Window, err error) {
 		o.health.ok(delivering)
 		return
 	}
+	refusal := &refusalError{text: transport.Clean(err.Error()), permanent: collect.Permanent(err)}
 	message := "the pipeline refuses records; they are offered again"
-	if collect.Permanent(err) {
+	if refusal.permanent {
 		message = "the pipeline refuses records for good; they are dropped, and offered again when the window is read at a later age"
 	}
-	o.health.failed(delivering, message, err, zap.Stringer("window", w))
+	o.health.failed(delivering, message, refusal, zap.Stringer("window", w))
 }
+
+// refusalError is what the pipeline says when it refuses records, fit for a log.
+type refusalError struct {
+	text      string
+	permanent bool
+}
+
+func (e *refusalError) Error() string { return e.text }
 
 // Stored implements collect.Observer.
 func (o observer) Stored(err error) {
@@ -55,6 +64,8 @@ func (o observer) Retrying(err error, reason string, n int, wait time.Duration) 
 	o.telemetry.retry(reason)
 	var refused *transport.Error
 	switch {
+	case errors.As(err, &refused) && refused.Throttled():
+		// Said by Throttled already.
 	case errors.As(err, &refused) && refused.RetryAfter > 0:
 		o.set.Logger.Warn("the service asks to wait", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	case n > 1:
@@ -90,10 +101,11 @@ func (o observer) answered(ctx context.Context, resp *http.Response) {
 	}
 	o.telemetry.request(ctx, resp.StatusCode)
 	served, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
+	skew := served.Sub(wallClock())
+	// Only an answer of the service itself tells its clock, and no clock is off by more than a day.
+	if err != nil || resp.StatusCode != http.StatusOK || skew.Abs() > nonsense {
 		return
 	}
-	skew := served.Sub(wallClock())
 	o.skew.Store(int64(skew))
 	if skew.Abs() > maxSkew && o.skewWarned.CompareAndSwap(false, true) {
 		o.set.Logger.Warn("this machine's clock differs from the service's; set it, or mail comes late",

@@ -47,7 +47,6 @@ type messageTraceReceiver struct {
 	dial func(ctx context.Context, endpoint *url.URL) (collect.Source, error)
 	// collector is nil until everything that it needs of this machine is there.
 	collector *collect.Collector
-	aside     aside
 	// skew is how far the service's clock is ahead of this machine's, in nanoseconds, as last seen.
 	skew       atomic.Int64
 	skewWarned atomic.Bool
@@ -99,6 +98,7 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	r.health = newHealth(host, r.set.Logger)
 	r.shareQuota()
 	if err := r.telemetry.start(r.quota); err != nil {
+		r.release()
 		return err
 	}
 	if r.cfg.StorageID == nil {
@@ -191,4 +191,12 @@ func (r *messageTraceReceiver) serviceClock(t time.Time) time.Time {
 		return t.Add(-behind).Truncate(time.Second)
 	}
 	return t
+}
+
+// serviceNow is the time by the service's clock, as far as that is known.
+func (r *messageTraceReceiver) serviceNow() time.Time {
+	if skew := time.Duration(r.skew.Load()); skew.Abs() > skewTolerance {
+		return wallClock().Add(skew)
+	}
+	return wallClock()
 }

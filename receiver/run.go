@@ -6,7 +6,6 @@ package receiver
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
@@ -15,10 +14,10 @@ import (
 )
 
 const (
-	// manyPages is how many pages a window may have before the next ones are made shorter, and fewPages how many it may
-	// have for them to grow again.
+	// manyPages is how many pages a window may have before the next ones are made shorter.
 	manyPages = 40
-	fewPages  = 20
+	// manyCalm is how many windows have to go well before the next ones are made longer again.
+	manyCalm = 10
 
 	// minSize is the shortest window that trouble with the service shrinks queries to.
 	minSize = time.Second
@@ -33,20 +32,23 @@ func (w *worker) run(ctx context.Context, step plan.Step) error {
 	report, err := w.collector.Run(ctx, step)
 	w.telemetry.job(ctx, step.Lane, outcome(ctx, err), time.Since(started))
 	w.observe()
-	w.resize(report, err)
 	if unreadable, ok := errors.AsType[*collect.UnreadableError](err); ok {
 		w.aside.put(unreadable.Windows, wallClock().Add(asideFor))
+	} else if err != nil && w.size == minSize && transport.MayBeTooMuch(err) {
+		w.aside.put(plan.Intervals{step.Window}, wallClock().Add(asideFor))
 	}
+	w.resize(report, err)
 	return err
 }
 
 // resize adapts the length of the windows to what the service can bear.
 func (w *worker) resize(report collect.Report, err error) {
+	w.calm++
 	switch {
 	case report.Pages > manyPages, transport.MayBeTooMuch(err):
-		w.size = max(w.size/2, minSize)
-	case err == nil && report.Pages <= fewPages:
-		w.size = min(w.size*2, plan.MaxWindow)
+		w.size, w.calm = max(w.size/2, minSize), 0
+	case err == nil && w.calm >= manyCalm:
+		w.size, w.calm = min(w.size*2, plan.MaxWindow), 0
 	}
 }
 
@@ -64,37 +66,36 @@ func outcome(ctx context.Context, err error) string {
 	return "failed"
 }
 
-// aboutQuery says that the error concerns one window, so that others may be answered.
-func aboutQuery(err error) bool {
+// ofService says that the error concerns all windows: the way to the service, sign-in, permission or quota.
+func ofService(err error) bool {
 	var refused *transport.Error
 	var unreadable *collect.UnreadableError
-	return errors.As(err, &unreadable) || errors.As(err, &refused) && refused.AboutQuery()
+	switch {
+	case errors.As(err, &unreadable):
+		return false
+	case errors.As(err, &refused):
+		return refused.OfService()
+	}
+	return true
 }
 
 // aside is the mail that is not asked for again before a time.
-type aside struct {
-	mu    sync.Mutex
-	until map[time.Time]plan.Intervals
-}
+type aside map[time.Time]plan.Intervals
 
 func (a *aside) put(windows plan.Intervals, until time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.until == nil {
-		a.until = map[time.Time]plan.Intervals{}
+	if *a == nil {
+		*a = aside{}
 	}
 	for _, w := range windows {
-		a.until[until] = a.until[until].Add(w)
+		(*a)[until] = (*a)[until].Add(w)
 	}
 }
 
 // still returns the mail that is not asked for at now.
-func (a *aside) still(now time.Time) (all plan.Intervals) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for until, windows := range a.until {
+func (a aside) still(now time.Time) (all plan.Intervals) {
+	for until, windows := range a {
 		if !until.After(now) {
-			delete(a.until, until)
+			delete(a, until)
 			continue
 		}
 		for _, w := range windows {

@@ -10,11 +10,12 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
@@ -72,17 +73,18 @@ func (r *messageTraceReceiver) ready(ctx context.Context) bool {
 
 // newCollector connects what runs the jobs with everything that it needs. It sends nothing.
 func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Collector, error) {
-	endpoint, err := url.Parse(r.cfg.endpoint())
+	endpoint, err := url.Parse(strings.TrimRight(r.cfg.endpoint(), "/"))
 	if err != nil {
 		return nil, err
-	}
-	client, err := r.dial(ctx, endpoint)
-	if err != nil {
-		return nil, &clientError{err}
 	}
 	books, err := r.openLedger(ctx)
 	if err != nil {
 		return nil, &storageError{err}
+	}
+	client, err := r.dial(ctx, endpoint)
+	if err != nil {
+		r.clients = nil
+		return nil, &clientError{err}
 	}
 	return &collect.Collector{
 		Source: client,
@@ -98,6 +100,8 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 		Consumer: r.next,
 		Obs:      r.obs,
 		Observer: observer{r},
+		Now:      func() time.Time { return r.serviceClock(wallClock()) },
+		Finest:   r.cfg.limits().finest,
 		Retry:    observer{r}.retryDamaged(r.cfg.Retry.rules()),
 	}, nil
 }
@@ -154,7 +158,7 @@ func (r *messageTraceReceiver) source(pages *http.Client, auth transport.Authori
 		Observer: observer{r},
 	}
 	if r.cfg.api() == ReportingWebService {
-		options.Service = reporting.Service{}
+		options.Service, options.FoldPath = reporting.Service{}, true
 		return reporting.NewClient(transport.NewClient(options), endpoint, r.cfg.pageSize())
 	}
 	options.Service = graph.Service{}
@@ -166,8 +170,9 @@ func (r *messageTraceReceiver) httpClient(
 	ctx context.Context, cfg *confighttp.ClientConfig, extensions map[component.ID]component.Component,
 ) (*http.Client, error) {
 	settings := r.set.TelemetrySettings
-	// Spans of the client would carry the query, in which a filter's addresses stand.
-	settings.TracerProvider = noop.NewTracerProvider()
+	// Spans of the client would carry the query, in which a filter's addresses stand. Without providers the client is also
+	// one whose idle connections can be closed; what is worth measuring, the receiver measures itself.
+	settings.TracerProvider, settings.MeterProvider = nil, nil
 	client, err := cfg.ToClient(ctx, extensions, settings)
 	if err == nil {
 		r.clients = append(r.clients, client)

@@ -259,3 +259,27 @@ func TestWorkloadIdentityFromTheEnvironment(t *testing.T) {
 	assert.Equal(t, worldwideLogin, cfg.signIn().AuthorityHost)
 	assert.Equal(t, "22222222-2222-2222-2222-222222222222", cfg.signIn().ClientID)
 }
+
+// The machine's own identity service is beyond any proxy, that of the configuration included. Not parallel, as the
+// environment is the process's.
+func TestAManagedIdentityIsAskedForWithoutProxy(t *testing.T) {
+	machine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "https://direct.example", r.URL.Query().Get("resource"))
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"access_token":"of-the-machine","token_type":"Bearer","expires_on":"%d"}`, time.Now().Add(time.Hour).Unix())
+	}))
+	defer machine.Close()
+	t.Setenv("IDENTITY_ENDPOINT", machine.URL)
+	t.Setenv("IDENTITY_HEADER", "x")
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	r, _ := observedReceiver(t, "tenant_id: contoso.com\nproxy_url: 'http://127.0.0.1:1'\n"+
+		"authentication: {managed_identity: {resource: 'https://direct.example'}}")
+	client, err := r.httpClient(t.Context(), r.cfg.signInClient(), nil)
+	require.NoError(t, err)
+	token, err := r.authorizer(client).Token(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "of-the-machine", token)
+	for _, client := range r.clients {
+		client.CloseIdleConnections()
+	}
+}

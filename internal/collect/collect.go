@@ -40,8 +40,6 @@ type Observer interface {
 
 // Page is what became of a page.
 type Page struct {
-	// Served is the service's clock when it answered, zero if it does not say; Arrived is this machine's.
-	Served, Arrived time.Time
 	// Size is the size of the page in bytes, Accepted that of the rows in it that were accepted.
 	Size, Accepted int
 	// Rows counts the rows.
@@ -71,6 +69,10 @@ type Collector struct {
 	Consumer consumer.Logs
 	Obs      *receiverhelper.ObsReport
 	Observer Observer
+	// Now is the time by the service's clock, as far as it is known.
+	Now func() time.Time
+	// Finest is the shortest window that a query can be narrowed to.
+	Finest time.Duration
 	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
 	Retry func(n int) (time.Duration, bool)
 

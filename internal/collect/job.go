@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
@@ -17,16 +16,14 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
-// finest is the shortest window that is asked for. Rows are printed to the millisecond, and windows include both their
-// ends, so that only half a millisecond is sure to hold the rows of no more than one.
-const finest = time.Millisecond / 2
+// maxDeadEnds is how many dead links a job bears. To find the one millisecond in an hour that cannot be read takes about
+// fifty.
+const maxDeadEnds = 100
 
 // Report is what came of a job.
 type Report struct {
 	// Pages is the number of pages that were read.
 	Pages int
-	// Unreadable is what could not be read, in however small windows.
-	Unreadable plan.Intervals
 }
 
 // UnreadableError is mail that the service does not hand out, in however small windows it is asked for.
@@ -51,8 +48,12 @@ type job struct {
 	*Collector
 	step   plan.Step
 	report Report
+	// unreadable is what could not be read, in however small windows.
+	unreadable plan.Intervals
 	// todo is what is left to read, the newest part last.
 	todo []part
+	// deadEnds counts the dead links.
+	deadEnds int
 	// fetches counts the pages that are being fetched ahead.
 	fetches sync.WaitGroup
 }
@@ -84,8 +85,8 @@ func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
 		}
 		failure = again
 	}
-	if len(j.report.Unreadable) > 0 {
-		return j.report, &UnreadableError{Windows: j.report.Unreadable, Err: failure}
+	if len(j.unreadable) > 0 {
+		return j.report, &UnreadableError{Windows: j.unreadable, Err: failure}
 	}
 	return j.report, nil
 }
@@ -96,6 +97,9 @@ func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (
 	var dead *deadLinkError
 	switch {
 	case errors.As(err, &dead):
+		if j.deadEnds++; j.deadEnds > maxDeadEnds {
+			return nil, err
+		}
 		j.halve(p, rest)
 		return err, nil
 	case transport.IsDamaged(err):
@@ -110,7 +114,7 @@ func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (
 }
 
 // halve puts back the rest of a part behind a dead link: whole as long as each attempt reads some of it, or for a second
-// attempt; then in halves, down to a single millisecond of rows.
+// attempt; then in halves, down to the finest window.
 func (j *job) halve(p part, rest trace.Window) {
 	if rest.Empty() {
 		return
@@ -119,9 +123,9 @@ func (j *job) halve(p part, rest trace.Window) {
 		j.todo = append(j.todo, part{Window: rest, dead: rest.Duration() == p.Duration()})
 		return
 	}
-	half := (rest.Duration() / 2).Truncate(finest)
+	half := (rest.Duration() / 2).Truncate(j.Finest)
 	if half == 0 {
-		j.report.Unreadable = j.report.Unreadable.Add(rest)
+		j.unreadable = j.unreadable.Add(rest)
 		return
 	}
 	middle := rest.Start.Add(half)
@@ -134,7 +138,7 @@ func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err 
 	ctx, cancel := context.WithCancel(ctx)
 	defer j.fetches.Wait()
 	defer cancel()
-	credit := newCredit(w, time.Now())
+	credit := newCredit(w, j.Now())
 	links := linkGuard{}
 	page, err := j.Source.First(ctx, j.step.Lane, w)
 	for err == nil {

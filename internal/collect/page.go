@@ -16,7 +16,7 @@ import (
 func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows int, err error) {
 	j.section.Lock()
 	defer j.section.Unlock()
-	seen := Page{Served: page.Served, Arrived: page.Arrived, Size: page.Size}
+	seen := Page{Size: page.Size}
 	defer func() { j.Observer.Page(j.step.Lane, seen) }()
 	credit.served(page.Served)
 	if rows, err = j.rows(ctx, page, credit, &seen); err != nil {

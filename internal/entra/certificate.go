@@ -172,16 +172,22 @@ func (c Certificate) checkTime(cert *x509.Certificate, now time.Time) error {
 	const renew = "renew the certificate, upload it to the application and replace the file in "
 	switch {
 	case now.After(cert.NotAfter):
-		return c.Cert.wrong("has expired on "+cert.NotAfter.UTC().Format(time.RFC3339), renew+c.Cert.Key)
+		return c.outOfDate("has expired on "+cert.NotAfter.UTC().Format(time.RFC3339), renew+c.Cert.Key)
 	case now.Before(cert.NotBefore):
-		return c.Cert.wrong("is not valid before "+cert.NotBefore.UTC().Format(time.RFC3339),
+		return c.outOfDate("is not valid before "+cert.NotBefore.UTC().Format(time.RFC3339),
 			"wait, set this machine's clock, or "+renew+c.Cert.Key)
 	}
 	return nil
 }
 
+func (c Certificate) outOfDate(what, hint string) error {
+	e := c.Cert.wrong(what, hint)
+	e.outOfDate = true
+	return e
+}
+
 // wrong is the error of a file whose content is of no use.
-func (s Secret) wrong(what, hint string) error {
+func (s Secret) wrong(what, hint string) *Error {
 	return &Error{Message: fmt.Sprintf("%s: the file %s %s", s.Key, s.File, what), Advice: hint}
 }
 

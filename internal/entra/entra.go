@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -45,11 +46,15 @@ type Config struct {
 type TokenSource struct {
 	cfg Config
 	now func() time.Time
+	// expires is when the material in use stops being accepted.
+	expires atomic.Pointer[time.Time]
 
 	mu sync.Mutex
 	// credential keeps and renews the token of material.
 	credential azcore.TokenCredential
 	material   material
+	// given is the token that was given out last.
+	given string
 	// refusal is why the current material need not be tried again before refusedUntil.
 	refusal      error
 	refusedUntil time.Time
@@ -88,22 +93,25 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 		}
 		return "", failure
 	}
-	s.refusal = nil
+	s.refusal, s.given = nil, token.Token
 	return token.Token, nil
 }
 
-// Reject makes the next token a fresh one.
-func (s *TokenSource) Reject(string) {
+// Reject makes the next token a fresh one, unless it already is another than the rejected one.
+func (s *TokenSource) Reject(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.credential = nil
+	if token == s.given {
+		s.credential = nil
+	}
 }
 
-// Expires is when what signs in stops being accepted, zero if that is not known.
+// Expires is when what signs in stops being accepted, zero if that is not known. It does not wait for a sign-in.
 func (s *TokenSource) Expires() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.material.expires
+	if expires := s.expires.Load(); expires != nil {
+		return *expires
+	}
+	return time.Time{}
 }
 
 // refresh makes a credential of what signs in, unless there is one of this very material. What cannot be read while there
@@ -113,9 +121,13 @@ func (s *TokenSource) refresh() error {
 	if err != nil && s.credential == nil {
 		return err
 	}
-	if s.credential != nil && err != nil {
+	if wrong, ok := errors.AsType[*Error](err); ok && wrong.outOfDate {
+		return err
+	}
+	if err != nil {
 		return nil
 	}
+	s.expires.Store(&m.expires)
 	if s.credential != nil && m.identity == s.material.identity {
 		s.material = m
 		return nil
@@ -148,7 +160,10 @@ func (s *TokenSource) clientOptions() azcore.ClientOptions {
 type sender struct{ *TokenSource }
 
 func (s sender) Do(req *http.Request) (*http.Response, error) {
-	resp, err := s.cfg.HTTPClient.Do(req)
+	// No redirect is followed: it would hand the secret to somebody else.
+	client := *s.cfg.HTTPClient
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Do(req)
 	s.sendErr = err
 	return resp, err
 }

@@ -30,6 +30,8 @@ type Error struct {
 	Advice string
 	// Err is what kept Entra from being asked; it may be nil.
 	Err error
+	// outOfDate says that a certificate is not valid at this time, which no rotation of its file explains.
+	outOfDate bool
 }
 
 func (e *Error) Error() string { return "sign-in failed: " + e.Message }

@@ -141,7 +141,7 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	}
 	if err := l.Client.Batch(ctx, ops...); err != nil {
 		b.rows = nil
-		return fmt.Errorf("cannot read from the storage: %w", err)
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	damaged := 0
 	for _, op := range ops {
@@ -196,14 +196,18 @@ func (l *Ledger) unload() {
 	}
 }
 
+// reach is how far beyond a window a query may go: the Reporting Web Service is asked for whole seconds, and one more on
+// either side.
+const reach = 2 * time.Second
+
 // mayComeAgain says whether a window can still bring rows of the bucket: an open one, the next live one, since windows
 // include their ends, or one of an age that has not been served past the bucket's end.
 func mayComeAgain(s plan.State, index int64) bool {
 	if index == timeless {
 		return true
 	}
-	start := startOf(index)
-	end := start.Add(bucketLength)
+	start := startOf(index).Add(-reach)
+	end := start.Add(bucketLength + 2*reach)
 	touches := func(w trace.Window) bool { return !w.Start.After(end) && !w.End.Before(start) }
 	return !s.Head.After(end) || slices.ContainsFunc(s.Unread, touches) || slices.ContainsFunc(s.Again, touches) ||
 		slices.ContainsFunc(s.Served, func(each plan.Served) bool { return !each.UpTo.After(end) })

@@ -11,6 +11,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,8 +27,15 @@ import (
 // for ever.
 const maxVersions = 8
 
-// commitTimeout bounds one write. A write is finished even if what asked for it has been cancelled meanwhile.
-const commitTimeout = 10 * time.Second
+// commitTimeout bounds one write, and lastCommitTimeout one at shutdown. A write is finished even if what asked for it has
+// been cancelled meanwhile.
+const (
+	commitTimeout     = 10 * time.Second
+	lastCommitTimeout = 500 * time.Millisecond
+)
+
+// ErrUnreadable is a storage that cannot be read.
+var ErrUnreadable = errors.New("cannot read from the storage")
 
 // Row is one version of a row: the row with the status that it has for now.
 type Row struct {
@@ -149,7 +157,11 @@ func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 // Commit stores everything that has changed, in one batch. After an error nothing is lost: it is stored with the next
 // commit.
 func (l *Ledger) Commit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	limit := commitTimeout
+	if ctx.Err() != nil {
+		limit = lastCommitTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	var ops []*storage.Operation
 	var written []int64

@@ -137,7 +137,7 @@ func TestABucketIsForgottenWhenItIsSettled(t *testing.T) {
 		"settled":                          {func(*plan.State) {}, false},
 		"no ages":                          {func(s *plan.State) { s.Served = nil }, false},
 		"an age is at its end":             {func(s *plan.State) { s.Served[1].UpTo = at(10) }, true},
-		"an age is past its end":           {func(s *plan.State) { s.Served[1].UpTo = at(10).Add(1) }, false},
+		"an age is past its end":           {func(s *plan.State) { s.Served[1].UpTo = at(10).Add(2*time.Second + 1) }, false},
 		"an age has not come to it":        {func(s *plan.State) { s.Served[1].UpTo = at(-60) }, true},
 		"one age of two is in it":          {func(s *plan.State) { s.Served[0].UpTo = at(5) }, true},
 		"the head is at its end":           {func(s *plan.State) { s.Head = at(10) }, true},

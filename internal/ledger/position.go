@@ -26,6 +26,7 @@ type position struct {
 	Format   int            `json:"v"`
 	Begin    time.Time      `json:"begin"`
 	Head     time.Time      `json:"head"`
+	Ticked   time.Time      `json:"ticked"`
 	Unread   plan.Intervals `json:"unread,omitempty"`
 	Again    plan.Intervals `json:"again,omitempty"`
 	Served   []plan.Served  `json:"served,omitempty"`
@@ -95,7 +96,7 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if p.Format != positionFormat {
 		return &DamagedError{fmt.Sprintf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)}
 	}
-	l.state = plan.State{Begin: p.Begin, Head: p.Head, Unread: p.Unread, Again: p.Again, Served: p.Served}
+	l.state = plan.State{Begin: p.Begin, Head: p.Head, Ticked: p.Ticked, Unread: p.Unread, Again: p.Again, Served: p.Served}
 	l.statuses, l.stamps = p.Statuses, p.Stamps
 	if l.buckets, err = decodeIndex(p.Buckets); err != nil {
 		return &DamagedError{err.Error()}
@@ -109,6 +110,7 @@ func (l *Ledger) encodePosition() []byte {
 		Format:   positionFormat,
 		Begin:    l.state.Begin,
 		Head:     l.state.Head,
+		Ticked:   l.state.Ticked,
 		Unread:   l.state.Unread,
 		Again:    l.state.Again,
 		Served:   l.state.Served,

@@ -24,6 +24,9 @@ const (
 	// minLive is the least stretch of newest mail that is read before everything else.
 	minLive = 10 * time.Minute
 
+	// beginSlack is how much earlier than its tick a reading may seem to begin, by a clock that is known to the second.
+	beginSlack = 2 * time.Second
+
 	// agePart is the part of an age that a stretch due at this age may wait for company: a twelfth.
 	agePart = 12
 )
@@ -48,6 +51,8 @@ type State struct {
 	Begin time.Time
 	// Head is the instant up to which received time has been opened.
 	Head time.Time
+	// Ticked is the latest tick.
+	Ticked time.Time
 	// Unread is the open time that has not been read at all.
 	Unread Intervals
 	// Again is the open time that has been read, but is due at a greater age.
@@ -71,7 +76,7 @@ func Tick(s State, tick, oldestKnown time.Time, cfg Config) State {
 		s = begin(tick, cfg)
 	}
 	s.Unread = s.Unread.Add(trace.Window{Start: s.Head, End: head})
-	s.Head = later(s.Head, head)
+	s.Head, s.Ticked = later(s.Head, head), later(s.Ticked, tick)
 
 	served := make([]Served, 0, len(cfg.Ages))
 	for _, age := range cfg.Ages {
@@ -112,7 +117,10 @@ func servedUpTo(s State, age time.Duration) (upTo time.Time, known bool) {
 // Read closes the window, whose reading began at the given instant. It serves every age that its mail had by then.
 func Read(s State, w trace.Window, began time.Time) State {
 	s.Unread = s.Unread.Remove(w)
-	s.Again = s.Again.Remove(w)
+	// What has become due since the reading began was too young for it.
+	if !began.Before(s.Ticked.Add(-beginSlack)) {
+		s.Again = s.Again.Remove(w)
+	}
 	s.Served = slices.Clone(s.Served)
 	for i, each := range s.Served {
 		oldEnough := earlier(w.End, began.Add(-each.Age))
@@ -148,7 +156,7 @@ func PullBack(s State, now time.Time, cfg Config) State {
 	ahead := trace.Window{Start: head, End: s.Head}
 	s.Unread = s.Unread.Remove(ahead)
 	s.Again = s.Again.Remove(ahead)
-	s.Head = head
+	s.Head, s.Ticked = head, now
 	s.Served = slices.Clone(s.Served)
 	for i, each := range s.Served {
 		// No further than the clock was ahead, nor to mail that nobody asked for.

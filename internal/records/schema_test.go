@@ -55,7 +55,9 @@ func (e email) report(received string) map[string]any {
 	}
 }
 
-func (e email) light() map[string]any { return e.report(e.received.Format("2006-01-02T15:04:05.9999999")) }
+func (e email) light() map[string]any {
+	return e.report(e.received.Format("2006-01-02T15:04:05.9999999"))
+}
 
 func (e email) verbose() map[string]any {
 	row := e.report(fmt.Sprintf("/Date(%d)/", e.received.UnixMilli()))

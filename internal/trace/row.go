@@ -12,7 +12,8 @@ import (
 )
 
 // Row is one row of a message trace: one message and one of its recipients. It is a borrowed view: the byte slices point
-// into the page that the row was read from and are valid only until the next row is read. An absent or null property
+// into the page that the row was read from and are valid only until the next row is read, except for Raw, which is valid as
+// long as the page. An absent or null property
 // is empty.
 type Row struct {
 	// Raw is the JSON text of the row as received.

@@ -66,6 +66,8 @@ type Options struct {
 	HTTP *http.Client
 	// Endpoint is the only place that tokens are sent to.
 	Endpoint *url.URL
+	// FoldPath says that the service does not tell paths apart by case.
+	FoldPath bool
 	// Auth gives the credentials of the header Authorization; nil if HTTP adds the header by itself.
 	Auth Authorizer
 	// Scheme is the authentication scheme of the header, such as Bearer.
@@ -86,10 +88,14 @@ type Response struct {
 	Arrived time.Time
 	// Date is the service's clock when it answered, zero if it does not say.
 	Date time.Time
+
+	// secrets are those that the service was sent, and may repeat.
+	secrets []string
 }
 
 // Damaged is the error of a response from target, host and path, that is not a page, because of err.
 func (r *Response) Damaged(target string, err error) error {
+	err = mask(err, r.secrets...)
 	e := &Error{Target: target, Status: http.StatusOK, Err: err, Damaged: true}
 	if !strings.Contains(r.ContentType, "json") && !strings.Contains(r.ContentType, "xml") {
 		e.Err = fmt.Errorf("the response is %q: %w", r.ContentType, err)
@@ -106,7 +112,7 @@ func NewClient(o Options) *Client {
 		if len(via) >= 10 {
 			return fmt.Errorf("%w more than ten redirects", ErrForeignLink)
 		}
-		return pin(o.Endpoint, req.URL)
+		return pin(o.Endpoint, req.URL, o.FoldPath)
 	}
 	return &Client{http: &pinned, Options: o}
 }
@@ -114,7 +120,7 @@ func NewClient(o Options) *Client {
 // Get reads the page at u, as soon as the quota lets the lane ask, and as often as the retry rules allow. Every error is
 // an *Error, the cause of ctx, or comes from the Authorizer.
 func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
-	if err := pin(c.Endpoint, u); err != nil {
+	if err := pin(c.Endpoint, u, c.FoldPath); err != nil {
 		// A service that repeats the token in its link must not bring it into the error.
 		token := ""
 		if c.Auth != nil {
@@ -155,7 +161,7 @@ func (c *Client) wait(err error, backoff time.Duration) (wait time.Duration, ok 
 	if asked && e.RetryAfter <= c.Retry.MaxRetryAfter {
 		if e.Throttled() {
 			// The others of the tenant wait as well.
-			c.Quota.Throttled(e.RetryAfter)
+			c.Observer.Throttled(err, c.Quota.Throttled(e.RetryAfter))
 		}
 		return e.RetryAfter, true
 	}
@@ -219,7 +225,9 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		return nil, c.failed(resp, err, secrets)
 	}
 	arrived := time.Now()
-	return &Response{Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp)}, nil
+	return &Response{
+		Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp), secrets: secrets,
+	}, nil
 }
 
 // refused turns a response other than 200 into an error.

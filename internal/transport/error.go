@@ -74,13 +74,24 @@ func (e *Error) Unauthorized() bool { return e.Status == http.StatusUnauthorized
 // Throttled says that the tenant has used up its requests.
 func (e *Error) Throttled() bool { return e.Status == http.StatusTooManyRequests }
 
-// AboutQuery says that the service refuses this query, so that another window may still be answered.
+// AboutQuery says that the service refuses this query as such.
 func (e *Error) AboutQuery() bool {
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone:
 		return true
 	}
-	return e.Damaged || errors.Is(e.Err, ErrForeignLink) || errors.Is(e.Err, ErrTooLarge)
+	return false
+}
+
+// OfService says that no other query would fare better: there is no answer, no permission, or no request left.
+func (e *Error) OfService() bool {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return true
+	case 0:
+		return !timedOut(e.Err) && !errors.Is(e.Err, ErrForeignLink)
+	}
+	return false
 }
 
 // addresses matches what may be a mail address, also as it stands in a URL.
@@ -88,6 +99,9 @@ var addresses = regexp.MustCompile(`("[^"]*"|[^\s<>"'(),;:@][^\s<>"(),;:@]*)(@|%
 
 // credentials matches what may be a JWT or the content of a header Authorization.
 var credentials = regexp.MustCompile(`eyJ[\w-]{8,}(\.[\w-]*)*|(?i:\b(bearer|basic)(\s|%20|\+)+[\w~+/.=%-]{16,})`)
+
+// unreadable matches how net/http repeats an answer that it cannot read.
+var unreadable = regexp.MustCompile(`(?s)(malformed (HTTP (response|status code|version)|MIME header)).*`)
 
 // Clean makes a text that a service chose fit for a log: one line of bounded length, without addresses and without the
 // given secrets, nor whatever else looks like credentials.
@@ -98,6 +112,7 @@ func Clean(text string, secrets ...string) string {
 			text = strings.ReplaceAll(text, secret, "[masked]")
 		}
 	}
+	text = unreadable.ReplaceAllString(text, "$1")
 	text = credentials.ReplaceAllString(text, "[masked]")
 	text = addresses.ReplaceAllString(text, "[address]")
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
@@ -138,6 +153,6 @@ func MayBeTooMuch(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	return e.Status == http.StatusBadRequest || e.Status >= http.StatusInternalServerError || e.Err != nil && timedOut(e.Err) ||
+	return e.Damaged || e.Status == http.StatusBadRequest || e.Status >= http.StatusInternalServerError || e.Err != nil && timedOut(e.Err) ||
 		errors.Is(err, ErrTooLarge)
 }

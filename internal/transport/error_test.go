@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -187,10 +188,24 @@ func TestWhatAnErrorIsAbout(t *testing.T) {
 		assert.Equal(t, query, e.AboutQuery(), "status %d", status)
 		assert.Equal(t, status == 401, e.Unauthorized(), "status %d", status)
 	}
-	assert.True(t, (&Error{Err: fmt.Errorf("%w a link", ErrForeignLink)}).AboutQuery())
-	assert.True(t, (&Error{Status: 200, Err: ErrTooLarge}).AboutQuery())
-	assert.True(t, (&Error{Status: 200, Damaged: true}).AboutQuery())
-	assert.False(t, (&Error{Status: 200, Err: io.ErrUnexpectedEOF}).AboutQuery(), "the connection broke")
+	for name, e := range map[string]*Error{
+		"a foreign link":   {Err: fmt.Errorf("%w a link", ErrForeignLink)},
+		"too large a page": {Status: 200, Err: ErrTooLarge},
+		"a damaged page":   {Status: 200, Damaged: true},
+		"a connection that broke in the middle of a page": {Status: 200, Err: io.ErrUnexpectedEOF},
+		"no answer in time":      {Err: context.DeadlineExceeded},
+		"a service out of order": {Status: 500},
+	} {
+		assert.False(t, e.OfService(), name)
+	}
+	for name, e := range map[string]*Error{
+		"no connection": {Err: io.ErrUnexpectedEOF},
+		"no permission": {Status: 403},
+		"no token":      {Status: 401},
+		"no quota":      {Status: 429},
+	} {
+		assert.True(t, e.OfService(), name)
+	}
 }
 
 func TestClean(t *testing.T) {

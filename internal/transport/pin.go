@@ -16,14 +16,18 @@ import (
 var ErrForeignLink = errors.New("refused to follow")
 
 // pin accepts u if it has the scheme, host and effective port of the endpoint and a path equal to the endpoint's or
-// below it.
-func pin(endpoint, u *url.URL) error {
+// below it, without case where foldPath says so.
+func pin(endpoint, u *url.URL, foldPath bool) error {
+	root, p := endpoint.Path, u.Path
+	if foldPath {
+		root, p = strings.ToLower(root), strings.ToLower(p)
+	}
 	switch {
 	case u.Scheme != endpoint.Scheme, !strings.EqualFold(u.Hostname(), endpoint.Hostname()), port(u) != port(endpoint):
 		return fmt.Errorf("%w a link to %s: the endpoint is %s", ErrForeignLink, origin(u), origin(endpoint))
 	case u.User != nil:
 		return fmt.Errorf("%w a link with user information", ErrForeignLink)
-	case !below(endpoint.Path, u.Path):
+	case !below(root, p):
 		return fmt.Errorf("%w a link to another path of %s than the endpoint's", ErrForeignLink, u.Host)
 	}
 	return nil

@@ -46,7 +46,7 @@ func TestPinAccepts(t *testing.T) {
 	} {
 		t.Run(c.endpoint+" "+c.link, func(t *testing.T) {
 			t.Parallel()
-			assert.NoError(t, pin(parse(t, c.endpoint), parse(t, c.link)))
+			assert.NoError(t, pin(parse(t, c.endpoint), parse(t, c.link), false))
 		})
 	}
 }
@@ -93,7 +93,7 @@ func TestPinRefuses(t *testing.T) {
 	} {
 		t.Run(c.link, func(t *testing.T) {
 			t.Parallel()
-			err := pin(parse(t, c.endpoint), parse(t, c.link))
+			err := pin(parse(t, c.endpoint), parse(t, c.link), false)
 			require.ErrorIs(t, err, ErrForeignLink)
 			assert.ErrorContains(t, err, c.says)
 		})
@@ -115,7 +115,7 @@ func TestAForeignLinkIsNotAskedForAtAll(t *testing.T) {
 		require.ErrorIs(t, e, ErrForeignLink)
 		assert.Equal(t, endpoint.Host+endpointPath, e.Target)
 		assert.Contains(t, e.Hint(), "endpoint")
-		assert.True(t, e.AboutQuery())
+		assert.False(t, e.OfService())
 	}
 	assert.Zero(t, requests.Load())
 }

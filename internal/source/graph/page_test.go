@@ -132,7 +132,7 @@ func TestWhatIsNoPage(t *testing.T) {
 			rows, _, err := walk(t, c.body)
 			var e *transport.Error
 			require.ErrorAs(t, err, &e)
-			assert.True(t, e.AboutQuery(), "another page may be whole")
+			assert.False(t, e.OfService(), "another page may be whole")
 			assert.Equal(t, 200, e.Status)
 			assert.Equal(t, c.shape, errors.Is(err, source.ErrShape), "%v", err)
 			require.ErrorContains(t, err, "graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces: status 200")
