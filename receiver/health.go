@@ -41,22 +41,23 @@ type health struct {
 	logger *zap.Logger
 
 	mu      sync.Mutex
-	failing map[subject]*failure
+	failing map[subject]*failures
 }
 
-type failure struct {
-	// name tells the failure from others of the same subject.
-	name string
-	err  error
-	// logged is when the failure was logged last, and repeated how often it has happened since.
-	logged   time.Time
-	repeated int
+// failures is what goes wrong with a subject, until it does well again.
+type failures struct {
+	// latest names the failure that the status tells.
+	latest string
+	err    error
+	// logged is when each failure was logged last, and repeated how often it has happened since.
+	logged   map[string]time.Time
+	repeated map[string]int
 }
 
 func newHealth(host component.Host, logger *zap.Logger) *health {
 	// A failure of the service is nobody's stack.
 	logger = logger.WithOptions(zap.AddStacktrace(zapcore.DPanicLevel))
-	return &health{host: host, logger: logger, failing: map[subject]*failure{}}
+	return &health{host: host, logger: logger, failing: map[subject]*failures{}}
 }
 
 // ok reports that the subject does well.
@@ -80,18 +81,22 @@ func (h *health) failed(s subject, message string, err error, fields ...zap.Fiel
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f, name := h.failing[s], nameOf(err)
-	switch {
-	case f == nil || f.name != name:
-		f = &failure{name: name, err: err}
+	if f == nil {
+		f = &failures{logged: map[string]time.Time{}, repeated: map[string]int{}}
 		h.failing[s] = f
-		h.report(componentstatus.NewRecoverableErrorEvent(withHint(err)))
-	case time.Since(f.logged) < remindAfter:
-		f.repeated++
-		return
-	default:
-		fields = append(fields, zap.Int("repeated", f.repeated))
 	}
-	f.logged, f.repeated = time.Now(), 0
+	if f.latest != name {
+		f.latest, f.err = name, err
+		h.report(componentstatus.NewRecoverableErrorEvent(withHint(err)))
+	}
+	if logged, known := f.logged[name]; known && time.Since(logged) < remindAfter {
+		f.repeated[name]++
+		return
+	}
+	if n := f.repeated[name]; n > 0 {
+		fields = append(fields, zap.Int("repeated", n))
+	}
+	f.logged[name], f.repeated[name] = time.Now(), 0
 	fields = append(fields, zap.String("error", err.Error()))
 	if hint := hintOf(err); hint != "" {
 		fields = append(fields, zap.String("hint", hint))
@@ -103,7 +108,7 @@ func (h *health) report(event *componentstatus.Event) {
 	componentstatus.ReportStatus(h.host, event)
 }
 
-// nameOf tells one failure from another without what differs each time, such as request IDs and times.
+// nameOf tells one failure from another without what differs each time, such as request IDs, times and texts.
 func nameOf(err error) string {
 	var refused *transport.Error
 	var signIn *entra.Error
@@ -114,9 +119,7 @@ func nameOf(err error) string {
 	case errors.As(err, &signIn) && signIn.Code != 0:
 		return fmt.Sprintf("AADSTS%d", signIn.Code)
 	case errors.As(err, &refused):
-		same := *refused
-		same.RequestID = ""
-		return same.Error()
+		return refused.Kind()
 	}
 	return err.Error()
 }

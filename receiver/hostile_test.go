@@ -43,7 +43,7 @@ type hostile struct {
 }
 
 func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, echo := h.service, ""
+	answer, echo := h.service, []string{}
 	assert.NoError(h.t, r.ParseForm())
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/openid-configuration"):
@@ -57,10 +57,10 @@ func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"client_secret", "client_assertion"} {
 			if value := r.PostForm.Get(name); value != "" {
 				h.remember(value)
-				echo += name + "=" + value + " " + url.QueryEscape(value) + " "
+				echo = append(echo, name+"="+value, url.QueryEscape(value))
 			}
 		}
-		echo += r.PostForm.Encode()
+		echo = append(echo, r.PostForm.Encode())
 		if answer == nil {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3599,"access_token":%q}`, h.token)
@@ -71,9 +71,9 @@ func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, credentials, _ := strings.Cut(authorization, " ")
 		h.remember(credentials)
 		decoded, _ := base64.StdEncoding.DecodeString(credentials)
-		echo = strings.Join([]string{authorization, credentials, string(decoded), r.Header.Get("X-Api-Key"), r.URL.RequestURI()}, " ")
+		echo = []string{authorization, credentials, string(decoded), r.Header.Get("X-Api-Key"), r.URL.RequestURI()}
 	}
-	answer(w, r, strings.ToValidUTF8(echo, "")+" "+hiddenAddresses)
+	answer(w, r, strings.ToValidUTF8(strings.Join(echo, " "), "")+" "+hiddenAddresses)
 }
 
 func (h *hostile) remember(text string) {

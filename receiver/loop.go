@@ -16,16 +16,6 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-const (
-	// skewTolerance is the difference between the clocks that the resolution of the Date header and the way of a response
-	// explain.
-	skewTolerance = 2 * time.Second
-	// maxSkew is the difference between the clocks that the user is told about.
-	maxSkew = time.Minute
-	// nonsense is a difference between the clocks that only a wrong header explains.
-	nonsense = 24 * time.Hour
-)
-
 // loop reads at each tick what is due, until ctx ends. Backfill is read beside it, so that it never delays newer mail.
 func (r *messageTraceReceiver) loop(ctx context.Context) {
 	var workers sync.WaitGroup
@@ -36,7 +26,8 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 	schedule := &schedule{interval: r.cfg.PollInterval}
 	reader := &worker{messageTraceReceiver: r, subject: reading, size: plan.MaxWindow}
 	tick, ok := schedule.start(wallClock()), true
-	for ok {
+	for last := time.Now(); ok; {
+		last = r.noticeSetClock(last)
 		if r.ready(ctx) && ctx.Err() == nil {
 			r.open(ctx, tick)
 			select {
@@ -48,6 +39,16 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 		}
 		tick, ok = schedule.wait(ctx)
 	}
+}
+
+// noticeSetClock forgets how the clocks differ when this machine's has been set since last: the monotonic clock has gone on
+// as before. It returns the present.
+func (r *messageTraceReceiver) noticeSetClock(last time.Time) (now time.Time) {
+	now = time.Now()
+	if (now.Round(0).Sub(last.Round(0)) - now.Sub(last)).Abs() > skewTolerance {
+		r.skew.forget()
+	}
+	return now
 }
 
 // backfill reads at each tick the older mail that is open.

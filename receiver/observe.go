@@ -101,14 +101,13 @@ func (o observer) answered(ctx context.Context, resp *http.Response) {
 	}
 	o.telemetry.request(ctx, resp.StatusCode)
 	served, err := http.ParseTime(resp.Header.Get("Date"))
-	skew := served.Sub(wallClock())
-	// Only an answer of the service itself tells its clock, and no clock is off by more than a day.
-	if err != nil || resp.StatusCode != http.StatusOK || skew.Abs() > nonsense {
+	// What stands between here and the service has a clock of its own, which its errors tell.
+	if err != nil || resp.StatusCode >= http.StatusInternalServerError {
 		return
 	}
-	o.skew.Store(int64(skew))
-	if skew.Abs() > maxSkew && o.skewWarned.CompareAndSwap(false, true) {
+	ahead := served.Sub(wallClock())
+	if o.skew.tell(ahead, time.Now()) && ahead.Abs() > maxSkew {
 		o.set.Logger.Warn("this machine's clock differs from the service's; set it, or mail comes late",
-			zap.Stringer("service_ahead_by", skew.Round(time.Second)))
+			zap.Stringer("service_ahead_by", ahead.Round(time.Second)))
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -47,9 +46,7 @@ type messageTraceReceiver struct {
 	dial func(ctx context.Context, endpoint *url.URL) (collect.Source, error)
 	// collector is nil until everything that it needs of this machine is there.
 	collector *collect.Collector
-	// skew is how far the service's clock is ahead of this machine's, in nanoseconds, as last seen.
-	skew       atomic.Int64
-	skewWarned atomic.Bool
+	skew      skew
 	// lacks is what has been said of tokens.
 	lacks sync.Map
 
@@ -187,7 +184,7 @@ func (r *messageTraceReceiver) shareQuota() {
 // serviceClock is the time by the service's clock, as far as it is behind this machine's: what it calls the future cannot
 // be asked for.
 func (r *messageTraceReceiver) serviceClock(t time.Time) time.Time {
-	if behind := -time.Duration(r.skew.Load()); behind > skewTolerance {
+	if behind := -r.skew.ahead(); behind > skewTolerance {
 		return t.Add(-behind).Truncate(time.Second)
 	}
 	return t
@@ -195,8 +192,5 @@ func (r *messageTraceReceiver) serviceClock(t time.Time) time.Time {
 
 // serviceNow is the time by the service's clock, as far as that is known.
 func (r *messageTraceReceiver) serviceNow() time.Time {
-	if skew := time.Duration(r.skew.Load()); skew.Abs() > skewTolerance {
-		return wallClock().Add(skew)
-	}
-	return wallClock()
+	return wallClock().Add(r.skew.ahead())
 }

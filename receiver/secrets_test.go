@@ -92,7 +92,7 @@ func hidden(h *hostile) []string {
 		base64.StdEncoding.EncodeToString([]byte(hiddenUser + ":" + hiddenPassword)),
 		"ann.lee", "trace@", "@contoso", "@fabrikam", "%40fabrikam", "bob%40", h.token,
 	}
-	for _, line := range strings.Fields(key) {
+	for line := range strings.FieldsSeq(key) {
 		if len(line) > 20 {
 			all = append(all, line)
 		}
@@ -111,18 +111,19 @@ func hidden(h *hostile) []string {
 }
 
 // told is all that logs, status and errors say.
-func told(t *testing.T, logs *zapobserver.ObservedLogs, events []*componentstatus.Event) (all string) {
+func told(t *testing.T, logs *zapobserver.ObservedLogs, events []*componentstatus.Event) string {
 	t.Helper()
+	var all strings.Builder
 	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "m", NameKey: "n"})
 	for _, entry := range logs.All() {
 		line, err := encoder.EncodeEntry(entry.Entry, entry.Context)
 		require.NoError(t, err)
-		all += line.String()
+		all.Write(line.Bytes())
 	}
 	for _, event := range events {
-		all += fmt.Sprintf("%v\n", event.Err())
+		fmt.Fprintln(&all, event.Err())
 	}
-	return all
+	return all.String()
 }
 
 var tenants atomic.Int64

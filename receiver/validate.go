@@ -118,6 +118,9 @@ func (cfg *Config) validateClient() error {
 			errs = append(errs, errors.New("proxy_url: not an absolute URL"))
 		}
 	}
+	if _, given := cfg.Headers.Get("Authorization"); given && !cfg.Auth.HasValue() {
+		errs = append(errs, errors.New("headers: Authorization would replace the token of authentication; leave it out"))
+	}
 	errs = append(errs,
 		validatePath("tls.ca_file", cfg.TLS.CAFile),
 		validatePath("tls.cert_file", cfg.TLS.CertFile),

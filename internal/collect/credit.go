@@ -52,6 +52,15 @@ func (c *credit) row(received time.Time) {
 	c.rows++
 }
 
+// stray is how far outside the window a row may be without being strange: the Reporting Web Service is asked for a little
+// more than the window.
+const stray = 3 * time.Second
+
+// asked says whether a row of that time was asked for.
+func (c *credit) asked(received time.Time) bool {
+	return !received.Before(c.window.Start.Add(-stray)) && !received.After(c.window.End.Add(stray))
+}
+
 // read returns what has been read with the page whose rows have been noted, which on the last page is everything. Rows
 // are printed to the millisecond but may be kept more finely, so the millisecond of the oldest row counts as unread.
 func (c *credit) read(last bool) trace.Window {

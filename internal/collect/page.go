@@ -5,6 +5,7 @@ package collect
 
 import (
 	"context"
+	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
@@ -36,9 +37,15 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		if err != nil {
 			return rows, err
 		}
-		rows++
+		if rows++; rows%1000 == 0 && ctx.Err() != nil {
+			return rows, context.Cause(ctx)
+		}
 		credit.row(row.Received)
 		version := ledger.Row{Received: row.Received, Key: trace.KeyOf(row), Status: trace.ParseStatus(row.Status)}
+		if !credit.asked(row.Received) {
+			// What nobody asked for may have been forgotten long ago, so it is remembered by its key alone.
+			version.Received = time.Time{}
+		}
 		if row.Malformed {
 			seen.Rows.Malformed++
 		}

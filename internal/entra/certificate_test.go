@@ -25,7 +25,7 @@ func requireClean(t *testing.T, e *Error, keyPEM string) {
 		assert.NotContains(t, text, testPassphrase)
 		assert.NotContains(t, text, "PRIVATE KEY")
 		assert.NotContains(t, text, "eyJ")
-		for _, line := range strings.Fields(keyPEM) {
+		for line := range strings.FieldsSeq(keyPEM) {
 			if len(line) >= 20 {
 				assert.NotContains(t, text, line)
 			}
@@ -163,7 +163,7 @@ func TestACertificateThatIsOfNoUse(t *testing.T) {
 			e := requireFailure(t, s)
 			requireClean(t, e, c.key)
 			for _, part := range c.says {
-				assert.ErrorContains(t, e, part)
+				require.ErrorContains(t, e, part)
 			}
 			for _, part := range c.hint {
 				assert.Contains(t, e.Hint(), part)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -142,7 +143,7 @@ func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]string{
 		"access_token": fmt.Sprintf("token-%d", len(m.requests)), "token_type": "Bearer", "resource": r.URL.Query().Get("resource"),
-		"expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix()), "client_id": r.URL.Query().Get("client_id"),
+		"expires_on": strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10), "client_id": r.URL.Query().Get("client_id"),
 	})
 }
 

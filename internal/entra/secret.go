@@ -19,7 +19,7 @@ const maxSecretFile = 64 << 10
 type Secret struct {
 	// Value is the secret; if it is empty, File is read.
 	Value string
-	// File is the path of a file that holds nothing else. White space around the secret does not count.
+	// File is the path of a file that holds nothing else. White space around the secret and a byte order mark do not count.
 	File string
 	// Key is the configuration key of File.
 	Key string
@@ -39,7 +39,7 @@ func (s Secret) Read() (string, error) {
 	if err != nil {
 		return "", s.unreadable(err)
 	}
-	secret := strings.TrimSpace(string(content))
+	secret := strings.TrimSpace(strings.TrimPrefix(string(content), "\uFEFF"))
 	switch {
 	case len(content) > maxSecretFile:
 		return "", s.unreadable(errors.New("the file has more than 64 KiB"))

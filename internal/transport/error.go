@@ -65,6 +65,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Kind tells one kind of error from another, without the texts, which may differ each time.
+func (e *Error) Kind() string {
+	return fmt.Sprint(e.Status, " ", e.Code, " ", e.Advice, " damaged:", e.Damaged, " foreign:", errors.Is(e.Err, ErrForeignLink),
+		" large:", errors.Is(e.Err, ErrTooLarge), " late:", e.Err != nil && timedOut(e.Err))
+}
+
 // Hint names the configuration key or the permission to change.
 func (e *Error) Hint() string { return e.Advice }
 

@@ -97,7 +97,7 @@ func TestNoRollingIntervalSeesMoreRequestsThanAllowed(t *testing.T) {
 				for seed := range uint64(12) {
 					// Each receiver knows only the tenant.
 					q, release := ShareQuota(t.Name(), c.rate)
-					defer release()
+					t.Cleanup(release)
 					all.Go(func() {
 						random := rand.New(rand.NewPCG(seed, 1))
 						lane := lanes[seed%3].lane
@@ -355,7 +355,7 @@ func TestTheLowestRateOfATenantIsInForce(t *testing.T) {
 			var first *Quota
 			for _, rate := range c.rates {
 				q, release := ShareQuota(t.Name(), rate)
-				defer release()
+				t.Cleanup(release)
 				if first == nil {
 					first = q
 				}
