@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -82,7 +82,7 @@ func (*mailer) Stop()  {}
 func (m *mailer) Generate() []receivertest.UniqueIDAttrVal {
 	id := strconv.FormatInt(m.n.Add(1), 10)
 	now := time.Now().Add(time.Second)
-	assert.NoError(m.t, m.sim.Add(mail.Row{
+	require.NoError(m.t, m.sim.Add(mail.Row{
 		ID: id, Sender: "a@contoso.com", Recipient: "b@contoso.com", Received: now,
 		Timeline: []mail.Change{{At: now, Status: mail.Delivered}},
 	}))

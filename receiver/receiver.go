@@ -106,7 +106,7 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 		r.set.Logger.Warn("authentication.basic: Microsoft ended basic authentication in 2023; use another block of authentication")
 	}
 	// The context of Start ends with Start, the loop with Shutdown.
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:contextcheck // see above
+	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.done = cancel, make(chan struct{})
 	go func() {
 		defer close(r.done)

@@ -51,7 +51,8 @@ func (e *storageError) Hint() string {
 	if hint := hintOf(e.err); hint != "" {
 		return hint
 	}
-	return "see that the extension named in storage can read and write: free space, permissions, no second collector on the same directory, no damaged file"
+	return "see that the extension named in storage can read and write: free space, permissions, no second collector on the same " +
+		"directory, no damaged file"
 }
 
 // ready makes the collector unless there is one. What is missing is looked for again at the next tick.

@@ -28,7 +28,7 @@ type transport struct{ handler http.Handler }
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	if r.Body != nil {
-		defer r.Body.Close() //nolint:errcheck // as any transport does
+		defer r.Body.Close()
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err //nolint:wrapcheck // net/http wraps it

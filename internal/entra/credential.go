@@ -85,7 +85,7 @@ func (w WorkloadIdentity) read(time.Time) (material, error) {
 // ManagedIdentity signs in as the identity that Azure has given to the machine, by the conventions of the Azure SDK.
 type ManagedIdentity struct{}
 
-func (ManagedIdentity) read(time.Time) (material, error) { //nolint:unparam // as the interface has it
+func (ManagedIdentity) read(time.Time) (material, error) {
 	return material{
 		secrets: []string{os.Getenv("IDENTITY_HEADER")},
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {

@@ -86,7 +86,7 @@ func TestBoundsAreInclusiveToTheMillisecond(t *testing.T) {
 }
 
 func TestOrderAndContinuationMatchAModel(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // must repeat, need not be secret
+	rng := rand.New(rand.NewPCG(1, 2))
 	var all []Row
 	for i := range 600 {
 		all = append(all, Row{

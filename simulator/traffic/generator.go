@@ -29,7 +29,7 @@ func New(cfg Config) (*Generator, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("traffic: %w", err)
 	}
-	rng := rand.New(rand.NewPCG(cfg.Seed, 0)) //nolint:gosec // must repeat, need not be secret
+	rng := rand.New(rand.NewPCG(cfg.Seed, 0))
 	return &Generator{cfg: cfg, people: newPeople(cfg.Domain, rng), subjects: newSubjects(), empty: new("")}, nil
 }
 
@@ -48,7 +48,7 @@ func (g *Generator) Hour(start time.Time) []mail.Row {
 	events := g.events(hour / hoursPerDay)
 	b := &batch{
 		Generator: g,
-		rng:       rand.New(rand.NewPCG(g.cfg.Seed, uint64(hour)+1)), //nolint:gosec // must repeat, need not be secret
+		rng:       rand.New(rand.NewPCG(g.cfg.Seed, uint64(hour)+1)), //nolint:gosec // must repeat, need not be exact
 		start:     start,
 		left:      g.budget(events, start.Hour()),
 	}
