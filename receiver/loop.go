@@ -28,8 +28,7 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 	tick, ok := schedule.start(wallClock()), true
 	for last := time.Now(); ok; {
 		last = r.noticeSetClock(last)
-		if r.ready(ctx) && ctx.Err() == nil {
-			r.open(ctx, tick)
+		if r.ready(ctx) && r.open(ctx, tick) {
 			select {
 			case wake <- struct{}{}:
 			default:
@@ -64,11 +63,12 @@ func (r *messageTraceReceiver) backfill(ctx context.Context, wake chan struct{})
 	}
 }
 
-// open opens what became due with the tick, and stores that before anything of it is asked for.
-func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) {
+// open opens what became due with the tick, and stores that before anything of it is asked for. It returns false when ctx
+// ends before.
+func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) (ok bool) {
 	now := r.serviceNow()
 	var gap plan.Intervals
-	r.collector.Update(ctx, func(l *ledger.Ledger) plan.State {
+	err := r.collector.Update(ctx, func(l *ledger.Ledger) plan.State {
 		state := l.State()
 		if state.Head.After(now.Add(maxSkew)) {
 			r.set.Logger.Warn("the stored position is ahead of the service's clock and has been pulled back",
@@ -79,11 +79,15 @@ func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) {
 		state, gap = plan.DropUnkept(state, now, r.plan)
 		return state
 	})
+	if err != nil {
+		return false
+	}
 	for _, w := range gap {
 		r.set.Logger.Error("a gap: mail has not been read, and the service no longer keeps it", zap.Stringer("window", w))
 		r.telemetry.gap(ctx, w.Duration())
 	}
 	r.observe()
+	return true
 }
 
 // observe updates the metrics of the state.

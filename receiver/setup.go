@@ -87,7 +87,7 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 		r.clients = nil
 		return nil, &clientError{err}
 	}
-	return &collect.Collector{
+	return collect.New(collect.Options{
 		Source: client,
 		Ledger: books,
 		Origin: &records.Origin{
@@ -104,7 +104,7 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 		Now:      func() time.Time { return r.serviceClock(wallClock()) },
 		Finest:   r.cfg.limits().finest,
 		Retry:    observer{r}.retryDamaged(r.cfg.Retry.rules()),
-	}, nil
+	}), nil
 }
 
 // openLedger opens what has been read and delivered before.

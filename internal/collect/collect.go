@@ -7,7 +7,7 @@ package collect
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
@@ -60,9 +60,8 @@ type Rows struct {
 	Refused int
 }
 
-// Collector runs the jobs of one receiver. Jobs may run at the same time: they fetch side by side, but drop, deliver and
-// commit one after the other.
-type Collector struct {
+// Options is what a collector needs. All of it is required.
+type Options struct {
 	Source   Source
 	Ledger   *ledger.Ledger
 	Origin   *records.Origin
@@ -75,35 +74,65 @@ type Collector struct {
 	Finest time.Duration
 	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
 	Retry func(n int) (time.Duration, bool)
-
-	// section guards the ledger, from the look at what has been delivered to the commit of what is.
-	section sync.Mutex
 }
 
-// Update replaces what the plan has to remember by what change makes of it, and stores it.
-func (c *Collector) Update(ctx context.Context, change func(*ledger.Ledger) plan.State) plan.State {
-	c.section.Lock()
-	defer c.section.Unlock()
-	state := change(c.Ledger)
-	c.Ledger.SetState(state)
+// Collector runs the jobs of one receiver. Jobs may run at the same time: they fetch side by side, but drop, deliver and
+// commit one after the other.
+type Collector struct {
+	Options
+	// section holds a token while the ledger is in use, from the look at what has been delivered to the commit of what is.
+	section chan struct{}
+	// known is what can be told of the ledger without waiting for it.
+	known atomic.Pointer[known]
+}
+
+type known struct {
+	state plan.State
+	rows  int
+}
+
+// New returns a collector. It owns the ledger from here on.
+func New(o Options) *Collector {
+	c := &Collector{Options: o, section: make(chan struct{}, 1)}
+	c.tell()
+	return c
+}
+
+// Update replaces what the plan has to remember by what change makes of it, and stores it. It fails only if ctx ends while
+// the ledger is in use.
+func (c *Collector) Update(ctx context.Context, change func(*ledger.Ledger) plan.State) error {
+	if err := c.enter(ctx); err != nil {
+		return err
+	}
+	defer c.leave()
+	c.Ledger.SetState(change(c.Ledger))
 	c.commit(ctx)
-	return state
+	return nil
 }
 
 // State returns what the plan has to remember.
-func (c *Collector) State() plan.State {
-	c.section.Lock()
-	defer c.section.Unlock()
-	return c.Ledger.State()
-}
+func (c *Collector) State() plan.State { return c.known.Load().state }
 
 // Rows is the number of rows that are remembered.
-func (c *Collector) Rows() int {
-	c.section.Lock()
-	defer c.section.Unlock()
-	return c.Ledger.Rows()
+func (c *Collector) Rows() int { return c.known.Load().rows }
+
+// enter waits until nobody else uses the ledger.
+func (c *Collector) enter(ctx context.Context) error {
+	select {
+	case c.section <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
+
+func (c *Collector) leave() { <-c.section }
 
 func (c *Collector) commit(ctx context.Context) {
 	c.Observer.Stored(c.Ledger.Commit(ctx))
+	c.tell()
+}
+
+func (c *Collector) tell() {
+	c.known.Store(&known{state: c.Ledger.State(), rows: c.Ledger.Rows()})
 }

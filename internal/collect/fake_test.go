@@ -227,11 +227,11 @@ func resume(t *testing.T, s *service, p *pipeline, store ledger.Memory) *bench {
 	require.NoError(t, err)
 	w := &watcher{}
 	return &bench{
-		Collector: &Collector{
+		Collector: New(Options{
 			Source: s, Ledger: books, Origin: &records.Origin{InputID: "o365messagetrace"}, Consumer: p, Obs: obs, Observer: w,
 			Now: func() time.Time { return ten }, Finest: time.Millisecond / 2,
 			Retry: func(n int) (time.Duration, bool) { return time.Millisecond, n <= 2 },
-		},
+		}),
 		service: s, pipeline: p, watcher: w, store: store,
 	}
 }

@@ -15,8 +15,10 @@ import (
 
 // page delivers the new rows of one page, commits what has been read with it, and returns how many rows it had.
 func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows int, err error) {
-	j.section.Lock()
-	defer j.section.Unlock()
+	if err := j.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer j.leave()
 	seen := Page{Size: page.Size}
 	defer func() { j.Observer.Page(j.step.Lane, seen) }()
 	credit.served(page.Served)
