@@ -109,6 +109,8 @@ func first(s plan.State, now int, size time.Duration, tried plan.Intervals, cfg 
 // that has neither been read at every age nor been given up.
 func (w *world) settle() {
 	head := units(w.books.State().Head)
+	// What became due by a clock that was ahead since stays due until the clock is there again.
+	w.now = max(w.now, units(w.books.State().Ticked))
 	for range 2 {
 		for step := range plan.Steps(w.books.State(), instant(w.now), plan.MaxWindow, nil, w.cfg) {
 			w.read(step, step.Window.Start)
