@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,7 +72,8 @@ func (w *world) start(change func(*Config)) {
 		client := &http.Client{Transport: simulator.Transport(w.sim), Timeout: cfg.Timeout}
 		return r.source(client, signedIn{w.sim}, endpoint), nil
 	}
-	w.storage.dead, w.sink.dead = false, false
+	w.storage.dead.Store(false)
+	w.sink.live(true)
 	require.NoError(w.t, r.Start(context.Background(), storageHost{Host: componenttest.NewNopHost(), id: id, client: w.storage}))
 	w.current = r
 }
@@ -89,7 +91,8 @@ func (w *world) kill() {
 		w.sink.dieAfterNext(w.storage)
 		time.Sleep(30 * time.Minute)
 	}
-	w.storage.dead, w.sink.dead = true, true
+	w.storage.dead.Store(true)
+	w.sink.live(false)
 	w.stop()
 }
 
@@ -98,7 +101,7 @@ func (w *world) check(from, to time.Time) {
 	lost, unsettled := 0, 0
 	for row := range w.sim.Rows(from, to) {
 		w.rows++
-		delivered := w.sink.statuses[keyOf(row.ID, row.Recipient)]
+		delivered := w.sink.delivered(row)
 		if len(delivered) == 0 {
 			lost++
 			continue
@@ -173,9 +176,24 @@ func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	}
 	if s.dying != nil {
 		// The process dies after the pipeline has accepted the records and before that has been stored.
-		s.dead, s.dying.dead, s.dying = true, true, nil
+		s.dying.dead.Store(true)
+		s.dead, s.dying = true, nil
 	}
 	return nil
+}
+
+// live says whether the process of the pipeline is alive.
+func (s *sink) live(alive bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead = !alive
+}
+
+// delivered returns the statuses with which a row has been delivered.
+func (s *sink) delivered(row mail.Row) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.statuses[keyOf(row.ID, row.Recipient)]
 }
 
 // refuse makes the pipeline refuse everything with the error, or nothing any more.
@@ -211,9 +229,9 @@ func (s *sink) take(record plog.LogRecord) {
 // crashable is a storage that forgets what is written once its process is dead.
 type crashable struct {
 	ledger.Memory
-	dead bool
+	dead atomic.Bool
 	// broken says that writing fails.
-	broken bool
+	broken atomic.Bool
 }
 
 func (c *crashable) Set(ctx context.Context, key string, value []byte) error {
@@ -221,10 +239,10 @@ func (c *crashable) Set(ctx context.Context, key string, value []byte) error {
 }
 
 func (c *crashable) Batch(ctx context.Context, ops ...*storage.Operation) error {
-	if c.broken && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) {
+	if c.broken.Load() && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) {
 		return errors.New("disk full")
 	}
-	if c.dead {
+	if c.dead.Load() {
 		ops = slices.DeleteFunc(slices.Clone(ops), func(op *storage.Operation) bool { return op.Type != storage.Get })
 	}
 	return c.Memory.Batch(ctx, ops...)
