@@ -6,6 +6,7 @@ package receiver
 import (
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
 	"github.com/o365messagetrace/o365messagetrace/internal/source/reporting"
 )
@@ -131,6 +132,24 @@ func (cfg *Config) limits() limits {
 		return limits{pageSize: reporting.MaxPageSize, retention: reporting.Retention, maxRevisitAge: 216 * time.Hour, finest: time.Second}
 	}
 	return limits{pageSize: graph.MaxPageSize, retention: graph.Retention, maxRevisitAge: 240 * time.Hour, finest: time.Millisecond / 2}
+}
+
+// query is what the service is asked for beside the window.
+func (cfg *Config) query() source.Query {
+	q := source.Query{
+		PageSize: cfg.pageSize(),
+		Filter: source.Filter{
+			Sender:    cfg.Filter.SenderAddress,
+			Recipient: cfg.Filter.RecipientAddress,
+			Status:    cfg.Filter.Status,
+			FromIP:    cfg.Filter.FromIP,
+			ToIP:      cfg.Filter.ToIP,
+		},
+	}
+	for _, property := range cfg.Omit {
+		q.Omit = append(q.Omit, source.Property(property))
+	}
+	return q
 }
 
 // pageSize is how many rows a page is asked to have.

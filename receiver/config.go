@@ -10,7 +10,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
-	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 )
@@ -22,6 +21,7 @@ const (
 	defaultInitialLookback = time.Hour
 	defaultRequests        = 90
 	defaultRequestInterval = 5 * time.Minute
+	defaultJobTTL          = 4 * time.Hour
 )
 
 // defaultRevisitAges are close together where most rows still appear or change.
@@ -60,6 +60,15 @@ type Config struct {
 	// RevisitAges are the ages at which mail is read again, ascending, each greater than MinAge, at most 240h with Graph and
 	// 216h with the Reporting Web Service; none turns revisits off.
 	RevisitAges []time.Duration `mapstructure:"revisit_ages"`
+	// DateRange replaces InitialLookback, MinAge and RevisitAges by a stretch of mail of one's own.
+	DateRange configoptional.Optional[DateRange] `mapstructure:"date_range"`
+	// DisableTimeFilter delivers rows that were received outside the window that was asked for, too.
+	DisableTimeFilter bool `mapstructure:"disable_time_filter"`
+	// Filter has the service leave out rows.
+	Filter Filter `mapstructure:"filter"`
+	// PollSpread is the time within which the receiver's ticks are moved, by an offset that follows from its component ID;
+	// 0 to PollInterval.
+	PollSpread time.Duration `mapstructure:"poll_spread"`
 	// PageSize is how many rows a page is asked to have, from 100 to the most that the service allows, 5000 with Graph and
 	// 2000 with the Reporting Web Service; nil means that.
 	PageSize *int `mapstructure:"page_size"`
@@ -68,149 +77,44 @@ type Config struct {
 	Retry Retry `mapstructure:"retry"`
 	// RateLimit bounds the requests of all receivers of the tenant in this process.
 	RateLimit RateLimit `mapstructure:"rate_limit"`
+	// JobTimeout bounds the time that a job may wait for the service, 0 means unlimited. A bare number means seconds.
+	JobTimeout time.Duration `mapstructure:"job_timeout"`
+	// MaxConcurrentJobs is how many jobs of all receivers in this process run at the same time, 0 means four for each CPU. The
+	// lowest number of any receiver applies to all.
+	MaxConcurrentJobs int `mapstructure:"max_concurrent_jobs"`
+	// LeaderElectorID names the extension that elects one of several collectors; the others do not poll.
+	LeaderElectorID *component.ID `mapstructure:"k8s_leader_elector"`
 	// StorageID names the storage extension that keeps what has been read and delivered; without it, memory does.
 	StorageID *component.ID `mapstructure:"storage"`
-}
 
-// Authentication says how to sign in: exactly one of its blocks, or an authentication extension instead of it.
-type Authentication struct {
-	// OAuth signs in as an application with a client secret.
-	OAuth configoptional.Optional[OAuth] `mapstructure:"oauth"`
-	// Certificate signs in as an application with a certificate.
-	Certificate configoptional.Optional[Certificate] `mapstructure:"certificate"`
-	// Basic signs in to the Reporting Web Service with user name and password. Microsoft ended it in 2023.
-	Basic configoptional.Optional[Basic] `mapstructure:"basic"`
-	// WorkloadIdentity signs in as an application with the token of another identity provider, such as Kubernetes.
-	WorkloadIdentity configoptional.Optional[WorkloadIdentity] `mapstructure:"workload_identity"`
-	// ManagedIdentity signs in as the identity that Azure has given to the machine.
-	ManagedIdentity configoptional.Optional[ManagedIdentity] `mapstructure:"managed_identity"`
+	// Statuses says which statuses are delivered.
+	Statuses Statuses `mapstructure:"statuses"`
+	// Body says what the body of a record is.
+	Body Body `mapstructure:"body"`
+	// Omit names properties of rows that are left out of attributes and body: subject, message_id, from_ip, to_ip, size.
+	Omit []string `mapstructure:"omit"`
+	// InternalFields adds the attributes whose names begin with two underscores.
+	InternalFields bool `mapstructure:"internal_fields"`
+	// LocalDomains are one's own domains, from which the direction of a message follows. Their subdomains count as well.
+	LocalDomains []string `mapstructure:"local_domains"`
+	// Fields are further attributes.
+	Fields []Field `mapstructure:"fields"`
 
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
+	// LogLevel is the least severity of this receiver's log lines; empty means the collector's.
+	LogLevel LogLevel `mapstructure:"log_level"`
+	// Tags are shown in log lines and in the Job Inspector.
+	Tags []string `mapstructure:"tags"`
+	// JobTTL is how long a job stays listed in the Job Inspector after its end.
+	JobTTL time.Duration `mapstructure:"job_ttl"`
+	// Environment is where the receiver runs. If it is set and differs from CurrentEnvironment, the receiver does nothing.
+	Environment string `mapstructure:"environment"`
+	// CurrentEnvironment is where the collector runs.
+	CurrentEnvironment string `mapstructure:"current_environment"`
+	// InspectorID names the Job Inspector extension that shows the receiver.
+	InspectorID *component.ID `mapstructure:"inspector"`
 
-// OAuth signs in with the client credentials flow of OAuth 2.0 and a client secret.
-type OAuth struct {
-	// ClientID is the application's.
-	ClientID string `mapstructure:"client_id"`
-	// ClientSecret is the value of a client secret.
-	ClientSecret configopaque.String `mapstructure:"client_secret"`
-	// ClientSecretFile is the path of a file that holds the client secret. It is read again whenever a token is needed.
-	ClientSecretFile string `mapstructure:"client_secret_file"`
-	// Resource is the audience of the token; empty means the API's.
-	Resource string `mapstructure:"resource"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// Certificate signs in with the client credentials flow of OAuth 2.0 and a certificate. Its files are read again whenever
-// a token is needed.
-type Certificate struct {
-	// ClientID is the application's.
-	ClientID string `mapstructure:"client_id"`
-	// CertFile is the path of the certificate in PEM. Further certificates in it are sent along as its chain.
-	CertFile string `mapstructure:"cert_file"`
-	// KeyFile is the path of the RSA private key in PEM: PKCS#1, PKCS#8 or encrypted PKCS#8.
-	KeyFile string `mapstructure:"key_file"`
-	// Passphrase decrypts the private key.
-	Passphrase configopaque.String `mapstructure:"passphrase"`
-	// PassphraseFile is the path of a file that holds the passphrase.
-	PassphraseFile string `mapstructure:"passphrase_file"`
-	// Resource is the audience of the token; empty means the API's.
-	Resource string `mapstructure:"resource"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// Basic signs in with user name and password.
-type Basic struct {
-	// Username is the name of the service account.
-	Username string `mapstructure:"username"`
-	// Password is its password.
-	Password configopaque.String `mapstructure:"password"`
-	// PasswordFile is the path of a file that holds the password. It is read again for each request.
-	PasswordFile string `mapstructure:"password_file"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// WorkloadIdentity signs in with a federated token. Settings that are left out come from the environment variables
-// AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as in the Azure SDK.
-type WorkloadIdentity struct {
-	// ClientID is the application's.
-	ClientID string `mapstructure:"client_id"`
-	// TokenFile is the path of the token. It is read again whenever a token of Entra's is needed.
-	TokenFile string `mapstructure:"token_file"`
-	// Resource is the audience of the token; empty means the API's.
-	Resource string `mapstructure:"resource"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// ManagedIdentity signs in with a managed identity of Azure.
-type ManagedIdentity struct {
-	// ClientID is that of a user-assigned identity; empty means the system-assigned one.
-	ClientID string `mapstructure:"client_id"`
-	// Resource is the audience of the token; empty means the API's.
-	Resource string `mapstructure:"resource"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// RetryType says how the waits between the attempts of a request grow.
-type RetryType string
-
-// The types of retry.
-const (
-	// RetryBackoff multiplies each wait.
-	RetryBackoff RetryType = "backoff"
-	// RetryStatic waits as long every time.
-	RetryStatic RetryType = "static"
-	// RetryDisabled never sends a request again.
-	RetryDisabled RetryType = "disabled"
-)
-
-// Retry says which failed requests are sent again, and when.
-type Retry struct {
-	// Type says how the waits grow.
-	Type RetryType `mapstructure:"type"`
-	// InitialInterval is the first wait, 0 to 20s.
-	InitialInterval time.Duration `mapstructure:"initial_interval"`
-	// MaxRetries is how often a request is sent again, 0 to 20.
-	MaxRetries int `mapstructure:"max_retries"`
-	// Multiplier is what each wait is multiplied by, at least 1.
-	Multiplier float64 `mapstructure:"multiplier"`
-	// MaxInterval is the longest wait, 1s to 10m.
-	MaxInterval time.Duration `mapstructure:"max_interval"`
-	// HTTPCodes are the HTTP status codes after which a request is sent again; none means the default.
-	HTTPCodes []int `mapstructure:"http_codes"`
-	// HonorRetryAfter waits as long as the service asks.
-	HonorRetryAfter bool `mapstructure:"honor_retry_after"`
-	// MaxRetryAfter is the longest time asked for that a request waits, 0 to 10m. A longer one pauses the tenant.
-	MaxRetryAfter time.Duration `mapstructure:"max_retry_after"`
-	// ConnectionTimeout sends a request again after a time-out.
-	ConnectionTimeout bool `mapstructure:"connection_timeout"`
-	// ConnectionReset sends a request again after a connection that broke.
-	ConnectionReset bool `mapstructure:"connection_reset"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// RateLimit is a number of requests in any stretch of time of a length.
-type RateLimit struct {
-	// Requests is how many; 0 means no limit.
-	Requests int `mapstructure:"requests"`
-	// Interval is the length.
-	Interval time.Duration `mapstructure:"interval"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
+	// given are the keys that the user has set of those that DateRange replaces.
+	given []string
 }
 
 var (
@@ -239,11 +143,23 @@ func createDefaultConfig() component.Config {
 			ConnectionTimeout: true,
 			ConnectionReset:   true,
 		},
-		RateLimit: RateLimit{Requests: defaultRequests, Interval: defaultRequestInterval},
+		RateLimit:         RateLimit{Requests: defaultRequests, Interval: defaultRequestInterval},
+		DisableTimeFilter: true,
+		Statuses:          AllStatuses,
+		Body:              RawBody,
+		InternalFields:    true,
+		JobTTL:            defaultJobTTL,
 	}
 }
 
 // Unmarshal reads the configuration and reports every value of a wrong type.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	conf = withTexts(withSeconds(conf, "job_timeout"), "date_range", "start", "end")
+	cfg.given = nil
+	for _, key := range []string{"initial_lookback", "min_age", "revisit_ages"} {
+		if conf.IsSet(key) {
+			cfg.given = append(cfg.given, key)
+		}
+	}
 	return errors.Join(checkUnits(conf, cfg), conf.Unmarshal(cfg))
 }

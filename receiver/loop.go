@@ -14,6 +14,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
 // loop reads at each tick what is due, until ctx ends. Backfill is read beside it, so that it never delays newer mail.
@@ -23,8 +24,11 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 	wake := make(chan struct{}, 1)
 	workers.Go(func() { r.backfill(ctx, wake) })
 
-	schedule := &schedule{interval: r.cfg.PollInterval}
-	reader := &worker{messageTraceReceiver: r, subject: reading, size: plan.MaxWindow}
+	schedule := &schedule{plan: r.plan}
+	reader := &worker{messageTraceReceiver: r, subject: reading, size: r.plan.LongestWindow()}
+	if transport.Sleep(ctx, r.plan.Offset) != nil {
+		return
+	}
 	tick, ok := schedule.start(wallClock()), true
 	for last := time.Now(); ok; {
 		last = r.noticeSetClock(last)
@@ -70,12 +74,18 @@ func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) (ok boo
 	var gap plan.Intervals
 	err := r.collector.Update(ctx, func(l *ledger.Ledger) plan.State {
 		state := l.State()
-		if state.Head.After(now.Add(maxSkew)) {
+		if position := plan.Position(state); position.After(now.Add(maxSkew)) {
 			r.set.Logger.Warn("the stored position is ahead of the service's clock and has been pulled back",
-				zap.Time("position", state.Head), zap.Time("service", now))
+				zap.Time("position", position), zap.Time("service", now))
 			state = plan.PullBack(state, now.Truncate(time.Second), r.plan)
 		}
-		state = plan.Tick(state, r.serviceClock(tick), l.OldestKnown(), r.plan)
+		for _, w := range plan.Abandoned(state, r.plan) {
+			r.set.Logger.Warn("mail is given up unread, since date_range has changed what is to be read", zap.Stringer("window", w))
+		}
+		if r.plan.Range == nil {
+			tick = r.serviceClock(tick)
+		}
+		state = plan.Tick(state, tick, l.OldestKnown(), r.plan)
 		state, gap = plan.DropUnkept(state, now, r.plan)
 		return state
 	})

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
@@ -25,10 +26,15 @@ var (
 )
 
 // Page implements collect.Observer.
-func (o observer) Page(lane trace.Lane, p collect.Page) { o.telemetry.page(lane, p) }
+func (o observer) Page(ctx context.Context, lane trace.Lane, p collect.Page) {
+	o.telemetry.page(ctx, lane, p)
+}
+
+// Accepted implements collect.Observer.
+func (o observer) Accepted(context.Context, func() plog.Logs) {}
 
 // Offered implements collect.Observer.
-func (o observer) Offered(w trace.Window, err error) {
+func (o observer) Offered(_ context.Context, w trace.Window, err error) {
 	if err == nil {
 		o.health.ok(delivering)
 		return
@@ -48,6 +54,17 @@ type refusalError struct {
 }
 
 func (e *refusalError) Error() string { return e.text }
+
+// fieldFailed counts a field that could not be evaluated for a record, and says so once. What went wrong may repeat what
+// the record holds.
+func (o observer) fieldFailed(name string, err error) {
+	o.telemetry.fieldError(context.Background(), name)
+	if _, said := o.failed.LoadOrStore(name, true); !said {
+		o.set.Logger.Warn("an expression of fields cannot be evaluated for a record, which goes without the attribute; such errors are "+
+			"counted from now on", zap.String("field", name), zap.String("hint", "see the value of the field; log_level debug tells the error"))
+		o.set.Logger.Debug("the error of the expression", zap.String("field", name), zap.Error(err))
+	}
+}
 
 // Stored implements collect.Observer.
 func (o observer) Stored(err error) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"net/url"
 	"sync"
@@ -19,8 +20,10 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/fields"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
@@ -32,6 +35,7 @@ const version = "0.1.0"
 type messageTraceReceiver struct {
 	cfg       *Config
 	plan      plan.Config
+	fields    *fields.Fields
 	set       receiver.Settings
 	next      consumer.Logs
 	obs       *receiverhelper.ObsReport
@@ -47,8 +51,10 @@ type messageTraceReceiver struct {
 	// collector is nil until everything that it needs of this machine is there.
 	collector *collect.Collector
 	skew      skew
-	// lacks is what has been said of tokens.
-	lacks sync.Map
+	// lacks is what has been said of tokens, and failed of fields.
+	lacks, failed sync.Map
+	// tooLoud says that log_level asks for more than the collector logs.
+	tooLoud bool
 
 	// release gives back what is shared with other receivers.
 	release func()
@@ -57,6 +63,8 @@ type messageTraceReceiver struct {
 }
 
 func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*messageTraceReceiver, error) {
+	var tooLoud bool
+	set.Logger, tooLoud = cfg.logger(set.Logger)
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID:             set.ID,
 		Transport:              "http",
@@ -69,14 +77,29 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 	if err != nil {
 		return nil, err
 	}
-	r := &messageTraceReceiver{cfg: cfg, plan: cfg.planConfig(), set: set, next: next, obs: obs, telemetry: t}
+	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, telemetry: t, tooLoud: tooLoud}
+	r.plan = cfg.planConfig(offset(set.ID, cfg.PollSpread), r.serviceClock)
 	r.dial = r.connect
-	return r, nil
+	r.fields, err = fields.Compile(cfg.definitions(), set.TelemetrySettings, observer{r}.fieldFailed)
+	return r, err
 }
 
-// planConfig is what of the configuration the plan depends on.
-func (cfg *Config) planConfig() plan.Config {
+// offset is how much later than others the receiver with the ID ticks: whole seconds, less than spread.
+func offset(id component.ID, spread time.Duration) time.Duration {
+	seconds := uint64(spread / time.Second)
+	if seconds == 0 {
+		return 0
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(id.String()))
+	return time.Duration(hash.Sum64()%seconds) * time.Second //nolint:gosec // less than an hour
+}
+
+// planConfig is what the plan depends on. now turns the time of a tick into the latest that can be asked for then.
+func (cfg *Config) planConfig(offset time.Duration, now func(tick time.Time) time.Time) plan.Config {
 	return plan.Config{
+		Offset:          offset,
+		Range:           cfg.planRange(now),
 		Interval:        cfg.PollInterval,
 		InitialLookback: min(cfg.InitialLookback, cfg.limits().retention-plan.KeepMargin),
 		MinAge:          cfg.MinAge,
@@ -91,6 +114,11 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	if err := r.checkExtensions(host); err != nil {
 		return err
 	}
+	if r.cfg.Environment != "" && r.cfg.Environment != r.cfg.CurrentEnvironment {
+		r.set.Logger.Info("idle: environment says that this receiver runs elsewhere",
+			zap.String("environment", r.cfg.Environment), zap.String("current_environment", r.cfg.CurrentEnvironment))
+		return nil
+	}
 	r.host = host
 	r.health = newHealth(host, r.set.Logger)
 	r.shareQuota()
@@ -98,6 +126,29 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 		r.release()
 		return err
 	}
+	r.sayOnce()
+	// The context of Start ends with Start, the loop with Shutdown.
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel, r.done = cancel, make(chan struct{})
+	go func() {
+		defer close(r.done)
+		if id := r.cfg.LeaderElectorID; id != nil {
+			r.whileLeading(ctx, electionOf(host.GetExtensions()[*id]))
+			return
+		}
+		r.loop(ctx)
+	}()
+	return nil
+}
+
+// sayOnce logs what the user should know of the configuration.
+func (r *messageTraceReceiver) sayOnce() {
+	if r.tooLoud {
+		r.set.Logger.Log(max(zapcore.WarnLevel, zapcore.LevelOf(r.set.Logger.Core())),
+			"log_level asks for more than the collector logs; lower service.telemetry.logs.level as well",
+			zap.String("log_level", string(r.cfg.LogLevel)))
+	}
+	r.sayWhatIsNotCovered()
 	if r.cfg.StorageID == nil {
 		r.set.Logger.Warn("storage is not set: a restart begins anew, initial_lookback back, and may deliver rows once more",
 			zap.Stringer("initial_lookback", r.cfg.InitialLookback))
@@ -105,14 +156,6 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	if r.cfg.Authentication.Basic.HasValue() {
 		r.set.Logger.Warn("authentication.basic: Microsoft ended basic authentication in 2023; use another block of authentication")
 	}
-	// The context of Start ends with Start, the loop with Shutdown.
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel, r.done = cancel, make(chan struct{})
-	go func() {
-		defer close(r.done)
-		r.loop(ctx)
-	}()
-	return nil
 }
 
 // Shutdown ends the loop, also in the middle of a page, and waits for it as long as ctx allows.
@@ -155,6 +198,13 @@ func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 			errs = append(errs, fmt.Errorf("auth: the extension %q cannot sign requests in", id))
 		}
 	}
+	if id := r.cfg.LeaderElectorID; id != nil {
+		if extension, ok := host.GetExtensions()[*id]; !ok {
+			errs = append(errs, fmt.Errorf("k8s_leader_elector: there is no extension %q", id))
+		} else if electionOf(extension) == nil {
+			errs = append(errs, fmt.Errorf("k8s_leader_elector: the extension %q elects no leader", id))
+		}
+	}
 	if id := r.cfg.StorageID; id != nil {
 		if extension, ok := host.GetExtensions()[*id]; !ok {
 			errs = append(errs, fmt.Errorf("storage: there is no extension %q", id))
@@ -168,7 +218,12 @@ func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 // shareQuota joins the budget of requests that the tenant has in this process.
 func (r *messageTraceReceiver) shareQuota() {
 	own := transport.Rate{Requests: r.cfg.RateLimit.Requests, Interval: r.cfg.RateLimit.Interval}
-	r.quota, r.release = transport.ShareQuota(r.cfg.tenantKey(), own)
+	quota, release := transport.ShareQuota(r.cfg.tenantKey(), own)
+	leave := allSlots.join(r.cfg.MaxConcurrentJobs)
+	r.quota, r.release = quota, func() {
+		leave()
+		release()
+	}
 	rate := r.quota.Restrict(own)
 	if rate != own {
 		r.set.Logger.Info("another receiver of this tenant sets a lower rate_limit, which applies to both",

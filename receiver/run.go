@@ -28,6 +28,11 @@ const (
 
 // run reads one window, and says in the metrics how that ended.
 func (w *worker) run(ctx context.Context, step plan.Step) error {
+	release, err := allSlots.acquire(ctx, step.Lane)
+	if err != nil {
+		return err
+	}
+	defer release()
 	started := time.Now()
 	report, err := w.collector.Run(ctx, step)
 	w.telemetry.job(ctx, step.Lane, outcome(ctx, err), time.Since(started))
@@ -45,11 +50,17 @@ func (w *worker) run(ctx context.Context, step plan.Step) error {
 func (w *worker) resize(report collect.Report, err error) {
 	w.calm++
 	switch {
-	case report.Pages > manyPages, transport.MayBeTooMuch(err):
+	case report.Pages > manyPages, report.Pages == 0 && isTimeout(err), transport.MayBeTooMuch(err):
 		w.size, w.calm = max(w.size/2, minSize), 0
 	case err == nil && w.calm >= manyCalm:
-		w.size, w.calm = min(w.size*2, plan.MaxWindow), 0
+		w.size, w.calm = min(w.size*2, w.plan.LongestWindow()), 0
 	}
+}
+
+// isTimeout says that job_timeout ended the job.
+func isTimeout(err error) bool {
+	_, ok := errors.AsType[*collect.TimeoutError](err)
+	return ok
 }
 
 // outcome is the state in which a job ended.
@@ -71,7 +82,7 @@ func ofService(err error) bool {
 	var refused *transport.Error
 	var unreadable *collect.UnreadableError
 	switch {
-	case errors.As(err, &unreadable):
+	case errors.As(err, &unreadable), isTimeout(err):
 		return false
 	case errors.As(err, &refused):
 		return refused.OfService()

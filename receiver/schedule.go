@@ -6,28 +6,33 @@ package receiver
 import (
 	"context"
 	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 )
 
 // maxSleep is the longest wait without a look at the wall clock. Timers follow the monotonic clock, which knows nothing
 // of a wall clock that jumps or of a machine that sleeps.
 const maxSleep = 10 * time.Second
 
-// schedule gives the ticks of a receiver: instants aligned to the wall clock, multiples of the interval counted from the
-// full hour (UTC).
+// schedule gives the ticks of a receiver: instants aligned to the wall clock, the plan's offset after the multiples of its
+// interval counted from the full hour (UTC).
 type schedule struct {
-	interval time.Duration
-	last     time.Time
+	plan plan.Config
+	last time.Time
 }
 
-// start is the first tick, which is at once. The ticks after it are aligned.
+// start is the first tick: the present, or with a range the latest aligned instant. All ticks after it are aligned.
 func (s *schedule) start(now time.Time) time.Time {
 	s.last = now.Truncate(time.Second)
+	if s.plan.Range != nil {
+		s.last = s.plan.LastTick(now)
+	}
 	return s.last
 }
 
 // due returns the tick that is due at now, if one is. Ticks that were missed are merged into the latest.
 func (s *schedule) due(now time.Time) (tick time.Time, ok bool) {
-	tick = now.Truncate(s.interval)
+	tick = s.plan.LastTick(now)
 	switch {
 	case tick.After(s.last):
 		s.last = tick
@@ -40,7 +45,7 @@ func (s *schedule) due(now time.Time) (tick time.Time, ok bool) {
 }
 
 // isDue says whether a tick is due at now, without taking it.
-func (s *schedule) isDue(now time.Time) bool { return now.Truncate(s.interval).After(s.last) }
+func (s *schedule) isDue(now time.Time) bool { return s.plan.LastTick(now).After(s.last) }
 
 // wait returns the next tick when it is due; ok is false when ctx ends before.
 func (s *schedule) wait(ctx context.Context) (tick time.Time, ok bool) {
@@ -56,7 +61,7 @@ func (s *schedule) wait(ctx context.Context) (tick time.Time, ok bool) {
 		if tick, ok := s.due(now); ok {
 			return tick, true
 		}
-		timer.Reset(min(maxSleep, now.Truncate(s.interval).Add(s.interval).Sub(now)))
+		timer.Reset(min(maxSleep, s.plan.LastTick(now).Add(s.plan.Interval).Sub(now)))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -29,7 +30,7 @@ func TestTheFirstTickIsAtOnce(t *testing.T) {
 		"10:05:00":           "10:05:00",
 		"00:00:00":           "00:00:00",
 	} {
-		s := &schedule{interval: 5 * time.Minute}
+		s := &schedule{plan: plan.Config{Interval: 5 * time.Minute}}
 		assert.Equal(t, clockAt(t, want), s.start(clockAt(t, now)), now)
 	}
 }
@@ -38,44 +39,48 @@ func TestTicks(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		interval time.Duration
+		offset   time.Duration
 		start    string
 		// looks are the times at which the clock is looked at, each with the tick that is due then, if one is.
 		looks [][2]string
 	}{
-		"are aligned after the first": {5 * time.Minute, "10:03:20", [][2]string{
+		"are aligned after the first": {5 * time.Minute, 0, "10:03:20", [][2]string{
 			{"10:03:20", ""}, {"10:04:59.999999999", ""}, {"10:05:00", "10:05:00"}, {"10:05:00.5", ""}, {"10:10:00", "10:10:00"},
 		}},
-		"come once": {5 * time.Minute, "10:05:00", [][2]string{
+		"come once": {5 * time.Minute, 0, "10:05:00", [][2]string{
 			{"10:05:00", ""}, {"10:05:01", ""}, {"10:10:02", "10:10:00"}, {"10:10:02", ""}, {"10:14:59", ""},
 		}},
-		"that were missed are merged into the latest": {5 * time.Minute, "10:00:00", [][2]string{
+		"that were missed are merged into the latest": {5 * time.Minute, 0, "10:00:00", [][2]string{
 			{"10:17:30", "10:15:00"}, {"10:17:31", ""}, {"10:20:00", "10:20:00"},
 		}},
-		"follow a clock that is set forward": {5 * time.Minute, "10:00:00", [][2]string{
+		"follow a clock that is set forward": {5 * time.Minute, 0, "10:00:00", [][2]string{
 			{"13:02:00", "13:00:00"}, {"13:02:01", ""}, {"13:05:00", "13:05:00"},
 		}},
-		"go on from where a clock is set back to": {5 * time.Minute, "10:02:00", [][2]string{
+		"go on from where a clock is set back to": {5 * time.Minute, 0, "10:02:00", [][2]string{
 			{"10:05:00", "10:05:00"}, {"08:03:00", ""}, {"08:04:59", ""}, {"08:05:00", "08:05:00"}, {"08:10:00", "08:10:00"},
 		}},
-		"do not come twice when a clock is set back a little": {5 * time.Minute, "10:05:00", [][2]string{
+		"do not come twice when a clock is set back a little": {5 * time.Minute, 0, "10:05:00", [][2]string{
 			{"10:10:01", "10:10:00"}, {"10:10:00.5", ""}, {"10:14:00", ""}, {"10:15:00", "10:15:00"},
 		}},
-		"come a second time when a clock is set back past them": {5 * time.Minute, "10:05:00", [][2]string{
+		"come a second time when a clock is set back past them": {5 * time.Minute, 0, "10:05:00", [][2]string{
 			{"10:10:01", "10:10:00"}, {"10:09:59", ""}, {"10:10:00", "10:10:00"},
 		}},
-		"start late when a clock is set back right after the start": {5 * time.Minute, "10:03:20", [][2]string{
+		"start late when a clock is set back right after the start": {5 * time.Minute, 0, "10:03:20", [][2]string{
 			{"10:03:15", ""}, {"10:03:20", ""}, {"10:05:00", "10:05:00"},
 		}},
-		"count from the full hour": {12 * time.Minute, "10:00:00", [][2]string{
+		"count from the full hour": {12 * time.Minute, 0, "10:00:00", [][2]string{
 			{"10:12:00", "10:12:00"}, {"10:50:00", "10:48:00"}, {"10:59:59", ""}, {"11:00:00", "11:00:00"},
 		}},
-		"may be an hour apart":   {time.Hour, "10:30:00", [][2]string{{"10:59:59", ""}, {"11:00:00", "11:00:00"}, {"11:59:59", ""}}},
-		"may be a second apart":  {time.Second, "10:00:00.7", [][2]string{{"10:00:00.9", ""}, {"10:00:01", "10:00:01"}, {"10:00:02.3", "10:00:02"}}},
-		"need not be of minutes": {450 * time.Second, "10:00:00", [][2]string{{"10:07:29", ""}, {"10:07:30", "10:07:30"}, {"10:15:00", "10:15:00"}}},
+		"may be an hour apart":  {time.Hour, 0, "10:30:00", [][2]string{{"10:59:59", ""}, {"11:00:00", "11:00:00"}, {"11:59:59", ""}}},
+		"may be a second apart": {time.Second, 0, "10:00:00.7", [][2]string{{"10:00:00.9", ""}, {"10:00:01", "10:00:01"}, {"10:00:02.3", "10:00:02"}}},
+		"may be spread": {5 * time.Minute, 70 * time.Second, "10:01:10", [][2]string{
+			{"10:05:00", ""}, {"10:06:09.9", ""}, {"10:06:10", "10:06:10"}, {"10:17:00", "10:16:10"}, {"10:21:10", "10:21:10"},
+		}},
+		"need not be of minutes": {450 * time.Second, 0, "10:00:00", [][2]string{{"10:07:29", ""}, {"10:07:30", "10:07:30"}, {"10:15:00", "10:15:00"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &schedule{interval: c.interval}
+			s := &schedule{plan: plan.Config{Interval: c.interval, Offset: c.offset}}
 			s.start(clockAt(t, c.start))
 			for _, look := range c.looks {
 				now := clockAt(t, look[0])
@@ -98,7 +103,7 @@ func TestWaitReturnsWhenATickIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pass(3*time.Minute + 20*time.Second)
 		hour := time.Now().UTC().Truncate(time.Hour)
-		s := &schedule{interval: 5 * time.Minute}
+		s := &schedule{plan: plan.Config{Interval: 5 * time.Minute}}
 		assert.Equal(t, hour.Add(200*time.Second), s.start(wallClock()))
 
 		for i := 1; i <= 13; i++ {
@@ -125,7 +130,7 @@ func TestWaitReturnsWhenATickIsDue(t *testing.T) {
 func TestWaitEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &schedule{interval: time.Hour}
+		s := &schedule{plan: plan.Config{Interval: time.Hour}}
 		began := s.start(wallClock())
 		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 		defer cancel()
@@ -150,7 +155,7 @@ func (l *looks) Done() <-chan struct{} {
 func TestTheClockIsLookedAtOftenEnoughToSeeItJump(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &schedule{interval: time.Hour}
+		s := &schedule{plan: plan.Config{Interval: time.Hour}}
 		s.start(wallClock())
 		ctx := &looks{Context: t.Context()}
 		_, ok := s.wait(ctx)

@@ -97,13 +97,22 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 			ServerAddress: endpoint.Hostname(),
 			ScopeName:     metadata.ScopeName,
 			ScopeVersion:  version,
+			Body:          r.cfg.Body == RawBody,
+			Internal:      r.cfg.InternalFields,
+			Local:         records.NewDomains(r.cfg.LocalDomains),
+			Fields:        r.fields,
 		},
 		Consumer: r.next,
 		Obs:      r.obs,
 		Observer: observer{r},
 		Now:      func() time.Time { return r.serviceClock(wallClock()) },
 		Finest:   r.cfg.limits().finest,
-		Retry:    observer{r}.retryDamaged(r.cfg.Retry.rules()),
+
+		Hold:         r.cfg.Statuses == FinalStatuses,
+		Plan:         r.plan,
+		WithinWindow: !r.cfg.DisableTimeFilter,
+		Timeout:      r.cfg.JobTimeout,
+		Retry:        observer{r}.retryDamaged(r.cfg.Retry.rules()),
 	}), nil
 }
 
@@ -160,10 +169,10 @@ func (r *messageTraceReceiver) source(pages *http.Client, auth transport.Authori
 	}
 	if r.cfg.api() == ReportingWebService {
 		options.Service, options.FoldPath = reporting.Service{}, true
-		return reporting.NewClient(transport.NewClient(options), endpoint, r.cfg.pageSize())
+		return reporting.NewClient(transport.NewClient(options), endpoint, r.cfg.query())
 	}
 	options.Service = graph.Service{}
-	return graph.NewClient(transport.NewClient(options), endpoint, r.cfg.pageSize())
+	return graph.NewClient(transport.NewClient(options), endpoint, r.cfg.query())
 }
 
 // httpClient makes an HTTP client whose idle connections are closed with the receiver.

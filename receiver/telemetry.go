@@ -56,7 +56,8 @@ func (t *telemetry) start(quota *transport.Quota) error {
 	t.ReceiverO365MessageTraceStatusChanges.Add(ctx, 0, t.with())
 	since := func(upTo func(*observed) time.Time) metric.Float64Callback {
 		return func(_ context.Context, o metric.Float64Observer) error {
-			if state := t.state.Load(); state != nil {
+			// A date range has no lag before its first window has been read, and one that is read once has none at all.
+			if state := t.state.Load(); state != nil && !upTo(state).IsZero() {
 				o.Observe(time.Since(upTo(state)).Seconds(), t.with())
 			}
 			return nil
@@ -98,12 +99,13 @@ func (t *telemetry) job(ctx context.Context, lane trace.Lane, state string, took
 	t.ReceiverO365MessageTraceJobDuration.Record(ctx, took.Seconds(), t.with(ofLane))
 }
 
-func (t *telemetry) page(lane trace.Lane, p collect.Page) {
-	ctx := context.Background()
+func (t *telemetry) page(ctx context.Context, lane trace.Lane, p collect.Page) {
 	t.ReceiverO365MessageTracePages.Add(ctx, 1, t.with(attribute.String("lane", string(lane))))
 	for outcome, n := range map[string]int{
 		"accepted":  p.Rows.Accepted,
 		"duplicate": p.Rows.Duplicate,
+		"held":      p.Rows.Held,
+		"filtered":  p.Rows.Filtered,
 		"malformed": p.Rows.Malformed,
 		"refused":   p.Rows.Refused,
 	} {
@@ -121,6 +123,10 @@ func (t *telemetry) page(lane trace.Lane, p collect.Page) {
 	for _, late := range p.Late {
 		t.ReceiverO365MessageTraceLateArrival.Record(ctx, late.Seconds(), own)
 	}
+}
+
+func (t *telemetry) fieldError(ctx context.Context, name string) {
+	t.ReceiverO365MessageTraceFieldErrors.Add(ctx, 1, t.with(attribute.String("field", name)))
 }
 
 func (t *telemetry) gap(ctx context.Context, d time.Duration) {

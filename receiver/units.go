@@ -22,6 +22,40 @@ func checkUnits(conf *confmap.Conf, cfg any) error {
 	return errors.Join(unitErrors(conf.ToStringMap(), reflect.TypeOf(cfg), "")...)
 }
 
+// withSeconds returns the configuration with a bare number under the key read as seconds.
+func withSeconds(conf *confmap.Conf, key string) *confmap.Conf {
+	number, bare := bareNumber(conf.Get(key))
+	if !bare {
+		return conf
+	}
+	values := conf.ToStringMap()
+	values[key] = number + "s"
+	return confmap.NewFromStringMap(values)
+}
+
+// withTexts returns the configuration with the values of the keys below a block as texts. YAML takes seconds since 1970
+// for a number, and RFC 3339 for a time.
+func withTexts(conf *confmap.Conf, block string, keys ...string) *confmap.Conf {
+	values := conf.ToStringMap()
+	inner, ok := values[block].(map[string]any)
+	if !ok {
+		return conf
+	}
+	for _, key := range keys {
+		switch value := inner[key].(type) {
+		case int, int64, uint64, float64:
+			inner[key] = strconv.FormatFloat(toFloat(value), 'f', -1, 64)
+		case time.Time:
+			inner[key] = value.Format(time.RFC3339Nano)
+		}
+	}
+	return confmap.NewFromStringMap(values)
+}
+
+func toFloat(number any) float64 {
+	return reflect.ValueOf(number).Convert(reflect.TypeFor[float64]()).Float()
+}
+
 func unitErrors(values map[string]any, t reflect.Type, path string) []error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -30,7 +64,7 @@ func unitErrors(values map[string]any, t reflect.Type, path string) []error {
 		return nil
 	}
 	var errs []error
-	for field := range fields(t) {
+	for field := range exportedFields(t) {
 		name, options, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
 		if options == "squash" {
 			errs = append(errs, unitErrors(values, field.Type, path)...)
@@ -62,7 +96,7 @@ func unitError(key string, value any) error {
 	return nil
 }
 
-func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
+func exportedFields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
 		for field := range t.Fields() {
 			if field.IsExported() && !yield(field) {

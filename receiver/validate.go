@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Validate reports every rule that the configuration breaks, each with its key.
@@ -18,6 +19,9 @@ func (cfg *Config) Validate() error {
 		cfg.validateService(),
 		cfg.validateSignIn(),
 		cfg.validatePolling(),
+		cfg.validateDateRange(time.Now()),
+		cfg.validateRecord(),
+		cfg.validateHousekeeping(),
 		cfg.Retry.validate(),
 		cfg.RateLimit.validate(),
 		cfg.validateClient(),

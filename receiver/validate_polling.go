@@ -28,6 +28,7 @@ const (
 func (cfg *Config) validatePolling() error {
 	return errors.Join(
 		validatePollInterval(cfg.PollInterval),
+		validateRange("poll_spread", cfg.PollSpread, 0, cfg.PollInterval),
 		validateRange("initial_lookback", cfg.InitialLookback, 0, cfg.limits().retention),
 		validateRange("min_age", cfg.MinAge, 0, maxMinAge),
 		cfg.validateRevisitAges(),

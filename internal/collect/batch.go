@@ -24,6 +24,7 @@ type batch struct {
 	pending map[trace.Key]trace.Status
 	// again makes the records anew.
 	again func() *records.Batch
+	page  *source.Page
 	items []item
 	final bool
 }
@@ -38,6 +39,7 @@ func (j *job) newBatch(page *source.Page) *batch {
 	b := &batch{
 		Batch:   j.Origin.NewBatch(page.Arrived, j.step.Lane),
 		arrived: page.Arrived,
+		page:    page,
 		pending: map[trace.Key]trace.Status{},
 	}
 	b.again = func() *records.Batch {
@@ -69,6 +71,9 @@ func (b *batch) holdsOther(r ledger.Row) bool {
 
 func (b *batch) add(row *trace.Row, r ledger.Row, previous trace.Status) {
 	version := records.Version{Key: r.Key, Status: r.Status, Previous: previous}
+	if b.page.Redact != nil && !row.Malformed {
+		row = b.page.Row(b.page.Redact(row.Raw))
+	}
 	b.Append(row, version)
 	b.rows = append(b.rows, r)
 	b.items = append(b.items, item{text: row.Raw, version: version})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
@@ -31,9 +32,11 @@ type Source interface {
 // Observer hears what a job does while it does it. It is called by the job's goroutine and must not block.
 type Observer interface {
 	// Page is called after each page that has been read as far as it could be.
-	Page(lane trace.Lane, p Page)
+	Page(ctx context.Context, lane trace.Lane, p Page)
 	// Offered is called with the pipeline's answer each time that records of the window are offered to it.
-	Offered(w trace.Window, err error)
+	Offered(ctx context.Context, w trace.Window, err error)
+	// Accepted is called when the pipeline has taken records. They can be made once more while it runs.
+	Accepted(ctx context.Context, again func() plog.Logs)
 	// Stored is called with the outcome each time that the ledger is written.
 	Stored(err error)
 }
@@ -54,13 +57,17 @@ type Rows struct {
 	Accepted, Changed int
 	// Duplicate rows had been delivered before.
 	Duplicate int
+	// Held rows wait for a status that is not expected to change.
+	Held int
+	// Filtered rows were received outside the window.
+	Filtered int
 	// Malformed rows were no JSON objects. They are counted once more by what became of them.
 	Malformed int
 	// Refused rows were refused by the pipeline for good.
 	Refused int
 }
 
-// Options is what a collector needs. All of it is required.
+// Options is what a collector needs. All of it is required but what says otherwise.
 type Options struct {
 	Source   Source
 	Ledger   *ledger.Ledger
@@ -72,6 +79,13 @@ type Options struct {
 	Now func() time.Time
 	// Finest is the shortest window that a query can be narrowed to.
 	Finest time.Duration
+	// Hold holds back rows whose messages are on their way as long as a later window can bring them again, as Plan says.
+	Hold bool
+	Plan plan.Config
+	// WithinWindow drops rows that were received outside the window that was asked for.
+	WithinWindow bool
+	// Timeout bounds the time after which a job asks the service for nothing more; 0 means unlimited.
+	Timeout time.Duration
 	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
 	Retry func(n int) (time.Duration, bool)
 }

@@ -44,10 +44,11 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		j.Observer.Offered(j.step.Window, err)
+		j.Observer.Offered(ctx, j.step.Window, err)
 		switch {
 		case err == nil:
 			b.accepted(seen)
+			j.Observer.Accepted(ctx, func() plog.Logs { return b.again().Logs() })
 			err := j.Ledger.Remember(ctx, b.rows)
 			j.commit(ctx)
 			return err

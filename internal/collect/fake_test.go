@@ -195,9 +195,12 @@ type watcher struct {
 	stored  []error
 }
 
-func (w *watcher) Page(_ trace.Lane, p Page)         { w.pages = append(w.pages, p) }
-func (w *watcher) Offered(_ trace.Window, err error) { w.offered = append(w.offered, err) }
-func (w *watcher) Stored(err error)                  { w.stored = append(w.stored, err) }
+func (w *watcher) Page(_ context.Context, _ trace.Lane, p Page) { w.pages = append(w.pages, p) }
+func (w *watcher) Offered(_ context.Context, _ trace.Window, err error) {
+	w.offered = append(w.offered, err)
+}
+func (w *watcher) Accepted(context.Context, func() plog.Logs) {}
+func (w *watcher) Stored(err error)                           { w.stored = append(w.stored, err) }
 
 // bench is a collector whose ledger has one hour open.
 type bench struct {
@@ -228,7 +231,7 @@ func resume(t *testing.T, s *service, p *pipeline, store ledger.Memory) *bench {
 	w := &watcher{}
 	return &bench{
 		Collector: New(Options{
-			Source: s, Ledger: books, Origin: &records.Origin{InputID: "o365messagetrace"}, Consumer: p, Obs: obs, Observer: w,
+			Source: s, Ledger: books, Origin: &records.Origin{InputID: "o365messagetrace", Body: true, Internal: true}, Consumer: p, Obs: obs, Observer: w,
 			Now: func() time.Time { return ten }, Finest: time.Millisecond / 2,
 			Retry: func(n int) (time.Duration, bool) { return time.Millisecond, n <= 2 },
 		}),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
@@ -43,11 +44,23 @@ func (e *UnreadableError) Error() string {
 
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
+// TimeoutError is a job that took too long. What it has read until then has been delivered.
+type TimeoutError struct{ Limit time.Duration }
+
+func (e *TimeoutError) Error() string {
+	return "the service did not hand out the window within job_timeout, " + e.Limit.String()
+}
+
+// Hint names the key to change.
+func (e *TimeoutError) Hint() string { return "raise job_timeout if the service is merely slow" }
+
 // job is the reading of the window of one step.
 type job struct {
 	*Collector
-	step   plan.Step
-	report Report
+	step plan.Step
+	// fetching is the context of all requests. What has been fetched is delivered even if it ends.
+	fetching context.Context //nolint:containedctx // it lives as long as Run
+	report   Report
 	// unreadable is what could not be read, in however small windows.
 	unreadable plan.Intervals
 	// todo is what is left to read, the newest part last.
@@ -70,7 +83,12 @@ type part struct {
 // Run reads the window of a step. What has been read and delivered is committed page by page, so an error leaves only
 // the rest of the window open.
 func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
-	j := &job{Collector: c, step: step, todo: []part{{Window: step.Window}}}
+	j := &job{Collector: c, step: step, fetching: ctx, todo: []part{{Window: step.Window}}}
+	if c.Timeout > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, &TimeoutError{Limit: c.Timeout})
+		defer cancel()
+		j.fetching = limited
+	}
 	var failure error
 	for len(j.todo) > 0 {
 		next := j.todo[len(j.todo)-1]
@@ -79,7 +97,7 @@ func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
 		if err == nil {
 			continue
 		}
-		again, err := j.again(ctx, next, rest, err)
+		again, err := j.again(next, rest, err)
 		if err != nil {
 			return j.report, err
 		}
@@ -93,7 +111,7 @@ func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
 
 // again puts back what is left of a part that could not be read to its end, whole or halved, and returns why it had to;
 // or it returns the error that ends the job.
-func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (why, end error) {
+func (j *job) again(p part, rest trace.Window, err error) (why, end error) {
 	var dead *deadLinkError
 	switch {
 	case errors.As(err, &dead):
@@ -108,7 +126,7 @@ func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (
 			return nil, err
 		}
 		j.todo = append(j.todo, part{Window: rest, dead: p.dead, damaged: p.damaged + 1})
-		return err, transport.Sleep(ctx, wait)
+		return err, transport.Sleep(j.fetching, wait)
 	}
 	return nil, err
 }
@@ -135,14 +153,14 @@ func (j *job) halve(p part, rest trace.Window) {
 
 // read reads a window page by page. After an error, rest is what of it has not been read.
 func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err error) {
-	ctx, cancel := context.WithCancel(ctx)
+	fetching, cancel := context.WithCancel(j.fetching)
 	defer j.fetches.Wait()
 	defer cancel()
 	credit := newCredit(w, j.Now())
 	links := linkGuard{}
-	page, err := j.Source.First(ctx, j.step.Lane, w)
+	page, err := j.Source.First(fetching, j.step.Lane, w)
 	for err == nil {
-		next := j.ahead(ctx, page, &links)
+		next := j.ahead(fetching, page, &links)
 		var rows int
 		if rows, err = j.page(ctx, page, credit); err != nil {
 			break
@@ -156,7 +174,7 @@ func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err 
 			break
 		}
 		if next == nil {
-			next = j.fetch(ctx, link)
+			next = j.fetch(fetching, link)
 		}
 		if page, err = next(); isDeadEnd(err) {
 			err = &deadLinkError{reason: "it leads nowhere", err: err}

@@ -20,13 +20,17 @@ func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows
 	}
 	defer j.leave()
 	seen := Page{Size: page.Size}
-	defer func() { j.Observer.Page(j.step.Lane, seen) }()
+	defer func() { j.Observer.Page(ctx, j.step.Lane, seen) }()
 	credit.served(page.Served)
 	if rows, err = j.rows(ctx, page, credit, &seen); err != nil {
 		return rows, err
 	}
 	if read := credit.read(page.Next() == ""); !read.Empty() {
-		j.Ledger.SetState(plan.Read(j.Ledger.State(), read, credit.began))
+		state := plan.Read(j.Ledger.State(), read, credit.began)
+		if j.step.Redeliver {
+			state = plan.Redelivered(state, read)
+		}
+		j.Ledger.SetState(state)
 	}
 	j.commit(ctx)
 	return rows, nil
@@ -43,6 +47,10 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 			return rows, context.Cause(ctx)
 		}
 		credit.row(row.Received)
+		if j.WithinWindow && !row.Received.IsZero() && !j.step.Window.Contains(row.Received) {
+			seen.Rows.Filtered++
+			continue
+		}
 		version := ledger.Row{Received: row.Received, Key: trace.KeyOf(row), Status: trace.ParseStatus(row.Status)}
 		if !credit.asked(row.Received) {
 			// What nobody asked for may have been forgotten long ago, so it is remembered by its key alone.
@@ -63,14 +71,22 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		if err != nil {
 			return rows, err
 		}
-		if !isNew || b.holds(version) {
+		switch {
+		case !isNew && !j.step.Redeliver, b.holds(version):
 			seen.Rows.Duplicate++
-			continue
+		case j.holds(version, credit.began):
+			seen.Rows.Held++
+		default:
+			b.add(row, version, previous)
 		}
-		b.add(row, version, previous)
 	}
 	if page.Next() == "" && len(j.todo) == 0 {
 		b.markFinal()
 	}
 	return rows, j.deliver(ctx, b, seen)
+}
+
+// holds says whether a row is held back, since its message is on its way and a later window will tell what became of it.
+func (j *job) holds(r ledger.Row, began time.Time) bool {
+	return j.Hold && r.Status.Underway() && !r.Received.IsZero() && !plan.LastChance(j.Ledger.State(), r.Received, began, j.Plan)
 }

@@ -61,6 +61,9 @@ func newBucket() *bucket {
 
 func (b *bucket) put(k trace.Key, status statusCode) {
 	last := b.rows[k]
+	if last.count > 0 && last.status == status {
+		return
+	}
 	b.rows[k] = version{status: status, count: last.count + 1}
 	b.count = len(b.rows)
 	b.unsaved = append(b.unsaved, k)
@@ -200,17 +203,13 @@ func (l *Ledger) unload() {
 // either side.
 const reach = 2 * time.Second
 
-// mayComeAgain says whether a window can still bring rows of the bucket: an open one, the next live one, since windows
-// include their ends, or one of an age that has not been served past the bucket's end.
+// mayComeAgain says whether a window can still bring rows of the bucket.
 func mayComeAgain(s plan.State, index int64) bool {
 	if index == timeless {
 		return true
 	}
-	start := startOf(index).Add(-reach)
-	end := start.Add(bucketLength + 2*reach)
-	touches := func(w trace.Window) bool { return !w.Start.After(end) && !w.End.Before(start) }
-	return !s.Head.After(end) || slices.ContainsFunc(s.Unread, touches) || slices.ContainsFunc(s.Again, touches) ||
-		slices.ContainsFunc(s.Served, func(each plan.Served) bool { return !each.UpTo.After(end) })
+	start := startOf(index)
+	return plan.MayComeAgain(s, trace.Window{Start: start.Add(-reach), End: start.Add(bucketLength + reach)})
 }
 
 func bucketOf(received time.Time) int64 {

@@ -23,16 +23,11 @@ const positionFormat = 1
 
 // position is the stored form of everything but the rows.
 type position struct {
-	Format   int            `json:"v"`
-	Begin    time.Time      `json:"begin"`
-	Head     time.Time      `json:"head"`
-	Ticked   time.Time      `json:"ticked"`
-	Unread   plan.Intervals `json:"unread,omitempty"`
-	Again    plan.Intervals `json:"again,omitempty"`
-	Served   []plan.Served  `json:"served,omitempty"`
-	Buckets  []byte         `json:"buckets,omitempty"`
-	Statuses statuses       `json:"statuses,omitempty"`
-	Stamps   []time.Time    `json:"stamps,omitempty"`
+	Format   int         `json:"v"`
+	State    plan.State  `json:"state"`
+	Buckets  []byte      `json:"buckets,omitempty"`
+	Statuses statuses    `json:"statuses,omitempty"`
+	Stamps   []time.Time `json:"stamps,omitempty"`
 }
 
 // DamagedError is a stored position that cannot be used. Whoever goes on without it must know that it has been lost.
@@ -96,8 +91,7 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if p.Format != positionFormat {
 		return &DamagedError{fmt.Sprintf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)}
 	}
-	l.state = plan.State{Begin: p.Begin, Head: p.Head, Ticked: p.Ticked, Unread: p.Unread, Again: p.Again, Served: p.Served}
-	l.statuses, l.stamps = p.Statuses, p.Stamps
+	l.state, l.statuses, l.stamps = p.State, p.Statuses, p.Stamps
 	if l.buckets, err = decodeIndex(p.Buckets); err != nil {
 		return &DamagedError{err.Error()}
 	}
@@ -106,16 +100,7 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 
 // encodePosition writes the position as it is once the pending entries have been written.
 func (l *Ledger) encodePosition() []byte {
-	p := position{
-		Format:   positionFormat,
-		Begin:    l.state.Begin,
-		Head:     l.state.Head,
-		Ticked:   l.state.Ticked,
-		Unread:   l.state.Unread,
-		Again:    l.state.Again,
-		Served:   l.state.Served,
-		Statuses: l.statuses,
-	}
+	p := position{Format: positionFormat, State: l.state, Statuses: l.statuses}
 	if l.Stamps != nil {
 		p.Stamps = l.Stamps()
 	}

@@ -50,6 +50,14 @@ func (s Intervals) Remove(w trace.Window) Intervals {
 	return out
 }
 
+// Union returns what is in either set.
+func (s Intervals) Union(t Intervals) Intervals {
+	for _, w := range t {
+		s = s.Add(w)
+	}
+	return s
+}
+
 // Within returns what of the set lies in w.
 func (s Intervals) Within(w trace.Window) Intervals {
 	var out Intervals

@@ -43,6 +43,10 @@ type Config struct {
 	Ages []time.Duration
 	// Retention is how long the service keeps mail.
 	Retention time.Duration
+	// Offset is how much later than the multiples of Interval the ticks are.
+	Offset time.Duration
+	// Range is the stretch of mail that each tick reads instead of what InitialLookback, MinAge and Ages say; nil if they do.
+	Range *Range
 }
 
 // State is what the plan has to remember from tick to tick. Its zero value stands for a receiver that never ran.
@@ -54,11 +58,26 @@ type State struct {
 	// Ticked is the latest tick.
 	Ticked time.Time
 	// Unread is the open time that has not been read at all.
-	Unread Intervals
+	Unread Intervals `json:",omitempty"`
 	// Again is the open time that has been read, but is due at a greater age.
-	Again Intervals
+	Again Intervals `json:",omitempty"`
 	// Served says for each age up to which instant mail has been opened or read at this age.
-	Served []Served
+	Served []Served `json:",omitempty"`
+
+	// Range names the range that all of the above is about: with a relative one, Begin and Head are the ends of the window of
+	// the latest tick.
+	Range string `json:",omitempty"`
+	// Due is what has not been read of the window of the latest tick.
+	Due Intervals `json:",omitempty"`
+	// Finished is the end of the newest window of a tick that has been read.
+	Finished time.Time `json:",omitzero"`
+	// Done names the absolute ranges that have been read, the latest last.
+	Done []string `json:",omitempty"`
+
+	// Asked is the time that somebody has asked for and that has not been read since.
+	Asked Intervals `json:",omitempty"`
+	// Redeliver is the same of what is to be delivered even if it has been before.
+	Redeliver Intervals `json:",omitempty"`
 }
 
 // Served is the instant up to which mail has been opened or read at an age.
@@ -71,9 +90,15 @@ type Served struct {
 // earlier one opens nothing. An age that is new in the configuration begins at oldestKnown at the earliest, the oldest
 // mail whose rows are remembered.
 func Tick(s State, tick, oldestKnown time.Time, cfg Config) State {
+	if s.Range != cfg.Range.name() {
+		s = State{Range: cfg.Range.name(), Done: s.Done, Asked: s.Asked, Redeliver: s.Redeliver}
+	}
+	if cfg.Range != nil {
+		return tickRange(s, tick, cfg)
+	}
 	head := tick.Add(-cfg.MinAge)
 	if s.Begin.IsZero() {
-		s = begin(tick, cfg)
+		s.begin(tick, cfg)
 	}
 	s.Unread = s.Unread.Add(trace.Window{Start: s.Head, End: head})
 	s.Head, s.Ticked = later(s.Head, head), later(s.Ticked, tick)
@@ -96,14 +121,14 @@ func Tick(s State, tick, oldestKnown time.Time, cfg Config) State {
 	return s
 }
 
-// begin is the state before the very first tick. Revisits never bring mail that nobody asked for.
-func begin(tick time.Time, cfg Config) State {
-	head := tick.Add(-cfg.MinAge)
-	s := State{Begin: head, Head: head.Add(-cfg.InitialLookback)}
+// begin makes the state that of before the very first tick. Revisits never bring mail that nobody asked for.
+func (s *State) begin(tick time.Time, cfg Config) {
+	s.Begin = tick.Add(-cfg.MinAge)
+	s.Head = s.Begin.Add(-cfg.InitialLookback)
+	s.Served = nil
 	for _, age := range cfg.Ages {
 		s.Served = append(s.Served, Served{Age: age, UpTo: later(tick.Add(-age), s.Head)})
 	}
-	return s
 }
 
 func servedUpTo(s State, age time.Duration) (upTo time.Time, known bool) {
@@ -117,6 +142,8 @@ func servedUpTo(s State, age time.Duration) (upTo time.Time, known bool) {
 // Read closes the window, whose reading began at the given instant. It serves every age that its mail had by then.
 func Read(s State, w trace.Window, began time.Time) State {
 	s.Unread = s.Unread.Remove(w)
+	s.Asked = s.Asked.Remove(w)
+	s = s.readDue(w)
 	// What has become due since the reading began was too young for it.
 	if !began.Before(s.Ticked.Add(-beginSlack)) {
 		s.Again = s.Again.Remove(w)
@@ -135,9 +162,12 @@ func Read(s State, w trace.Window, began time.Time) State {
 // What of it has never been read is the gap.
 func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) {
 	unkept := trace.Window{End: now.Add(KeepMargin - cfg.Retention)}
-	gap = s.Unread.Within(unkept)
-	s.Unread = s.Unread.Remove(unkept)
+	for _, never := range []*Intervals{&s.Unread, &s.Due, &s.Asked} {
+		gap = gap.Union(never.Within(unkept))
+		*never = never.Remove(unkept)
+	}
 	s.Again = s.Again.Remove(unkept)
+	s.Redeliver = s.Redeliver.Remove(unkept)
 	return s, gap
 }
 
@@ -145,6 +175,9 @@ func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) 
 // What was opened or read by that clock is due once more. If the very first tick was by that clock, the look-back begins
 // as much earlier as the first tick should have been.
 func PullBack(s State, now time.Time, cfg Config) State {
+	if s.Range != "" {
+		return pullBackRange(s, now)
+	}
 	if !s.Head.After(now) {
 		return s
 	}
@@ -166,16 +199,28 @@ func PullBack(s State, now time.Time, cfg Config) State {
 	return s
 }
 
+// Position is the instant that the state is ahead of the service's clock by, if it is after it.
+func Position(s State) time.Time {
+	if s.Range == "" {
+		return s.Head
+	}
+	return s.Ticked
+}
+
 // CompleteUpTo is the instant up to which all mail that could be asked for has been read at least once.
 func CompleteUpTo(s State) time.Time {
-	if len(s.Unread) > 0 {
-		return s.Unread[0].Start
+	if open := s.Unread.Union(s.Due); len(open) > 0 {
+		return open[0].Start
 	}
 	return s.Head
 }
 
-// LiveUpTo is the instant up to which the newest mail has been read, whatever is still open of older mail.
+// LiveUpTo is the instant up to which the newest mail has been read, whatever is still open of older mail; with a range,
+// zero before the first of its windows has been read.
 func LiveUpTo(s State) time.Time {
+	if s.Range != "" {
+		return s.Finished
+	}
 	if n := len(s.Unread); n > 0 && s.Unread[n-1].End.Equal(s.Head) {
 		return s.Unread[n-1].Start
 	}
@@ -184,6 +229,9 @@ func LiveUpTo(s State) time.Time {
 
 // SettledUpTo is the instant up to which mail has been read at every age: nothing before it is expected to change.
 func SettledUpTo(s State) time.Time {
+	if s.Range != "" {
+		return s.Finished
+	}
 	upTo := CompleteUpTo(s)
 	if len(s.Again) > 0 {
 		upTo = earlier(upTo, s.Again[0].Start)

@@ -39,13 +39,13 @@ func allSteps(s State, c Config) []Step {
 
 func TestFirstTickReadsTheLookbackAsBackfill(t *testing.T) {
 	s := tick(State{}, 3, cfg)
-	assert.Equal(t, []Step{{window(-57, 3), trace.Backfill}}, allSteps(s, cfg))
+	assert.Equal(t, []Step{{Window: window(-57, 3), Lane: trace.Backfill}}, allSteps(s, cfg))
 }
 
 func TestLaterTicksReadWhatIsNewAsLiveMail(t *testing.T) {
 	s := read(tick(State{}, 3, cfg), -57, 3, 3)
 	s = tick(s, 5, cfg)
-	assert.Equal(t, []Step{{window(3, 5), trace.Live}}, allSteps(s, cfg))
+	assert.Equal(t, []Step{{Window: window(3, 5), Lane: trace.Live}}, allSteps(s, cfg))
 	assert.Equal(t, at(3), CompleteUpTo(s))
 
 	s = read(s, 3, 5, 5)
@@ -56,28 +56,28 @@ func TestLaterTicksReadWhatIsNewAsLiveMail(t *testing.T) {
 func TestFailedWindowStaysOpen(t *testing.T) {
 	s := read(tick(State{}, 0, cfg), -60, 0, 0)
 	s = tick(tick(s, 5, cfg), 10, cfg)
-	assert.Equal(t, []Step{{window(0, 10), trace.Live}}, allSteps(s, cfg))
+	assert.Equal(t, []Step{{Window: window(0, 10), Lane: trace.Live}}, allSteps(s, cfg))
 }
 
 func TestPartlyReadWindowKeepsItsOlderPart(t *testing.T) {
 	s := read(tick(State{}, 0, cfg), -20, 0, 0)
-	assert.Equal(t, []Step{{window(-60, -20), trace.Backfill}}, allSteps(s, cfg))
+	assert.Equal(t, []Step{{Window: window(-60, -20), Lane: trace.Backfill}}, allSteps(s, cfg))
 }
 
 func TestLiveMailTakesACrumbOfOlderMailAlong(t *testing.T) {
 	s := Read(tick(State{}, 0, cfg), trace.Window{Start: at(-60), End: at(0).Add(-time.Second)}, at(0))
 	s = tick(s, 5, cfg)
-	assert.Equal(t, []Step{{trace.Window{Start: at(0).Add(-time.Second), End: at(5)}, trace.Live}}, allSteps(s, cfg))
+	assert.Equal(t, []Step{{Window: trace.Window{Start: at(0).Add(-time.Second), End: at(5)}, Lane: trace.Live}}, allSteps(s, cfg))
 }
 
 func TestAfterAPauseTheNewestMailComesFirst(t *testing.T) {
 	s := read(tick(State{}, 0, cfg), -60, 0, 0)
 	s = tick(s, 150, cfg)
 	assert.Equal(t, []Step{
-		{window(140, 150), trace.Live},
-		{window(80, 140), trace.Backfill},
-		{window(20, 80), trace.Backfill},
-		{window(0, 20), trace.Backfill},
+		{Window: window(140, 150), Lane: trace.Live},
+		{Window: window(80, 140), Lane: trace.Backfill},
+		{Window: window(20, 80), Lane: trace.Backfill},
+		{Window: window(0, 20), Lane: trace.Backfill},
 	}, allSteps(s, cfg))
 }
 
@@ -87,19 +87,19 @@ func TestBackfillBeginsWithWhatTheServiceIsAboutToDrop(t *testing.T) {
 	s := read(tick(State{}, 0, short), -60, 0, 0)
 	s = tick(s, 150, short)
 	assert.Equal(t, []Step{
-		{window(140, 150), trace.Live},
-		{window(30, 90), trace.Backfill},
-		{window(0, 30), trace.Backfill},
-		{window(90, 140), trace.Backfill},
+		{Window: window(140, 150), Lane: trace.Live},
+		{Window: window(30, 90), Lane: trace.Backfill},
+		{Window: window(0, 30), Lane: trace.Backfill},
+		{Window: window(90, 140), Lane: trace.Backfill},
 	}, allSteps(s, short))
 }
 
 func TestShortWindowsAfterTrouble(t *testing.T) {
 	s := tick(State{}, 0, cfg)
 	assert.Equal(t, []Step{
-		{window(-25, 0), trace.Backfill},
-		{window(-50, -25), trace.Backfill},
-		{window(-60, -50), trace.Backfill},
+		{Window: window(-25, 0), Lane: trace.Backfill},
+		{Window: window(-50, -25), Lane: trace.Backfill},
+		{Window: window(-60, -50), Lane: trace.Backfill},
 	}, slices.Collect(Steps(s, s.Head, 25*time.Minute, nil, cfg)))
 }
 
@@ -107,8 +107,8 @@ func TestSkippedTimeIsNotAskedForButStaysOpen(t *testing.T) {
 	s := tick(State{}, 0, cfg)
 	skip := Intervals{window(-40, -30)}
 	assert.Equal(t, []Step{
-		{window(-30, 0), trace.Backfill},
-		{window(-60, -40), trace.Backfill},
+		{Window: window(-30, 0), Lane: trace.Backfill},
+		{Window: window(-60, -40), Lane: trace.Backfill},
 	}, slices.Collect(Steps(s, s.Head, MaxWindow, skip, cfg)))
 	assert.Equal(t, time.Hour, s.Unread.Duration())
 }
@@ -117,7 +117,7 @@ func TestMinAgeHoldsBackTheNewestMail(t *testing.T) {
 	old := cfg
 	old.MinAge = 10 * time.Minute
 	s := tick(State{}, 0, old)
-	assert.Equal(t, []Step{{window(-70, -10), trace.Backfill}}, allSteps(s, old))
+	assert.Equal(t, []Step{{Window: window(-70, -10), Lane: trace.Backfill}}, allSteps(s, old))
 }
 
 func TestNothingMovesBack(t *testing.T) {
@@ -125,7 +125,7 @@ func TestNothingMovesBack(t *testing.T) {
 	s = tick(s, -30, cfg)
 	assert.Empty(t, allSteps(s, cfg))
 	s = tick(s, 5, cfg)
-	assert.Equal(t, []Step{{window(0, 5), trace.Live}}, allSteps(s, cfg))
+	assert.Equal(t, []Step{{Window: window(0, 5), Lane: trace.Live}}, allSteps(s, cfg))
 }
 
 func TestWhatTheServiceDroppedUnreadIsAGap(t *testing.T) {
@@ -144,11 +144,11 @@ func TestEverySecondIsReadAgainAtEachAge(t *testing.T) {
 	assert.Empty(t, s.Again, "the lookback is not older than itself")
 
 	s = read(tick(s, 5, ages), 0, 5, 5)
-	assert.Equal(t, []Step{{window(-15, -10), trace.Revisit}}, allSteps(s, ages))
+	assert.Equal(t, []Step{{Window: window(-15, -10), Lane: trace.Revisit}}, allSteps(s, ages))
 	s = read(s, -15, -10, 5)
 
 	s = read(tick(s, 10, ages), 5, 10, 10)
-	assert.Equal(t, []Step{{window(-10, -5), trace.Revisit}}, allSteps(s, ages))
+	assert.Equal(t, []Step{{Window: window(-10, -5), Lane: trace.Revisit}}, allSteps(s, ages))
 }
 
 func TestARevisitWaitsForATwelfthOfItsAge(t *testing.T) {
@@ -159,7 +159,7 @@ func TestARevisitWaitsForATwelfthOfItsAge(t *testing.T) {
 		assert.Empty(t, s.Again, "minute %d", minute)
 	}
 	s = read(tick(s, 70, ages), 65, 70, 70)
-	assert.Equal(t, []Step{{window(-60, -50), trace.Revisit}}, allSteps(s, ages))
+	assert.Equal(t, []Step{{Window: window(-60, -50), Lane: trace.Revisit}}, allSteps(s, ages))
 }
 
 func TestReadingOldMailServesTheAgesItHas(t *testing.T) {

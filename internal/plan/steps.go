@@ -27,24 +27,41 @@ const (
 type Step struct {
 	Window trace.Window
 	Lane   trace.Lane
+	// Redeliver says that the rows are to be delivered even if they have been before.
+	Redeliver bool
 }
 
 // Steps walks the windows, none longer than size, that read all open time but what lies in skip: live mail first, then
-// what is due again, then backfill, each newest first, except that backfill begins with what the service is about to
-// drop. Nothing is asked for that the service no longer keeps.
+// what is due again, then what somebody asked for, then backfill, each newest first, except that backfill begins with what
+// the service is about to drop. With a range, the window of the latest tick comes first, then what earlier ones left.
+// Nothing is asked for that the service no longer keeps.
 func Steps(s State, now time.Time, size time.Duration, skip Intervals, cfg Config) iter.Seq[Step] {
 	s, _ = DropUnkept(s, now, cfg)
-	unread, again := s.Unread, s.Again
-	for _, w := range skip {
-		unread, again = unread.Remove(w), again.Remove(w)
+	for _, open := range []*Intervals{&s.Unread, &s.Due, &s.Again, &s.Asked, &s.Redeliver} {
+		for _, w := range skip {
+			*open = open.Remove(w)
+		}
 	}
+	asked := func(yield func(Step) bool) bool {
+		return steps(s.Redeliver, min(size, MaxWindow), trace.Backfill, func(step Step) bool {
+			step.Redeliver = true
+			return yield(step)
+		}) && steps(s.Asked, min(size, MaxWindow), trace.Backfill, yield)
+	}
+	if cfg.Range != nil {
+		return func(yield func(Step) bool) {
+			_ = steps(s.Due, size, trace.Scheduled, yield) && asked(yield) &&
+				steps(s.Unread, min(size, MaxWindow), cfg.Range.lane(), yield)
+		}
+	}
+	unread, again := s.Unread, s.Again
 	live, backfill := split(unread, later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive))))
 	leaving, staying := cut(backfill, now.Add(urgent+KeepMargin-cfg.Retention))
 	for _, w := range unread {
 		again = again.Remove(w)
 	}
 	return func(yield func(Step) bool) {
-		_ = steps(live, size, trace.Live, yield) && steps(again, size, trace.Revisit, yield) &&
+		_ = steps(live, size, trace.Live, yield) && steps(again, size, trace.Revisit, yield) && asked(yield) &&
 			steps(leaving, size, trace.Backfill, yield) && steps(staying, size, trace.Backfill, yield)
 	}
 }
@@ -91,6 +108,9 @@ func steps(s Intervals, size time.Duration, lane trace.Lane, yield func(Step) bo
 // and one for each window of each age that is due.
 func Requests(cfg Config, within time.Duration) int {
 	requests := float64(within) / float64(cfg.Interval)
+	if cfg.Range != nil {
+		return int(requests * float64(cfg.Range.queries()))
+	}
 	for _, age := range cfg.Ages {
 		// A stretch waits for whole ticks, as many as fit.
 		stretch := max(cfg.Interval, (age / agePart).Truncate(cfg.Interval))

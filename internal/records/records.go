@@ -5,6 +5,8 @@
 package records
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -31,6 +33,19 @@ type Origin struct {
 	ServerAddress string
 	// ScopeName and ScopeVersion name the instrumentation scope.
 	ScopeName, ScopeVersion string
+	// Body has the row's text as the body; without it, there is none.
+	Body bool
+	// Internal adds the attributes whose names begin with two underscores.
+	Internal bool
+	// Local are the domains that the direction of a message follows from.
+	Local Domains
+	// Fields adds further attributes; nil adds none.
+	Fields Fields
+}
+
+// Fields adds further attributes to a record that has all others.
+type Fields interface {
+	Set(ctx context.Context, resource plog.ResourceLogs, scope plog.ScopeLogs, record plog.LogRecord)
 }
 
 // Version is one status of one row: what a record is about.
@@ -44,7 +59,8 @@ type Version struct {
 // Batch is the records of some rows of one page.
 type Batch struct {
 	logs     plog.Logs
-	records  plog.LogRecordSlice
+	resource plog.ResourceLogs
+	scope    plog.ScopeLogs
 	origin   *Origin
 	lane     trace.Lane
 	observed pcommon.Timestamp
@@ -65,7 +81,8 @@ func (o *Origin) NewBatch(observed time.Time, lane trace.Lane) *Batch {
 	scope.Scope().SetVersion(o.ScopeVersion)
 	return &Batch{
 		logs:     logs,
-		records:  scope.LogRecords(),
+		resource: resource,
+		scope:    scope,
 		origin:   o,
 		lane:     lane,
 		observed: pcommon.NewTimestampFromTime(observed),
@@ -73,21 +90,21 @@ func (o *Origin) NewBatch(observed time.Time, lane trace.Lane) *Batch {
 }
 
 // Len is the number of records in the batch.
-func (b *Batch) Len() int { return b.records.Len() }
+func (b *Batch) Len() int { return b.scope.LogRecords().Len() }
 
 // Logs returns the batch. Whoever consumes it may change it.
 func (b *Batch) Logs() plog.Logs { return b.logs }
 
 // MarkFinal says of the last record that it is the last new one of its job.
 func (b *Batch) MarkFinal() {
-	if n := b.Len(); n > 0 {
-		b.records.At(n-1).Attributes().PutBool("__final", true)
+	if n := b.Len(); n > 0 && b.origin.Internal {
+		b.scope.LogRecords().At(n-1).Attributes().PutBool("__final", true)
 	}
 }
 
 // Append adds the record of one version of a row.
 func (b *Batch) Append(r *trace.Row, v Version) {
-	record := b.records.AppendEmpty()
+	record := b.scope.LogRecords().AppendEmpty()
 	record.SetEventName(EventName)
 	record.SetObservedTimestamp(b.observed)
 	if !r.Received.IsZero() {
@@ -99,15 +116,28 @@ func (b *Batch) Append(r *trace.Row, v Version) {
 		record.SetSeverityNumber(plog.SeverityNumberWarn)
 		record.SetSeverityText("WARN")
 	}
-	record.Body().SetStr(string(r.Raw))
+	if b.origin.Body {
+		record.Body().SetStr(string(r.Raw))
+	}
 	b.putAttributes(record.Attributes(), r, v)
+	if b.origin.Fields != nil {
+		b.origin.Fields.Set(context.Background(), b.resource, b.scope, record)
+	}
 }
 
-// mostAttributes is how many attributes a record can have.
-const mostAttributes = 18
+// attributeNames are the attributes that records can have, apart from those that the user defines.
+var attributeNames = []string{
+	"log.record.uid", "email.message_id", "email.local_id", "email.from.address", "email.to.address", "email.subject",
+	"source.address", "destination.address", "o365.message_trace.status", "o365.message_trace.previous_status",
+	"o365.message_trace.size", "o365.message_trace.organization", "o365.message_trace.index", "email.direction",
+	"o365.message_trace.lane", "__inputId", "__source", "__final", "__isBroken",
+}
+
+// Reserved says whether the attribute is one that records have already.
+func Reserved(name string) bool { return slices.Contains(attributeNames, name) }
 
 func (b *Batch) putAttributes(m pcommon.Map, r *trace.Row, v Version) {
-	m.EnsureCapacity(mostAttributes)
+	m.EnsureCapacity(len(attributeNames))
 	m.PutStr("log.record.uid", trace.UID(b.origin.TenantID, v.Key, v.Status))
 	putText(m, "email.message_id", r.MessageID)
 	putText(m, "email.local_id", r.ID)
@@ -121,7 +151,11 @@ func (b *Batch) putAttributes(m pcommon.Map, r *trace.Row, v Version) {
 	putNumber(m, "o365.message_trace.size", r.Size)
 	putText(m, "o365.message_trace.organization", r.Organization)
 	putNumber(m, "o365.message_trace.index", r.Index)
+	putText(m, "email.direction", b.origin.Local.direction(r.Sender, r.Recipient))
 	m.PutStr("o365.message_trace.lane", string(b.lane))
+	if !b.origin.Internal {
+		return
+	}
 	m.PutStr("__inputId", b.origin.InputID)
 	m.PutStr("__source", b.origin.Endpoint)
 	m.PutBool("__final", false)

@@ -4,6 +4,7 @@
 package records
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ func testOrigin() *Origin {
 		ServerAddress: "graph.microsoft.com",
 		ScopeName:     "github.com/o365messagetrace/o365messagetrace",
 		ScopeVersion:  "1.2.3",
+		Body:          true,
+		Internal:      true,
+		Local:         NewDomains([]string{"contoso.com"}),
 	}
 }
 
@@ -100,13 +104,14 @@ func TestARecordHasEverythingOfItsRow(t *testing.T) {
 		"o365.message_trace.size":            int64(51234),
 		"o365.message_trace.organization":    "contoso.onmicrosoft.com",
 		"o365.message_trace.index":           int64(7),
+		"email.direction":                    "internal",
 		"o365.message_trace.lane":            "live",
 		"__inputId":                          "o365messagetrace/contoso",
 		"__source":                           "https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces",
 		"__final":                            false,
 		"__isBroken":                         true,
 	}, r.Attributes().AsRaw())
-	assert.Equal(t, mostAttributes, r.Attributes().Len())
+	assert.Equal(t, len(attributeNames), r.Attributes().Len())
 	assert.Equal(t, "o365.message_trace", r.EventName())
 	assert.Equal(t, received, r.Timestamp().AsTime(), "to 100 ns")
 	assert.Equal(t, observed, r.ObservedTimestamp().AsTime())
@@ -277,7 +282,7 @@ func TestOnlyTheLastRecordIsMarkedFinal(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, i == 2, final.Bool(), "record %d", i)
 	}
-	assert.Equal(t, mostAttributes-1, records.At(2).Attributes().Len(), "final is set, not added")
+	assert.Equal(t, len(attributeNames)-1, records.At(2).Attributes().Len(), "final is set, not added")
 }
 
 // Rows are borrowed, records are kept.
@@ -294,4 +299,49 @@ func TestARecordKeepsNoReferenceToItsRow(t *testing.T) {
 	assert.Equal(t, text, r.Body().Str())
 	assert.Equal(t, before, r.Attributes().AsRaw())
 	assert.Equal(t, "sender@contoso.com", before["email.from.address"])
+}
+
+func TestShape(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		shape   func(o *Origin)
+		body    string
+		lacking []string
+		having  map[string]any
+	}{
+		"everything":         {shape: func(*Origin) {}, body: text},
+		"no body":            {shape: func(o *Origin) { o.Body = false }},
+		"no internal fields": {shape: func(o *Origin) { o.Internal = false }, body: text, lacking: []string{"__inputId", "__source", "__final", "__isBroken"}},
+		"no local domain": {shape: func(o *Origin) { o.Local = nil }, body: text, lacking: []string{"email.direction"}},
+		"a field": {
+			shape: func(o *Origin) {
+				o.Fields = fieldFunc(func(r plog.LogRecord) { r.Attributes().PutInt("n", int64(r.Attributes().Len())) })
+			},
+			body: text, having: map[string]any{"n": int64(18)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			origin := testOrigin()
+			test.shape(origin)
+			b := origin.NewBatch(observed, trace.Live)
+			b.Append(everything(), Version{Status: trace.Failed})
+			b.MarkFinal()
+			record := b.Logs().ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+			assert.Equal(t, test.body, record.Body().Str())
+			for _, name := range test.lacking {
+				_, has := record.Attributes().Get(name)
+				assert.False(t, has, name)
+			}
+			for name, want := range test.having {
+				assert.Equal(t, want, record.Attributes().AsRaw()[name], name)
+			}
+		})
+	}
+}
+
+type fieldFunc func(plog.LogRecord)
+
+func (f fieldFunc) Set(_ context.Context, _ plog.ResourceLogs, _ plog.ScopeLogs, r plog.LogRecord) {
+	f(r)
 }

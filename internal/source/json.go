@@ -31,6 +31,8 @@ func NewPage(body []byte, dialect Dialect) *Page {
 		Rows: p.walk(),
 		Next: func() string { return p.link },
 		Row:  Reread(dialect),
+
+		Redact: dialect.redact(),
 	}
 }
 
@@ -68,7 +70,7 @@ func (p *jsonPage) rest() error {
 	if err == nil && found {
 		err = fmt.Errorf("%w: it has %s twice", ErrShape, p.dialect.Rows[0])
 	}
-	return err
+	return p.located(err)
 }
 
 func (p *jsonPage) enter() error {

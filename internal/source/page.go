@@ -28,6 +28,8 @@ type Page struct {
 	Next func() string
 	// Row reads the JSON text of one row of this page again.
 	Row func(text []byte) *trace.Row
+	// Redact cuts out of the JSON text of a row what nobody is to see; nil if there is nothing to cut out.
+	Redact func(text []byte) []byte
 }
 
 // MapError replaces the errors of the walk by what f makes of them.

@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,7 +29,17 @@ type Walker struct {
 	row     trace.Row
 	// unquoted holds the texts of the current row that had to be unescaped.
 	unquoted []byte
+	// shift is what has to be added to an offset in the input of dec to have one in body.
+	shift int64
+	// columns are the members of the rows so far, by their position in a row.
+	columns []column
+	// thorough reads the rows that scan does not.
+	thorough *jsontext.Decoder
 }
+
+// lenient is how pages are decoded. Services are not trusted to send what the grammar of JSON asks for beyond structure:
+// invalid UTF-8 is replaced and of a repeated name the last value counts.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // Dialect is what differs between the rows of one service and another's.
 type Dialect struct {
@@ -41,17 +53,17 @@ type Dialect struct {
 	Rows, Link []string
 	// Envelope is the name of a member that may hold all of the page; empty if there is none.
 	Envelope string
+	// Names are the names of the properties that a query can be about.
+	Names Names
+
+	// omit are the names of the properties that are cut out of the text of rows.
+	omit []string
 }
 
-// NewWalker returns a walker at the beginning of body. Services are not trusted to send what the grammar of JSON asks
-// for beyond structure: invalid UTF-8 is replaced and of a repeated name the last value counts.
+// NewWalker returns a walker at the beginning of body.
 func NewWalker(body []byte, dialect Dialect) *Walker {
-	if !utf8.Valid(body) {
-		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
-	}
 	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	return &Walker{body: body, dec: dec, dialect: dialect}
+	return &Walker{body: body, dec: jsontext.NewDecoder(bytes.NewBuffer(body), lenient...), dialect: dialect}
 }
 
 // Object enters the object that comes next. Its members are then read one after the other: a name by Member, and the
@@ -87,7 +99,7 @@ func (w *Walker) Text() (string, error) {
 		return "", err
 	}
 	w.unquoted = w.unquoted[:0]
-	return string(w.text(raw)), nil
+	return strings.ToValidUTF8(string(w.text(raw)), replacement), nil
 }
 
 // Rows walks the array of rows that comes next; null is an empty one. It returns false when yield asked to stop.
@@ -102,74 +114,165 @@ func (w *Walker) Rows(yield func(*trace.Row, error) bool) (more bool, err error)
 	if _, err := w.dec.ReadToken(); err != nil {
 		return true, err
 	}
-	for w.dec.PeekKind() != ']' {
-		row, err := w.Row()
-		if err != nil {
+	pos := w.skipSpace(int(w.dec.InputOffset()))
+	for first := true; w.at(pos) != ']'; first = false {
+		if pos, err = w.delimiter(pos, first); err != nil {
 			return true, err
 		}
-		if !yield(row, nil) {
+		if pos, err = w.rowAt(pos); err != nil {
+			return true, err
+		}
+		if !yield(&w.row, nil) {
 			return false, nil
 		}
+		pos = w.skipSpace(pos)
 	}
-	_, err = w.dec.ReadToken()
-	return true, err
+	return true, w.resume(pos + 1)
 }
 
-// Row reads the next row. It is borrowed until the next call.
-func (w *Walker) Row() (*trace.Row, error) {
-	r := &w.row
-	*r = trace.Row{}
-	w.unquoted = w.unquoted[:0]
-	if w.dec.PeekKind() != '{' {
-		raw, err := w.dec.ReadValue()
-		r.Raw, r.Malformed, r.Fingerprint = raw, true, raw
-		return r, err
+// at returns the byte at a position, 0 behind the end.
+func (w *Walker) at(pos int) byte {
+	if pos < len(w.body) {
+		return w.body[pos]
 	}
-	if _, err := w.dec.ReadToken(); err != nil {
-		return nil, err
+	return 0
+}
+
+func (w *Walker) skipSpace(pos int) int {
+	for c := w.at(pos); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = w.at(pos) {
+		pos++
 	}
-	start := w.dec.InputOffset() - 1
-	for w.dec.PeekKind() != '}' {
-		if err := w.member(r); err != nil {
-			return nil, err
+	return pos
+}
+
+// delimiter passes over what must be between a row and the one before it.
+func (w *Walker) delimiter(pos int, first bool) (next int, err error) {
+	if first {
+		return pos, nil
+	}
+	if w.at(pos) == ',' {
+		if next = w.skipSpace(pos + 1); w.at(next) != ']' {
+			return next, nil
 		}
 	}
-	if _, err := w.dec.ReadToken(); err != nil {
-		return nil, err
+	err = errDelimiter
+	if pos == len(w.body) {
+		err = io.ErrUnexpectedEOF
 	}
-	r.Raw = w.body[start:w.dec.InputOffset()]
-	if len(r.ID) == 0 || len(r.Recipient) == 0 {
-		r.Fingerprint = w.dialect.Fingerprint(r.Raw)
-	}
-	return r, nil
+	return pos, &jsontext.SyntacticError{ByteOffset: int64(pos), Err: err}
 }
 
-func (w *Walker) member(r *trace.Row) error {
-	quoted, err := w.dec.ReadValue()
+var errDelimiter = errors.New("expected one comma between two rows, or the end of the rows")
+
+// resume has dec go on behind the rows, which it has not seen.
+func (w *Walker) resume(pos int) error {
+	prefix := ""
+	for i := 1; i < w.dec.StackDepth(); i++ {
+		if kind, _ := w.dec.StackIndex(i); kind == '{' {
+			prefix += `{"":`
+		} else {
+			prefix += `[`
+		}
+	}
+	prefix += `[]`
+	w.dec.Reset(io.MultiReader(strings.NewReader(prefix), bytes.NewReader(w.body[pos:])), lenient...)
+	w.shift = int64(pos - len(prefix))
+	for w.dec.InputOffset() < int64(len(prefix)) {
+		if _, err := w.dec.ReadToken(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// located makes an error of dec name the offset in the body.
+func (w *Walker) located(err error) error { return shifted(err, w.shift) }
+
+func shifted(err error, by int64) error {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		moved := *syntactic
+		moved.ByteOffset += by
+		return &moved
+	}
+	return err
+}
+
+// Row reads the row that comes next. It is borrowed until the next call.
+func (w *Walker) Row() (*trace.Row, error) {
+	_, err := w.rowAt(w.skipSpace(int(w.dec.InputOffset())))
+	return &w.row, err
+}
+
+// rowAt reads the row that begins at pos, and returns where it ends.
+func (w *Walker) rowAt(pos int) (end int, err error) {
+	if end, err = w.scan(pos), nil; end == 0 {
+		end, err = w.read(pos)
+	}
+	if r := &w.row; err == nil && (len(r.ID) == 0 || len(r.Recipient) == 0) {
+		r.Fingerprint = r.Raw
+		if !r.Malformed {
+			r.Fingerprint = w.dialect.Fingerprint(r.Raw)
+		}
+	}
+	return end, err
+}
+
+// begin forgets the row before.
+func (w *Walker) begin() {
+	w.row = trace.Row{}
+	w.unquoted = w.unquoted[:0]
+}
+
+// read reads a row of any kind.
+func (w *Walker) read(pos int) (end int, err error) {
+	w.begin()
+	dec := w.decode(w.body[pos:])
+	raw, err := dec.ReadValue()
 	if err != nil {
+		if pos > 0 && errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return pos, shifted(err, int64(pos))
+	}
+	end = pos + int(dec.InputOffset())
+	raw = w.body[end-len(raw) : end : end]
+	if !utf8.Valid(raw) {
+		raw = bytes.ToValidUTF8(raw, []byte(replacement))
+	}
+	w.row.Raw = raw
+	if raw[0] != '{' {
+		w.row.Malformed = true
+		return end, nil
+	}
+	return end, w.members(w.decode(raw))
+}
+
+// decode returns a decoder of text.
+func (w *Walker) decode(text []byte) *jsontext.Decoder {
+	if w.thorough == nil {
+		w.thorough = jsontext.NewDecoder(bytes.NewBuffer(text), lenient...)
+	} else {
+		w.thorough.Reset(bytes.NewBuffer(text), lenient...)
+	}
+	return w.thorough
+}
+
+// members assigns the members of a row.
+func (w *Walker) members(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
-	name := w.text(quoted)
-	if string(name) == w.dialect.Received {
-		raw, err := w.dec.ReadValue()
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		r.Received, _ = trace.ParseTime(w.text(raw))
-		return nil
-	}
-	text, number := w.dialect.Properties(r, name)
-	if text == nil && number == nil {
-		return w.dec.SkipValue()
-	}
-	raw, err := w.dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	if text != nil {
-		*text = w.text(raw)
-	} else {
-		*number = w.number(raw)
+		c := w.column(w.text(name))
+		value, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		w.assign(&c, value, true)
 	}
 	return nil
 }
@@ -184,7 +287,7 @@ func (w *Walker) text(raw []byte) []byte {
 		return raw
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1]
+		return raw[1 : len(raw)-1 : len(raw)-1]
 	}
 	start := len(w.unquoted)
 	// The decoder has accepted the string; what remains to complain about is half a surrogate pair, which is replaced.
@@ -207,6 +310,9 @@ func (w *Walker) unexpected(wanted string) error {
 	}
 	return fmt.Errorf("%w: expected %s, found %s", ErrShape, wanted, w.dec.PeekKind())
 }
+
+// replacement stands for what is no UTF-8.
+const replacement = "\uFFFD"
 
 // Damage says what is wrong with a page without naming its properties, whose names the service chooses.
 func Damage(err error) error {

@@ -37,6 +37,11 @@ func ParseStatus(text []byte) Status {
 	return statuses[i]
 }
 
+// Underway says that the message is still on its way, so that the status is expected to change.
+func (s Status) Underway() bool {
+	return s == GettingStatus || s == Pending
+}
+
 // Bad says that the message did not reach its recipient's mailbox, and will not unless somebody acts.
 func (s Status) Bad() bool {
 	return s == Failed || s == Quarantined || s == FilteredAsSpam

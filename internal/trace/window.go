@@ -38,6 +38,8 @@ const (
 	Live Lane = "live"
 	// Revisit is mail that is read again, for rows that appeared late and for changed statuses.
 	Revisit Lane = "revisit"
+	// Scheduled is the window that date_range gives for a tick.
+	Scheduled Lane = "scheduled"
 	// Backfill is older mail that has not been read yet: from before the first start, or missed since.
 	Backfill Lane = "backfill"
 )

@@ -27,6 +27,7 @@ var lanes = []struct {
 	share int
 }{
 	{trace.Live, 100},
+	{trace.Scheduled, 100},
 	{trace.Revisit, 90},
 	{trace.Backfill, 70},
 }

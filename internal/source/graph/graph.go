@@ -40,20 +40,23 @@ type getter interface {
 type Client struct {
 	http     getter
 	endpoint *url.URL
-	pageSize int
+	query    source.Query
+	dialect  source.Dialect
 }
 
 // NewClient returns a client of the collection of message traces at endpoint.
-func NewClient(h getter, endpoint *url.URL, pageSize int) *Client {
-	return &Client{http: h, endpoint: endpoint, pageSize: pageSize}
+func NewClient(h getter, endpoint *url.URL, q source.Query) *Client {
+	q.Filter.Status = string(trace.ParseStatus([]byte(q.Filter.Status)))
+	return &Client{http: h, endpoint: endpoint, query: q, dialect: dialect.Without(q.Omit)}
 }
 
 // First reads the first, newest page of a window.
 func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window) (*source.Page, error) {
-	filter := "receivedDateTime ge " + w.Start.UTC().Format(timeLayout) + " and receivedDateTime le " + w.End.UTC().Format(timeLayout)
+	filter := "receivedDateTime ge " + w.Start.UTC().Format(timeLayout) + " and receivedDateTime le " + w.End.UTC().Format(timeLayout) +
+		c.query.Filter.Clause(c.dialect.Names)
 	u := *c.endpoint
 	// Graph wants the $ of its options as it is; url.Values would escape it.
-	u.RawQuery = "$filter=" + escape(filter) + "&$top=" + strconv.Itoa(c.pageSize)
+	u.RawQuery = "$filter=" + escape(filter) + "&$top=" + strconv.Itoa(c.query.PageSize)
 	return c.get(ctx, lane, &u)
 }
 
@@ -77,7 +80,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL) (*source.
 	if err != nil {
 		return nil, err
 	}
-	page := source.NewPage(response.Body, dialect)
+	page := source.NewPage(response.Body, c.dialect)
 	page.Arrived, page.Served = response.Arrived, response.Date
 	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
 	return page, nil

@@ -42,7 +42,7 @@ func TestTheFirstRequestOfAWindow(t *testing.T) {
 			t.Parallel()
 			g := &fakeGetter{response: &transport.Response{}}
 			client := newTestClient(t, g)
-			client.pageSize = 1234
+			client.query.PageSize = 1234
 			_, err := client.First(t.Context(), trace.Backfill, c.window)
 			require.NoError(t, err)
 			u, err := url.Parse(g.url)

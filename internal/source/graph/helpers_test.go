@@ -43,7 +43,7 @@ func newTestClient(tb testing.TB, g *fakeGetter) *Client {
 	tb.Helper()
 	endpoint, err := url.Parse(testEndpoint)
 	require.NoError(tb, err)
-	return NewClient(g, endpoint, MaxPageSize)
+	return NewClient(g, endpoint, source.Query{PageSize: MaxPageSize})
 }
 
 // open returns the page with that body.

@@ -14,6 +14,18 @@ var dialect = source.Dialect{
 	Fingerprint: func(raw []byte) []byte { return raw },
 	Rows:        []string{"value"},
 	Link:        []string{"@odata.nextLink"},
+	Names: source.Names{
+		Sender:    "senderAddress",
+		Recipient: "recipientAddress",
+		Status:    "status",
+		Omittable: map[source.Property]string{
+			source.Subject:   "subject",
+			source.MessageID: "messageId",
+			source.FromIP:    "fromIP",
+			source.ToIP:      "toIP",
+			source.Size:      "size",
+		},
+	},
 }
 
 // properties assigns the properties of the resource type exchangeMessageTrace.

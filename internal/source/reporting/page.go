@@ -6,8 +6,6 @@ package reporting
 import (
 	"bytes"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
@@ -20,6 +18,18 @@ var dialect = source.Dialect{
 	Rows:        []string{"value", "results"},
 	Link:        []string{"odata.nextLink", "__next"},
 	Envelope:    "d",
+	Names: source.Names{
+		Sender:    "SenderAddress",
+		Recipient: "RecipientAddress",
+		Status:    "Status",
+		Omittable: map[source.Property]string{
+			source.Subject:   "Subject",
+			source.MessageID: "MessageId",
+			source.FromIP:    "FromIP",
+			source.ToIP:      "ToIP",
+			source.Size:      "Size",
+		},
+	},
 }
 
 // properties assigns the properties of the entity type TenantReporting.MessageTrace.
@@ -56,33 +66,11 @@ var echoes = map[string]bool{"StartDate": true, "EndDate": true, "Index": true, 
 
 // withoutEchoes returns the text of a row without its echoes.
 func withoutEchoes(raw []byte) []byte {
-	var kept []byte
-	dec := jsontext.NewDecoder(bytes.NewBuffer(bytes.Clone(raw)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if _, err := dec.ReadToken(); err != nil {
-		return raw
-	}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadValue()
-		if err != nil {
-			return raw
-		}
-		echo := echoes[string(name[1:len(name)-1])]
-		if !echo {
-			kept = append(append(kept, name...), ':')
-		}
-		value, err := dec.ReadValue()
-		if err != nil {
-			return raw
-		}
-		if !echo {
-			kept = append(append(kept, value...), ',')
-		}
-	}
-	return kept
+	return source.Cut(raw, func(name string) bool { return echoes[name] })
 }
 
 // decode reads a page in whatever format came back.
-func decode(body []byte) (*source.Page, error) {
+func decode(body []byte, dialect source.Dialect) (*source.Page, error) {
 	if text := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\uFEFF")), " \t\r\n"); len(text) > 0 && text[0] == '<' {
 		converted, err := fromAtom(text)
 		if err != nil {

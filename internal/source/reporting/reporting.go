@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
@@ -45,12 +47,24 @@ type getter interface {
 type Client struct {
 	http     getter
 	endpoint *url.URL
-	pageSize int
+	asked    source.Query
+	dialect  source.Dialect
 }
 
 // NewClient returns a client of the report at endpoint.
-func NewClient(h getter, endpoint *url.URL, pageSize int) *Client {
-	return &Client{http: h, endpoint: endpoint, pageSize: pageSize}
+func NewClient(h getter, endpoint *url.URL, q source.Query) *Client {
+	q.Filter.Status = spell(q.Filter.Status)
+	return &Client{http: h, endpoint: endpoint, asked: q, dialect: dialect.Without(q.Omit)}
+}
+
+// spell writes a status as the service does, with a capital.
+func spell(status string) string {
+	known := string(trace.ParseStatus([]byte(status)))
+	first, size := utf8.DecodeRuneInString(known)
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + known[size:]
 }
 
 // First reads the first, newest page of a window.
@@ -93,12 +107,13 @@ func (c *Client) query(w trace.Window, after string) *url.URL {
 		end = whole.Add(time.Second)
 	}
 	filter := "StartDate eq datetime'" + w.Start.Add(-margin).UTC().Format(timeLayout) +
-		"' and EndDate eq datetime'" + end.UTC().Format(timeLayout) + "'"
+		"' and EndDate eq datetime'" + end.UTC().Format(timeLayout) + "'" +
+		c.asked.Filter.Clause(c.dialect.Names)
 	u := *c.endpoint
 	u.RawQuery = "$filter=" + escape(filter)
 	// At its maximum the service pages by itself.
-	if c.pageSize < MaxPageSize {
-		u.RawQuery += "&$top=" + strconv.Itoa(c.pageSize)
+	if c.asked.PageSize < MaxPageSize {
+		u.RawQuery += "&$top=" + strconv.Itoa(c.asked.PageSize)
 	}
 	if after != "" {
 		u.RawQuery += "&$skiptoken=" + after
@@ -112,7 +127,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, w trace.W
 	if err != nil {
 		return nil, err
 	}
-	page, err := decode(response.Body)
+	page, err := decode(response.Body, c.dialect)
 	if err != nil {
 		return nil, response.Damaged(c.target(), err)
 	}
@@ -142,7 +157,7 @@ func (c *Client) link(page *source.Page, w trace.Window) {
 			l.after = strconv.FormatInt(last.Value, 10)
 		}
 		// A page as long as asked for has no link if $top limited it.
-		if l.href == "" && (c.pageSize == MaxPageSize || count < c.pageSize || l.after == "") {
+		if l.href == "" && (c.asked.PageSize == MaxPageSize || count < c.asked.PageSize || l.after == "") {
 			return ""
 		}
 		return l.String()

@@ -44,7 +44,7 @@ func newClient(t *testing.T, pageSize int, answers ...any) (*Client, *fake) {
 	u, err := url.Parse(report)
 	require.NoError(t, err)
 	f := &fake{answers: answers}
-	return NewClient(f, u, pageSize), f
+	return NewClient(f, u, source.Query{PageSize: pageSize}), f
 }
 
 // walk returns copies of the rows of a page.

@@ -131,7 +131,7 @@ func TestLogsBuilder(t *testing.T) {
 			allEventsCount := 0
 			defaultEventsCount++
 			allEventsCount++
-			lb.RecordO365MessageTraceEvent(ctx, timestamp, false, "__inputId-val", true, "__source-val", "destination.address-val", "email.from.address-val", "email.local_id-val", "email.message_id-val", "email.subject-val", "email.to.address-val", "log.record.uid-val", 24, "o365.message_trace.lane-val", "o365.message_trace.organization-val", "o365.message_trace.previous_status-val", 23, "o365.message_trace.status-val", "source.address-val")
+			lb.RecordO365MessageTraceEvent(ctx, timestamp, false, "__inputId-val", true, "__source-val", "destination.address-val", "email.direction-val", "email.from.address-val", "email.local_id-val", "email.message_id-val", "email.subject-val", "email.to.address-val", "log.record.uid-val", 24, "o365.message_trace.lane-val", "o365.message_trace.organization-val", "o365.message_trace.previous_status-val", 23, "o365.message_trace.status-val", "source.address-val")
 
 			rb := lb.NewResourceBuilder()
 			rb.SetO365TenantID("o365.tenant.id-val")
@@ -181,6 +181,9 @@ func TestLogsBuilder(t *testing.T) {
 					attrVal, ok = lr.Attributes().Get("destination.address")
 					assert.True(t, ok)
 					assert.Equal(t, "destination.address-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("email.direction")
+					assert.True(t, ok)
+					assert.Equal(t, "email.direction-val", attrVal.Str())
 					attrVal, ok = lr.Attributes().Get("email.from.address")
 					assert.True(t, ok)
 					assert.Equal(t, "email.from.address-val", attrVal.Str())

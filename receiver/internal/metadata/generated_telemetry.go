@@ -30,6 +30,7 @@ type TelemetryBuilder struct {
 	registrations                            []metric.Registration
 	ReceiverO365MessageTraceBytes            metric.Int64Counter
 	ReceiverO365MessageTraceCredentialExpiry metric.Float64ObservableGauge
+	ReceiverO365MessageTraceFieldErrors      metric.Int64Counter
 	ReceiverO365MessageTraceGap              metric.Int64Counter
 	ReceiverO365MessageTraceJobDuration      metric.Float64Histogram
 	ReceiverO365MessageTraceJobs             metric.Int64Counter
@@ -180,6 +181,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_o365_message_trace_credential_expiry",
 		metric.WithDescription("Time left of the certificate in use. [Alpha]"),
 		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceFieldErrors, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_field_errors",
+		metric.WithDescription("Expressions of fields that could not be evaluated for a record, which lacks the attribute. [Alpha]"),
+		metric.WithUnit("{error}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceGap, err = builder.meter.Int64Counter(

@@ -41,6 +41,7 @@ func TestSetupTelemetry(t *testing.T) {
 		return nil
 	}))
 	tb.ReceiverO365MessageTraceBytes.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceFieldErrors.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceGap.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceJobDuration.Record(context.Background(), 1)
 	tb.ReceiverO365MessageTraceJobs.Add(context.Background(), 1)
@@ -56,6 +57,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceCredentialExpiry(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceFieldErrors(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceGap(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -1,0 +1,115 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Query is what a receiver asks a service for beside the window.
+type Query struct {
+	// PageSize is how many rows a page is asked to have.
+	PageSize int
+	// Filter has the service leave out rows.
+	Filter Filter
+	// Omit are the properties that are cut out of the rows' text before anybody else sees it.
+	Omit []Property
+}
+
+// Filter has the service leave out all rows but those with these values. An empty value leaves out nothing.
+type Filter struct {
+	Sender, Recipient, Status, FromIP, ToIP string
+}
+
+// Property is a property of a row, by a name that does not depend on the service.
+type Property string
+
+// The properties that can be cut out of rows.
+const (
+	Subject   Property = "subject"
+	MessageID Property = "message_id"
+	FromIP    Property = "from_ip"
+	ToIP      Property = "to_ip"
+	Size      Property = "size"
+)
+
+// Names are the names of a dialect's properties that a query can be about.
+type Names struct {
+	Sender, Recipient, Status string
+	Omittable                 map[Property]string
+}
+
+// Clause is the part of an OData filter that follows the window; it is empty without a filter.
+func (f Filter) Clause(names Names) string {
+	var clause strings.Builder
+	for _, term := range []struct{ name, value string }{
+		{names.Sender, f.Sender},
+		{names.Recipient, f.Recipient},
+		{names.Status, f.Status},
+		{names.Omittable[FromIP], f.FromIP},
+		{names.Omittable[ToIP], f.ToIP},
+	} {
+		if term.value != "" {
+			// OData doubles a quote within a text (OData URL conventions, section 5.1.1.6.1).
+			clause.WriteString(" and " + term.name + " eq '" + strings.ReplaceAll(term.value, "'", "''") + "'")
+		}
+	}
+	return clause.String()
+}
+
+// Without returns the dialect with pages that cut the properties out of the text of rows.
+func (d Dialect) Without(omit []Property) Dialect {
+	d.omit = nil
+	for _, property := range omit {
+		d.omit = append(d.omit, d.Names.Omittable[property])
+	}
+	return d
+}
+
+// redact returns a function that cuts properties out of the JSON text of a row, nil if there are none to cut out.
+func (d Dialect) redact() func(text []byte) []byte {
+	if len(d.omit) == 0 {
+		return nil
+	}
+	return func(text []byte) []byte {
+		return Cut(text, func(name string) bool { return slices.Contains(d.omit, name) })
+	}
+}
+
+// Cut returns a JSON object without some of its members. Anything that is no object stays as it is.
+func Cut(object []byte, cut func(name string) bool) []byte {
+	w := NewWalker(object, Dialect{})
+	if w.Object() != nil {
+		return object
+	}
+	kept := []byte("{")
+	for w.dec.PeekKind() != '}' {
+		name, value, err := w.pair()
+		if err != nil {
+			return object
+		}
+		w.unquoted = w.unquoted[:0]
+		if cut(string(w.text(name))) {
+			continue
+		}
+		if len(kept) > 1 {
+			kept = append(kept, ',')
+		}
+		kept = append(append(append(kept, name...), ':'), value...)
+	}
+	return append(kept, '}')
+}
+
+// pair reads the name and the value of the next member as they are written.
+func (w *Walker) pair() (name, value jsontext.Value, err error) {
+	if name, err = w.dec.ReadValue(); err != nil {
+		return nil, nil, err
+	}
+	name = name.Clone()
+	value, err = w.dec.ReadValue()
+	return name, value, err
+}

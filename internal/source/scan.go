@@ -1,0 +1,212 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// Most rows are plain: objects without spaces, whose values are texts, integers and literals, and whose members come in
+// the same order in every row. Such rows are read here in one pass, as strictly as by jsontext; whatever is not plain, or
+// damaged, is left to it.
+
+// column is a member of the rows: where its value belongs, if anywhere.
+type column struct {
+	// head is the text from the quotation mark before the name to the colon behind it.
+	head     []byte
+	text     *[]byte
+	number   *trace.Number
+	received bool
+}
+
+// column returns the column of that name.
+func (w *Walker) column(name []byte) (c column) {
+	if string(name) == w.dialect.Received {
+		c.received = true
+	} else {
+		c.text, c.number = w.dialect.Properties(&w.row, name)
+	}
+	return c
+}
+
+// scan reads the row at pos if it is plain, and returns where it ends; else 0.
+func (w *Walker) scan(pos int) (end int) {
+	w.begin()
+	if w.at(pos) != '{' {
+		return 0
+	}
+	start := pos
+	for i := 0; ; i++ {
+		c := w.head(i, pos+1)
+		if c == nil {
+			return 0
+		}
+		value := pos + 1 + len(c.head)
+		end, escaped := scanValue(w.body, value)
+		if end == 0 || end == len(w.body) {
+			return 0
+		}
+		w.assign(c, w.body[value:end:end], escaped)
+		switch pos = end; w.body[pos] {
+		case ',':
+		case '}':
+			pos++
+			w.row.Raw = w.body[start:pos:pos]
+			return pos
+		default:
+			return 0
+		}
+	}
+}
+
+// head returns the column of the i-th member of a row, whose name begins at pos; nil if it is not plain.
+func (w *Walker) head(i, pos int) *column {
+	if i < len(w.columns) && bytes.HasPrefix(w.body[pos:], w.columns[i].head) {
+		return &w.columns[i]
+	}
+	if w.at(pos) != '"' {
+		return nil
+	}
+	end, escaped := scanString(w.body, pos)
+	if end == 0 || escaped || w.at(end) != ':' {
+		return nil
+	}
+	c := w.column(w.body[pos+1 : end-1])
+	c.head = w.body[pos : end+1]
+	// The rows that follow will have the same members.
+	w.columns = append(w.columns[:min(i, len(w.columns))], c)
+	return &w.columns[len(w.columns)-1]
+}
+
+// assign puts a value where it belongs.
+func (w *Walker) assign(c *column, value []byte, escaped bool) {
+	switch {
+	case c.text != nil && (escaped || value[0] != '"'):
+		*c.text = w.text(value)
+	case c.text != nil:
+		*c.text = value[1 : len(value)-1 : len(value)-1]
+	case c.received:
+		w.row.Received, _ = trace.ParseTime(w.text(value))
+	case c.number != nil:
+		*c.number = w.number(value)
+	}
+}
+
+// scanValue returns where the value at pos ends, and whether it is a text with escapes; 0 if it is not plain.
+func scanValue(b []byte, pos int) (end int, escaped bool) {
+	if pos == len(b) {
+		return 0, false
+	}
+	switch b[pos] {
+	case '"':
+		return scanString(b, pos)
+	case 'n':
+		return scanLiteral(b, pos, "null"), false
+	case 't':
+		return scanLiteral(b, pos, "true"), false
+	case 'f':
+		return scanLiteral(b, pos, "false"), false
+	}
+	return scanInteger(b, pos), false
+}
+
+func scanLiteral(b []byte, pos int, literal string) (end int) {
+	if end = pos + len(literal); end <= len(b) && string(b[pos:end]) == literal {
+		return end
+	}
+	return 0
+}
+
+func scanInteger(b []byte, pos int) (end int) {
+	if b[pos] == '-' {
+		pos++
+	}
+	for end = pos; end < len(b) && '0' <= b[end] && b[end] <= '9'; end++ {
+	}
+	if digits := end - pos; digits == 0 || digits > 1 && b[pos] == '0' {
+		return 0
+	}
+	return end
+}
+
+const (
+	ones  = 0x01_01_01_01_01_01_01_01
+	highs = 0x80 * ones
+)
+
+// scanString returns where the string that begins at pos ends, and whether there are escapes in it; 0 if it is damaged, no
+// UTF-8 or has surrogates.
+func scanString(b []byte, pos int) (end int, escaped bool) {
+	start := pos
+	var beyond bool
+	for pos++; ; {
+		// Eight bytes at a time, up to the first one that is a quotation mark, a backslash or a control character. A bit may
+		// also be set by a borrow, but only above the one that is meant.
+		for ; pos+8 <= len(b); pos += 8 {
+			x := binary.LittleEndian.Uint64(b[pos:])
+			quote, backslash := x^ones*'"', x^ones*'\\'
+			special := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-ones*' ')&^x) & highs
+			if special != 0 {
+				n := bits.TrailingZeros64(special) / 8
+				beyond = beyond || x&highs&(1<<(8*n)-1) != 0
+				pos += n
+				break
+			}
+			beyond = beyond || x&highs != 0
+		}
+		for ; pos < len(b) && b[pos] >= ' ' && b[pos] != '"' && b[pos] != '\\'; pos++ {
+			beyond = beyond || b[pos] >= utf8.RuneSelf
+		}
+		switch {
+		case pos == len(b):
+			return 0, false
+		case b[pos] == '\\':
+			n := scanEscape(b[pos:])
+			if n == 0 {
+				return 0, false
+			}
+			pos += n
+			escaped = true
+		case b[pos] == '"' && (!beyond || utf8.Valid(b[start:pos])):
+			return pos + 1, escaped
+		default:
+			return 0, false
+		}
+	}
+}
+
+// scanEscape returns the length of the escape that b begins with; 0 if it is none, or one of a surrogate.
+func scanEscape(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		return scanCodePoint(b)
+	}
+	return 0
+}
+
+func scanCodePoint(b []byte) int {
+	const length = len(`\u0000`)
+	if len(b) < length {
+		return 0
+	}
+	for _, c := range b[2:length] {
+		if ('0' > c || c > '9') && ('a' > c || c > 'f') && ('A' > c || c > 'F') {
+			return 0
+		}
+	}
+	if b[2]|0x20 == 'd' && b[3] >= '8' {
+		return 0
+	}
+	return length
+}

@@ -1,0 +1,86 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import "time"
+
+// DateRange is a stretch of mail, given by expressions such as -3h@h or by fixed times. A relative one is read at each tick,
+// one between two fixed times once.
+type DateRange struct {
+	// Start is where it begins.
+	Start string `mapstructure:"start"`
+	// End is where it ends; empty means the time of the tick.
+	End string `mapstructure:"end"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Filter has the service leave out all rows but those that have these values. An empty value leaves out nothing.
+type Filter struct {
+	// SenderAddress is the envelope sender.
+	SenderAddress string `mapstructure:"sender_address"`
+	// RecipientAddress is the envelope recipient.
+	RecipientAddress string `mapstructure:"recipient_address"`
+	// Status is what became of the message.
+	Status string `mapstructure:"status"`
+	// FromIP is the address that the message came from.
+	FromIP string `mapstructure:"from_ip"`
+	// ToIP is the address that the message went to.
+	ToIP string `mapstructure:"to_ip"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// RetryType says how the waits between the attempts of a request grow.
+type RetryType string
+
+// The types of retry.
+const (
+	// RetryBackoff multiplies each wait.
+	RetryBackoff RetryType = "backoff"
+	// RetryStatic waits as long every time.
+	RetryStatic RetryType = "static"
+	// RetryDisabled never sends a request again.
+	RetryDisabled RetryType = "disabled"
+)
+
+// Retry says which failed requests are sent again, and when.
+type Retry struct {
+	// Type says how the waits grow.
+	Type RetryType `mapstructure:"type"`
+	// InitialInterval is the first wait, 0 to 20s.
+	InitialInterval time.Duration `mapstructure:"initial_interval"`
+	// MaxRetries is how often a request is sent again, 0 to 20.
+	MaxRetries int `mapstructure:"max_retries"`
+	// Multiplier is what each wait is multiplied by, at least 1.
+	Multiplier float64 `mapstructure:"multiplier"`
+	// MaxInterval is the longest wait, 1s to 10m.
+	MaxInterval time.Duration `mapstructure:"max_interval"`
+	// HTTPCodes are the HTTP status codes after which a request is sent again; none means the default.
+	HTTPCodes []int `mapstructure:"http_codes"`
+	// HonorRetryAfter waits as long as the service asks.
+	HonorRetryAfter bool `mapstructure:"honor_retry_after"`
+	// MaxRetryAfter is the longest time asked for that a request waits, 0 to 10m. A longer one pauses the tenant.
+	MaxRetryAfter time.Duration `mapstructure:"max_retry_after"`
+	// ConnectionTimeout sends a request again after a time-out.
+	ConnectionTimeout bool `mapstructure:"connection_timeout"`
+	// ConnectionReset sends a request again after a connection that broke.
+	ConnectionReset bool `mapstructure:"connection_reset"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// RateLimit is a number of requests in any stretch of time of a length.
+type RateLimit struct {
+	// Requests is how many; 0 means no limit.
+	Requests int `mapstructure:"requests"`
+	// Interval is the length.
+	Interval time.Duration `mapstructure:"interval"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
