@@ -113,7 +113,7 @@ type Config struct {
 	// InspectorID names the Job Inspector extension that shows the receiver.
 	InspectorID *component.ID `mapstructure:"inspector"`
 
-	// given are the keys that the user has set of those that DateRange replaces.
+	// given are the keys that have been set beside DateRange, which replaces them.
 	given []string
 }
 
@@ -157,7 +157,7 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	conf = withTexts(withSeconds(conf, "job_timeout"), "date_range", "start", "end")
 	cfg.given = nil
 	for _, key := range []string{"initial_lookback", "min_age", "revisit_ages"} {
-		if conf.IsSet(key) {
+		if conf.IsSet("date_range") && conf.IsSet(key) {
 			cfg.given = append(cfg.given, key)
 		}
 	}

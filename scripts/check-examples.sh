@@ -16,7 +16,9 @@ export O365MT_CLIENT_ID=22222222-2222-2222-2222-222222222222
 export O365MT_CLIENT_SECRET=secret
 export O365MT_CA_FILE="$work/ca.pem"
 export O365MT_STORAGE="$work/storage"
+export O365MT_ORGANIZATION=contoso.com
 export OTLP_ENDPOINT=localhost:4317
+export GIT_BRANCH=production
 
 for config in examples/*.yaml; do
 	echo "validate $config"

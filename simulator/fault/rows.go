@@ -53,7 +53,7 @@ var rowPlan = []string{
 	`{"id":"m365sim-malformed-%d","senderAddress":"m365sim@malformed.example","receivedDateTime":%s,"status":"delivered"}`,
 	`{"id":%d,"recipientAddress":{"address":["x"]},"messageId":false,"receivedDateTime":[%s],"subject":{"text":1},"size":"large",` +
 		`"fromIP":[1,2],"toIP":4,"status":0}`,
-	`{"id":"m365sim-malformed-%d","id":"m365sim-malformed-twice","recipientAddress":"a@malformed.example",` +
+	`{"id":"m365sim-malformed-first","id":"m365sim-malformed-%d","recipientAddress":"a@malformed.example",` +
 		`"recipientAddress":"b@malformed.example","receivedDateTime":%s,"status":"delivered","status":"failed"}`,
 }
 
