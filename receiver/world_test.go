@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -44,8 +43,10 @@ type world struct {
 	current *messageTraceReceiver
 	logs    *logobserver.ObservedLogs
 	logger  *zap.Logger
-	kills   int
-	rows    int
+	// extensions are those of the collector beside the storage.
+	extensions extensions
+	kills      int
+	rows       int
 }
 
 func newWorld(t *testing.T, sim *simulator.Simulator) *world {
@@ -74,7 +75,7 @@ func (w *world) start(change func(*Config)) {
 	}
 	w.storage.dead.Store(false)
 	w.sink.live(true)
-	require.NoError(w.t, r.Start(context.Background(), storageHost{Host: componenttest.NewNopHost(), id: id, client: w.storage}))
+	require.NoError(w.t, r.Start(context.Background(), storageHost{Host: w.extensions, id: id, client: w.storage}))
 	w.current = r
 }
 
