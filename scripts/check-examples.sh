@@ -19,6 +19,7 @@ export O365MT_STORAGE="$work/storage"
 export O365MT_ORGANIZATION=contoso.com
 export OTLP_ENDPOINT=localhost:4317
 export GIT_BRANCH=production
+export O365MT_INSPECTOR=localhost:8365
 
 for config in examples/*.yaml; do
 	echo "validate $config"

@@ -67,9 +67,11 @@ while [ -z "$O365MT_AUTHORITY" ]; do
 	O365MT_AUTHORITY=$(sed -n 's/.*listening on \(https:[^ ,]*\).*/\1/p' "$work/simulator.log")
 done
 O365MT_ENDPOINT=$O365MT_AUTHORITY/v1.0/admin/exchange/tracing/messageTraces
-export O365MT_AUTHORITY O365MT_ENDPOINT O365MT_CA_FILE O365MT_TENANT_ID O365MT_CLIENT_ID O365MT_CLIENT_SECRET
+O365MT_INSPECTOR=${O365MT_INSPECTOR:-localhost:8365}
+export O365MT_INSPECTOR O365MT_AUTHORITY O365MT_ENDPOINT O365MT_CA_FILE O365MT_TENANT_ID O365MT_CLIENT_ID O365MT_CLIENT_SECRET
 
 echo "demo: a simulated tenant is at $O365MT_AUTHORITY; its message traces follow, every ten seconds. ^C ends it." >&2
+echo "demo: watch the jobs at http://$O365MT_INSPECTOR/ (another address: O365MT_INSPECTOR=localhost:9000 make demo)" >&2
 build/otelcol-o365messagetrace --config examples/demo.yaml &
 collector=$!
 
