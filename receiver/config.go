@@ -154,12 +154,14 @@ func createDefaultConfig() component.Config {
 
 // Unmarshal reads the configuration and reports every value of a wrong type.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
-	conf = withTexts(withSeconds(conf, "job_timeout"), "date_range", "start", "end")
+	if err := errors.Join(readSeconds(conf, "job_timeout"), readTexts(conf, "date_range", "start", "end")); err != nil {
+		return err
+	}
 	cfg.given = nil
 	for _, key := range []string{"initial_lookback", "min_age", "revisit_ages"} {
 		if conf.IsSet("date_range") && conf.IsSet(key) {
 			cfg.given = append(cfg.given, key)
 		}
 	}
-	return errors.Join(checkUnits(conf, cfg), conf.Unmarshal(cfg))
+	return errors.Join(checkNumbers(conf, cfg), conf.Unmarshal(cfg))
 }

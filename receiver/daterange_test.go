@@ -144,7 +144,9 @@ func TestFixedTimesAreReadOnceThroughKillsAndRestarts(t *testing.T) {
 		time.Sleep(time.Hour)
 		w.stop()
 		assert.Len(t, w.sim.Requests(), requests, "it has been read")
-		w.start(func(c *Config) { between(from.Add(-time.Hour).Format(time.RFC3339), to.Format(time.RFC3339), time.Minute)(c) })
+		w.start(func(c *Config) {
+			between(from.Add(-time.Hour).Format(time.RFC3339), to.Format(time.RFC3339), time.Minute)(c)
+		})
 		time.Sleep(time.Hour)
 		w.stop()
 		assert.Greater(t, len(w.sim.Requests()), requests, "another stretch")

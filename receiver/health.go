@@ -42,6 +42,8 @@ type health struct {
 
 	mu      sync.Mutex
 	failing map[subject]*failures
+	// latest is the status that was reported last.
+	latest *componentstatus.Event
 }
 
 // failures is what goes wrong with a subject, until it does well again.
@@ -104,7 +106,22 @@ func (h *health) failed(s subject, message string, err error, fields ...zap.Fiel
 	h.logger.Error(message, fields...)
 }
 
+// now returns the status that was reported last, what it says, and since when it is so; zero if none has been.
+func (h *health) now() (status, hint string, since time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch event := h.latest; {
+	case event == nil:
+		return "starting", "", time.Time{}
+	case event.Err() != nil:
+		return "recoverable_error", event.Err().Error(), event.Timestamp()
+	default:
+		return "ok", "", event.Timestamp()
+	}
+}
+
 func (h *health) report(event *componentstatus.Event) {
+	h.latest = event
 	componentstatus.ReportStatus(h.host, event)
 }
 

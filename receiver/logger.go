@@ -4,6 +4,7 @@
 package receiver
 
 import (
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
@@ -14,6 +15,11 @@ var levels = map[LogLevel]zapcore.Level{
 	LogInfo:  zapcore.InfoLevel,
 	LogWarn:  zapcore.WarnLevel,
 	LogError: zapcore.ErrorLevel,
+}
+
+// teeTo makes a logger write to the log of a job as well, in all detail.
+func teeTo(job *jobs.Job) zap.Option {
+	return zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(core, job.Core()) })
 }
 
 // logger returns the logger of the receiver: the collector's, with the receiver's tags, and as quiet as log_level says.

@@ -21,8 +21,7 @@ import (
 func (r *messageTraceReceiver) loop(ctx context.Context) {
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	wake := make(chan struct{}, 1)
-	workers.Go(func() { r.backfill(ctx, wake) })
+	workers.Go(func() { r.backfill(ctx) })
 
 	schedule := &schedule{plan: r.plan}
 	reader := &worker{messageTraceReceiver: r, subject: reading, size: r.plan.LongestWindow()}
@@ -33,10 +32,7 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 	for last := time.Now(); ok; {
 		last = r.noticeSetClock(last)
 		if r.ready(ctx) && r.open(ctx, tick) {
-			select {
-			case wake <- struct{}{}:
-			default:
-			}
+			r.wakeBackfill()
 			// A tick that comes while this one is worked on takes over after the window in hand.
 			reader.work(ctx, func() bool { return schedule.isDue(wallClock()) })
 		}
@@ -54,16 +50,19 @@ func (r *messageTraceReceiver) noticeSetClock(last time.Time) (now time.Time) {
 	return now
 }
 
-// backfill reads at each tick the older mail that is open.
-func (r *messageTraceReceiver) backfill(ctx context.Context, wake chan struct{}) {
+// backfill reads at each tick the older mail that is open, and at once what somebody asks for.
+func (r *messageTraceReceiver) backfill(ctx context.Context) {
 	reader := &worker{messageTraceReceiver: r, subject: backfilling, size: plan.MaxWindow}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-wake:
+		case <-r.wake:
 		}
-		reader.work(ctx, func() bool { return len(wake) > 0 })
+		for asked := r.desk.take(); asked != nil; asked = r.desk.take() {
+			reader.fulfil(ctx, asked)
+		}
+		reader.work(ctx, func() bool { return len(r.wake) > 0 })
 	}
 }
 
@@ -92,12 +91,28 @@ func (r *messageTraceReceiver) open(ctx context.Context, tick time.Time) (ok boo
 	if err != nil {
 		return false
 	}
-	for _, w := range gap {
-		r.set.Logger.Error("a gap: mail has not been read, and the service no longer keeps it", zap.Stringer("window", w))
-		r.telemetry.gap(ctx, w.Duration())
-	}
+	r.sayGap(ctx, "a gap: mail has not been read, and the service no longer keeps it", gap)
 	r.observe()
 	return true
+}
+
+func (r *messageTraceReceiver) sayGap(ctx context.Context, message string, gap plan.Intervals) {
+	for _, w := range gap {
+		r.set.Logger.Error(message, zap.Stringer("window", w))
+		r.telemetry.gap(ctx, w.Duration())
+	}
+}
+
+// giveUp closes a window of backfill whose job somebody has cancelled.
+func (r *messageTraceReceiver) giveUp(ctx context.Context, w trace.Window) {
+	var gap plan.Intervals
+	err := r.collector.Update(ctx, func(l *ledger.Ledger) (rest plan.State) {
+		rest, gap = plan.GiveUp(l.State(), w)
+		return rest
+	})
+	if err == nil {
+		r.sayGap(ctx, "a gap: the job that was to read it has been cancelled", gap)
+	}
 }
 
 // observe updates the metrics of the state.
@@ -142,6 +157,10 @@ func (w *worker) work(ctx context.Context, interrupted func() bool) {
 		switch {
 		case ctx.Err() != nil:
 			return
+		case errors.Is(err, errCancelled):
+			if step.Lane == trace.Backfill {
+				w.giveUp(ctx, step.Window)
+			}
 		case err == nil:
 			w.health.ok(service)
 			failures = 0

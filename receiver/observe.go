@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
@@ -28,13 +29,26 @@ var (
 // Page implements collect.Observer.
 func (o observer) Page(ctx context.Context, lane trace.Lane, p collect.Page) {
 	o.telemetry.page(ctx, lane, p)
+	jobs.FromContext(ctx).Page(p.Size, p.Accepted, jobs.Rows{
+		Accepted:  p.Rows.Accepted,
+		Duplicate: p.Rows.Duplicate,
+		Held:      p.Rows.Held,
+		Filtered:  p.Rows.Filtered,
+		Malformed: p.Rows.Malformed,
+		Refused:   p.Rows.Refused,
+	})
+	jobLog(ctx).Debug("a page has been read", zap.Int("bytes", p.Size), zap.Int("accepted", p.Rows.Accepted), zap.Int("duplicate", p.Rows.Duplicate))
 }
 
 // Accepted implements collect.Observer.
-func (o observer) Accepted(context.Context, func() plog.Logs) {}
+func (o observer) Accepted(_ context.Context, again func() plog.Logs) {
+	if book := o.Book(); book.Capturing() {
+		book.Captured(again())
+	}
+}
 
 // Offered implements collect.Observer.
-func (o observer) Offered(_ context.Context, w trace.Window, err error) {
+func (o observer) Offered(ctx context.Context, w trace.Window, err error) {
 	if err == nil {
 		o.health.ok(delivering)
 		return
@@ -45,6 +59,7 @@ func (o observer) Offered(_ context.Context, w trace.Window, err error) {
 		message = "the pipeline refuses records for good; they are dropped, and offered again when the window is read at a later age"
 	}
 	o.health.failed(delivering, message, refusal, zap.Stringer("window", w))
+	jobLog(ctx).Warn(message, zap.String("error", refusal.Error()))
 }
 
 // refusalError is what the pipeline says when it refuses records, fit for a log.
@@ -77,25 +92,30 @@ func (o observer) Stored(err error) {
 }
 
 // Retrying implements transport.Observer. A request that fails once is nothing that anybody has to know.
-func (o observer) Retrying(err error, reason string, n int, wait time.Duration) {
+func (o observer) Retrying(ctx context.Context, err error, reason string, n int, wait time.Duration) {
 	o.telemetry.retry(reason)
+	job, log := jobs.FromContext(ctx), o.log(ctx)
+	job.Retry()
 	var refused *transport.Error
 	switch {
 	case errors.As(err, &refused) && refused.Throttled():
 		// Said by Throttled already.
+		job.Waited(wait)
 	case errors.As(err, &refused) && refused.RetryAfter > 0:
-		o.set.Logger.Warn("the service asks to wait", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
+		job.Waited(wait)
+		log.Warn("the service asks to wait", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	case n > 1:
 		o.health.failed(service, "a request fails again and again; it is sent again", err)
+		jobLog(ctx).Warn("a request fails again and again; it is sent again", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	default:
-		o.set.Logger.Debug("a request failed and is sent again", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
+		log.Debug("a request failed and is sent again", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	}
 }
 
 // Throttled implements transport.Observer.
-func (o observer) Throttled(err error, pause time.Duration) {
+func (o observer) Throttled(ctx context.Context, err error, pause time.Duration) {
 	o.telemetry.throttle()
-	o.set.Logger.Warn("the service throttles this tenant, which is left alone for a while",
+	o.log(ctx).Warn("the service throttles this tenant, which is left alone for a while",
 		zap.Int64("pause_ms", pause.Milliseconds()), zap.String("error", err.Error()), zap.String("hint", hintOf(err)))
 }
 
@@ -112,6 +132,7 @@ func (o observer) retryDamaged(rules transport.Retry) func(n int) (time.Duration
 
 // answered counts a request by the status code of its response, 0 if none came, and notes the service's clock.
 func (o observer) answered(ctx context.Context, resp *http.Response) {
+	jobs.FromContext(ctx).Request()
 	if resp == nil {
 		o.telemetry.request(ctx, 0)
 		return

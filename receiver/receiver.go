@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/fields"
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
@@ -51,6 +53,12 @@ type messageTraceReceiver struct {
 	// collector is nil until everything that it needs of this machine is there.
 	collector *collect.Collector
 	skew      skew
+	// running is the collector, for those who look at it from another goroutine.
+	running atomic.Pointer[collect.Collector]
+	book    atomic.Pointer[jobs.Book]
+	desk    desk
+	// wake has backfill look for what is open.
+	wake chan struct{}
 	// lacks is what has been said of tokens, and failed of fields.
 	lacks, failed sync.Map
 	// tooLoud says that log_level asks for more than the collector logs.
@@ -77,7 +85,7 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 	if err != nil {
 		return nil, err
 	}
-	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, telemetry: t, tooLoud: tooLoud}
+	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, telemetry: t, tooLoud: tooLoud, wake: make(chan struct{}, 1)}
 	r.plan = cfg.planConfig(offset(set.ID, cfg.PollSpread), r.serviceClock)
 	r.dial = r.connect
 	r.fields, err = fields.Compile(cfg.definitions(), set.TelemetrySettings, observer{r}.fieldFailed)
@@ -132,6 +140,9 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	r.cancel, r.done = cancel, make(chan struct{})
 	go func() {
 		defer close(r.done)
+		if id := r.cfg.InspectorID; id != nil {
+			defer r.showTo(ctx, host.GetExtensions()[*id].(jobs.Inspector))()
+		}
 		if id := r.cfg.LeaderElectorID; id != nil {
 			r.whileLeading(ctx, electionOf(host.GetExtensions()[*id]))
 			return
@@ -196,6 +207,13 @@ func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 			errs = append(errs, fmt.Errorf("auth: there is no extension %q", id))
 		} else if _, ok := extension.(extensionauth.HTTPClient); !ok {
 			errs = append(errs, fmt.Errorf("auth: the extension %q cannot sign requests in", id))
+		}
+	}
+	if id := r.cfg.InspectorID; id != nil {
+		if extension, ok := host.GetExtensions()[*id]; !ok {
+			errs = append(errs, fmt.Errorf("inspector: there is no extension %q", id))
+		} else if _, ok := extension.(jobs.Inspector); !ok {
+			errs = append(errs, fmt.Errorf("inspector: the extension %q is no Job Inspector; name one of type o365jobinspector", id))
 		}
 	}
 	if id := r.cfg.LeaderElectorID; id != nil {

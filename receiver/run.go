@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"go.uber.org/zap"
 )
 
 const (
@@ -26,16 +29,43 @@ const (
 	asideFor = time.Hour
 )
 
-// run reads one window, and says in the metrics how that ended.
+// run reads one window in a job of its own.
 func (w *worker) run(ctx context.Context, step plan.Step) error {
-	release, err := allSlots.acquire(ctx, step.Lane)
+	return w.job(ctx, w.Book().Schedule(step.Lane, step.Window), step.Lane, func(ctx context.Context) error {
+		return w.read(ctx, step)
+	})
+}
+
+// job waits for a slot and reads, and says in the metrics and in the job how that ended.
+func (w *worker) job(ctx context.Context, job *jobs.Job, lane trace.Lane, read func(ctx context.Context) error) error {
+	ctx, end := w.desk.begin(ctx, job)
+	defer end()
+	release, err := allSlots.acquire(ctx, lane)
 	if err != nil {
+		job.End(jobs.Cancelled, nil, "")
 		return err
 	}
 	defer release()
 	started := time.Now()
+	job.Start(w.collector.State().Ticked)
+	err = read(ctx)
+	state := outcome(ctx, err)
+	w.telemetry.job(ctx, lane, string(state), time.Since(started))
+	if state == jobs.Cancelled {
+		job.End(state, nil, "")
+	} else {
+		if err != nil {
+			jobLog(ctx).Error("the window could not be read to its end", zap.String("error", err.Error()), zap.String("hint", hintOf(err)))
+		}
+		job.End(state, err, hintOf(err))
+	}
+	return err
+}
+
+// read reads one window.
+func (w *worker) read(ctx context.Context, step plan.Step) error {
+	jobLog(ctx).Info("the window is read", zap.Stringer("window", step.Window))
 	report, err := w.collector.Run(ctx, step)
-	w.telemetry.job(ctx, step.Lane, outcome(ctx, err), time.Since(started))
 	w.observe()
 	if unreadable, ok := errors.AsType[*collect.UnreadableError](err); ok {
 		w.aside.put(unreadable.Windows, wallClock().Add(asideFor))
@@ -44,6 +74,53 @@ func (w *worker) run(ctx context.Context, step plan.Step) error {
 	}
 	w.resize(report, err)
 	return err
+}
+
+// fulfil reads a window that somebody asked for, in one job. What it leaves open is read as other backfill is.
+func (w *worker) fulfil(ctx context.Context, asked *wish) {
+	if asked.givenUp {
+		w.giveUp(ctx, asked.window)
+		return
+	}
+	err := w.job(ctx, asked.job, trace.Backfill, func(ctx context.Context) (err error) {
+		var tried plan.Intervals
+		for failures := 0; failures < maxFailures; {
+			step, ok := w.nextAsked(asked, tried)
+			if !ok {
+				break
+			}
+			tried = tried.Add(step.Window)
+			failure := w.read(ctx, step)
+			if failure == nil {
+				continue
+			}
+			if err = failure; ctx.Err() != nil || ofService(err) {
+				break
+			}
+			failures++
+		}
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, errCancelled):
+		w.giveUp(ctx, asked.window)
+	case err != nil:
+		w.failed(w.subject, plan.Step{Window: asked.window, Lane: trace.Backfill}, err)
+	}
+}
+
+// nextAsked returns the next window to read of what somebody asked for.
+func (w *worker) nextAsked(asked *wish, tried plan.Intervals) (plan.Step, bool) {
+	state := w.collector.State()
+	open := plan.State{Asked: state.Asked.Within(asked.window)}
+	if asked.redeliver {
+		open = plan.State{Redeliver: state.Redeliver.Within(asked.window)}
+	}
+	for step := range plan.Steps(open, w.serviceNow(), w.size, tried, w.plan) {
+		return step, true
+	}
+	return plan.Step{}, false
 }
 
 // resize adapts the length of the windows to what the service can bear.
@@ -64,17 +141,17 @@ func isTimeout(err error) bool {
 }
 
 // outcome is the state in which a job ended.
-func outcome(ctx context.Context, err error) string {
+func outcome(ctx context.Context, err error) jobs.State {
 	var refused *transport.Error
 	switch {
 	case err == nil:
-		return "done"
+		return jobs.Done
 	case ctx.Err() != nil:
-		return "cancelled"
+		return jobs.Cancelled
 	case errors.As(err, &refused) && refused.Throttled():
-		return "throttled"
+		return jobs.Throttled
 	}
-	return "failed"
+	return jobs.Failed
 }
 
 // ofService says that the error concerns all windows: the way to the service, sign-in, permission or quota.

@@ -131,7 +131,9 @@ func TestHeldRowsAreDeliveredOnceTheirFateIsKnownOrTheLastAgeHasPassed(t *testin
 
 func TestFieldsThatFailAreSaidOnce(t *testing.T) {
 	punctual(t, 10_000, time.Hour, func(t *testing.T, w *world) {
-		w.start(func(c *Config) { c.Fields = []Field{{Name: "bad", Value: `Int(ParseJSON("x"))`}, {Name: "good", Value: `"1"`}} })
+		w.start(func(c *Config) {
+			c.Fields = []Field{{Name: "bad", Value: `Int(ParseJSON("x"))`}, {Name: "good", Value: `"1"`}}
+		})
 		time.Sleep(10 * time.Minute)
 		w.stop()
 		assert.Equal(t, 1, w.logs.FilterField(zap.String("field", "bad")).Len())

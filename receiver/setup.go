@@ -68,6 +68,7 @@ func (r *messageTraceReceiver) ready(ctx context.Context) bool {
 		return false
 	}
 	r.collector = collector
+	r.running.Store(collector)
 	r.health.ok(setup)
 	return true
 }
@@ -152,6 +153,7 @@ func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (
 	if err != nil {
 		return nil, err
 	}
+	pages.Transport = transport.Unzip(pages.Transport)
 	return r.source(pages, r.authorizer(signIn), endpoint), nil
 }
 

@@ -39,6 +39,7 @@ type world struct {
 	t       *testing.T
 	sim     *simulator.Simulator
 	storage *crashable
+	jobs    ledger.Memory
 	sink    *sink
 	current *messageTraceReceiver
 	logs    *logobserver.ObservedLogs
@@ -51,7 +52,7 @@ type world struct {
 
 func newWorld(t *testing.T, sim *simulator.Simulator) *world {
 	core, logs := logobserver.New(zapcore.WarnLevel)
-	return &world{t: t, sim: sim, storage: &crashable{Memory: ledger.Memory{}}, sink: newSink(), logs: logs, logger: zap.New(core)}
+	return &world{t: t, sim: sim, storage: &crashable{Memory: ledger.Memory{}}, jobs: ledger.Memory{}, sink: newSink(), logs: logs, logger: zap.New(core)}
 }
 
 // start starts a receiver with the configuration as change leaves it.
@@ -75,7 +76,7 @@ func (w *world) start(change func(*Config)) {
 	}
 	w.storage.dead.Store(false)
 	w.sink.live(true)
-	require.NoError(w.t, r.Start(context.Background(), storageHost{Host: w.extensions, id: id, client: w.storage}))
+	require.NoError(w.t, r.Start(context.Background(), storageHost{Host: w.extensions, id: id, client: w.storage, jobs: w.jobs}))
 	w.current = r
 }
 
@@ -254,6 +255,7 @@ type storageHost struct {
 	component.Host
 	id     component.ID
 	client storage.Client
+	jobs   storage.Client
 }
 
 func (h storageHost) GetExtensions() map[component.ID]component.Component {
@@ -261,16 +263,19 @@ func (h storageHost) GetExtensions() map[component.ID]component.Component {
 	if all == nil {
 		all = map[component.ID]component.Component{}
 	}
-	all[h.id] = storageExtension{client: h.client}
+	all[h.id] = storageExtension{client: h.client, jobs: h.jobs}
 	return all
 }
 
 type storageExtension struct {
 	component.StartFunc
 	component.ShutdownFunc
-	client storage.Client
+	client, jobs storage.Client
 }
 
-func (e storageExtension) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
+func (e storageExtension) GetClient(_ context.Context, _ component.Kind, _ component.ID, name string) (storage.Client, error) {
+	if name == "jobs" {
+		return e.jobs, nil
+	}
 	return e.client, nil
 }

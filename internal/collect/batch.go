@@ -4,7 +4,7 @@
 package collect
 
 import (
-	"time"
+	"slices"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/records"
@@ -15,18 +15,17 @@ import (
 // maxBatch is the most records that are delivered at once.
 const maxBatch = 1000
 
-// batch is the new rows of a page that are delivered together.
+// batch is the new rows of a page that are delivered together. A job fills one batch after the other.
 type batch struct {
 	*records.Batch
-	rows    []ledger.Row
-	arrived time.Time
+	page  *source.Page
+	rows  []ledger.Row
+	items []item
 	// pending is the status with which a row is in the batch.
 	pending map[trace.Key]trace.Status
-	// again makes the records anew.
-	again func() *records.Batch
-	page  *source.Page
-	items []item
-	final bool
+	final   bool
+	// fresh returns records without rows.
+	fresh func() *records.Batch
 }
 
 // item is what it takes to convert a row once more.
@@ -35,39 +34,32 @@ type item struct {
 	version records.Version
 }
 
+// newBatch returns an empty batch of rows of the page. The one before is over.
 func (j *job) newBatch(page *source.Page) *batch {
-	b := &batch{
-		Batch:   j.Origin.NewBatch(page.Arrived, j.step.Lane),
-		arrived: page.Arrived,
-		page:    page,
-		pending: map[trace.Key]trace.Status{},
+	b := &j.batch
+	if b.pending == nil {
+		b.pending = map[trace.Key]trace.Status{}
 	}
-	b.again = func() *records.Batch {
-		fresh := j.Origin.NewBatch(page.Arrived, j.step.Lane)
-		for _, it := range b.items {
-			fresh.Append(page.Row(it.text), it.version)
-		}
-		if b.final {
-			fresh.MarkFinal()
-		}
-		return fresh
-	}
+	clear(b.pending)
+	b.page, b.rows, b.items, b.final = page, b.rows[:0], b.items[:0], false
+	b.fresh = func() *records.Batch { return j.Origin.NewBatch(page.Arrived, j.step.Lane) }
+	b.Batch = b.fresh()
 	return b
 }
 
+// again makes the records anew.
+func (b *batch) again() *records.Batch {
+	fresh := b.fresh()
+	for _, it := range b.items {
+		fresh.Append(b.page.Row(it.text), it.version)
+	}
+	if b.final {
+		fresh.MarkFinal()
+	}
+	return fresh
+}
+
 func (b *batch) full() bool { return len(b.rows) == maxBatch }
-
-// holds says whether the batch has this very version of the row.
-func (b *batch) holds(r ledger.Row) bool {
-	status, ok := b.pending[r.Key]
-	return ok && status == r.Status
-}
-
-// holdsOther says whether the batch has another version of the row.
-func (b *batch) holdsOther(r ledger.Row) bool {
-	status, ok := b.pending[r.Key]
-	return ok && status != r.Status
-}
 
 func (b *batch) add(row *trace.Row, r ledger.Row, previous trace.Status) {
 	version := records.Version{Key: r.Key, Status: r.Status, Previous: previous}
@@ -88,13 +80,14 @@ func (b *batch) markFinal() {
 // accepted counts the rows of the batch as accepted.
 func (b *batch) accepted(seen *Page) {
 	seen.Rows.Accepted += len(b.items)
+	seen.Late = slices.Grow(seen.Late, len(b.items))
 	for i, it := range b.items {
 		seen.Accepted += len(it.text)
 		switch received := b.rows[i].Received; {
 		case it.version.Previous != "":
 			seen.Rows.Changed++
 		case !received.IsZero():
-			seen.Late = append(seen.Late, b.arrived.Sub(received))
+			seen.Late = append(seen.Late, b.page.Arrived.Sub(received))
 		}
 	}
 }

@@ -26,7 +26,7 @@ const (
 
 // deliver offers the batch to the pipeline until it is accepted, refused for good, or ctx ends. What is refused for good
 // is dropped without being remembered. A refused batch may already have been changed downstream, so every offer is
-// converted anew.
+// converted anew. What has been remembered is still to be committed.
 func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	if b.Len() == 0 {
 		return nil
@@ -49,9 +49,7 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 		case err == nil:
 			b.accepted(seen)
 			j.Observer.Accepted(ctx, func() plog.Logs { return b.again().Logs() })
-			err := j.Ledger.Remember(ctx, b.rows)
-			j.commit(ctx)
-			return err
+			return j.Ledger.Remember(ctx, b.rows)
 		case Permanent(err):
 			seen.Rows.Refused += len(b.rows)
 			return nil

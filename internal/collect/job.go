@@ -63,6 +63,8 @@ type job struct {
 	report   Report
 	// unreadable is what could not be read, in however small windows.
 	unreadable plan.Intervals
+	// batch is the rows that are delivered next.
+	batch batch
 	// todo is what is left to read, the newest part last.
 	todo []part
 	// deadEnds counts the dead links.
@@ -83,6 +85,8 @@ type part struct {
 // Run reads the window of a step. What has been read and delivered is committed page by page, so an error leaves only
 // the rest of the window open.
 func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
+	ctx, done := transport.Reuse(ctx)
+	defer done()
 	j := &job{Collector: c, step: step, fetching: ctx, todo: []part{{Window: step.Window}}}
 	if c.Timeout > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, &TimeoutError{Limit: c.Timeout})
@@ -162,7 +166,10 @@ func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err 
 	for err == nil {
 		next := j.ahead(fetching, page, &links)
 		var rows int
-		if rows, err = j.page(ctx, page, credit); err != nil {
+		rows, err = j.page(ctx, page, credit)
+		// Records have copies of their rows, so nothing refers to the page any more.
+		page.Done()
+		if err != nil {
 			break
 		}
 		j.report.Pages++

@@ -22,6 +22,8 @@ func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows
 	seen := Page{Size: page.Size}
 	defer func() { j.Observer.Page(ctx, j.step.Lane, seen) }()
 	credit.served(page.Served)
+	// What has been delivered is committed along with what has been read, or else by itself.
+	defer j.commit(ctx)
 	if rows, err = j.rows(ctx, page, credit, &seen); err != nil {
 		return rows, err
 	}
@@ -32,7 +34,6 @@ func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows
 		}
 		j.Ledger.SetState(state)
 	}
-	j.commit(ctx)
 	return rows, nil
 }
 
@@ -61,18 +62,20 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		}
 		// A full batch waits for the next row, since until then its last record may be the job's last. Another status of
 		// a row waits until the first one has been delivered.
-		if b.full() || b.holdsOther(version) {
+		pending, holds := b.pending[version.Key]
+		if b.full() || holds && pending != version.Status {
 			if err := j.deliver(ctx, b, seen); err != nil {
 				return rows, err
 			}
-			b = j.newBatch(page)
+			j.commit(ctx)
+			b, holds = j.newBatch(page), false
 		}
 		isNew, previous, err := j.Ledger.IsNew(ctx, version)
 		if err != nil {
 			return rows, err
 		}
 		switch {
-		case !isNew && !j.step.Redeliver, b.holds(version):
+		case !isNew && !j.step.Redeliver, holds:
 			seen.Rows.Duplicate++
 		case j.holds(version, credit.began):
 			seen.Rows.Held++

@@ -136,8 +136,7 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	if b.rows != nil {
 		return nil
 	}
-	loaded := map[trace.Key]version{}
-	b.rows = loaded
+	b.rows = make(map[trace.Key]version, b.count)
 	ops := make([]*storage.Operation, 0, b.next-b.first)
 	for n := b.first; n < b.next; n++ {
 		ops = append(ops, storage.GetOperation(entryKey(l.bucketKey(index), n)))
@@ -155,6 +154,7 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	if damaged > 0 {
 		l.repair(index, b)
 	}
+	l.loaded = append(l.loaded, index)
 	b.count = len(b.rows)
 	return nil
 }
@@ -177,26 +177,30 @@ func (l *Ledger) repair(index int64, b *bucket) {
 	l.Warn("remembered rows in the storage are damaged and have been dropped; rows " + which + " may be delivered once more")
 	l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
 	b.first = b.next
-	b.unsaved = slices.Collect(maps.Keys(b.rows))
+	if b.unsaved = slices.Collect(maps.Keys(b.rows)); len(b.unsaved) > 0 {
+		l.unsaved[index] = true
+	}
 	l.changed = true
 }
 
 // unload frees the buckets that were used least recently. The storage has them.
 func (l *Ledger) unload() {
-	var loaded []*bucket
-	for _, b := range l.buckets {
-		if b.rows != nil && len(b.unsaved) == 0 {
-			loaded = append(loaded, b)
-		}
-	}
-	if len(loaded) <= maxLoaded {
+	// Buckets that have been dropped are no longer there, and those that came again may be there twice.
+	slices.Sort(l.loaded)
+	l.loaded = slices.DeleteFunc(slices.Compact(l.loaded), func(index int64) bool {
+		b := l.buckets[index]
+		return b == nil || b.rows == nil
+	})
+	if len(l.loaded) <= maxLoaded {
 		return
 	}
-	slices.SortFunc(loaded, func(a, b *bucket) int { return int(a.used - b.used) })
-	for _, b := range loaded[:len(loaded)-maxLoaded] {
+	slices.SortFunc(l.loaded, func(a, b int64) int { return int(l.buckets[b].used - l.buckets[a].used) })
+	for _, index := range l.loaded[maxLoaded:] {
+		b := l.buckets[index]
 		b.rows = nil
 		b.unsaved = nil
 	}
+	l.loaded = l.loaded[:maxLoaded]
 }
 
 // reach is how far beyond a window a query may go: the Reporting Web Service is asked for whole seconds, and one more on

@@ -16,7 +16,10 @@ import (
 // encodeIndex writes the index as it is once the pending entries have been written.
 func (l *Ledger) encodeIndex() (index []byte) {
 	last := int64(0)
-	for _, number := range slices.Sorted(maps.Keys(l.buckets)) {
+	if l.order == nil {
+		l.order = slices.Sorted(maps.Keys(l.buckets))
+	}
+	for _, number := range l.order {
 		after := *l.buckets[number]
 		if len(after.unsaved) > 0 {
 			after.saved()

@@ -64,17 +64,24 @@ type Ledger struct {
 	stamps   []time.Time
 	statuses statuses
 	buckets  map[int64]*bucket
+	// order is the numbers of the buckets, ascending; nil after one has come or gone.
+	order []int64
+	// unsaved are the numbers of the buckets that changed since the last commit, loaded those that are in memory.
+	unsaved map[int64]bool
+	loaded  []int64
+	// prefix begins the keys of all records of this tenant.
+	prefix string
 	// garbage deletes entries that nothing refers to any more.
 	garbage []*storage.Operation
 	// uses counts the uses of buckets, to tell which one was used last.
 	uses int64
-	// changed says that the position differs from the stored one.
-	changed bool
+	// changed says that the position differs from the stored one, and moved that the plan does.
+	changed, moved bool
 }
 
 // Open reads the ledger. A position that is damaged is an error of type *DamagedError.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
-	l := &Ledger{Options: o, buckets: map[int64]*bucket{}}
+	l := &Ledger{Options: o, buckets: map[int64]*bucket{}, unsaved: map[int64]bool{}}
 	if err := l.bind(ctx); err != nil {
 		return nil, err
 	}
@@ -90,7 +97,7 @@ func (l *Ledger) State() plan.State { return l.state }
 // SetState replaces what the plan has to remember. It is stored with the next commit.
 func (l *Ledger) SetState(s plan.State) {
 	l.state = s
-	l.changed = true
+	l.changed, l.moved = true, true
 }
 
 // SavedStamps returns the stamps that were stored when the ledger was opened.
@@ -114,6 +121,18 @@ func (l *Ledger) OldestKnown() time.Time {
 		}
 	}
 	return oldest
+}
+
+// Remembered is the part of a window whose delivered rows are remembered.
+func (l *Ledger) Remembered(w trace.Window) (all plan.Intervals) {
+	all = all.Add(w).Within(trace.Window{Start: l.OldestKnown(), End: l.state.Head})
+	for index := range l.buckets {
+		if index != timeless {
+			start := startOf(index)
+			all = all.Union(plan.Intervals{w}.Within(trace.Window{Start: start, End: start.Add(bucketLength)}))
+		}
+	}
+	return all
 }
 
 // IsNew says whether the version of the row is to be delivered, and which status of the row was delivered last: none if
@@ -143,13 +162,15 @@ func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 		b := l.buckets[index]
 		if b == nil {
 			b = newBucket()
-			l.buckets[index] = b
+			l.buckets[index], l.order = b, nil
+			l.loaded = append(l.loaded, index)
 		}
 		l.bound(index, b)
 		if err := l.use(ctx, index, b); err != nil {
 			return err
 		}
 		b.put(r.Key, l.statuses.code(r.Status))
+		l.unsaved[index] = true
 	}
 	return nil
 }
@@ -163,20 +184,12 @@ func (l *Ledger) Commit(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
+	l.forget()
 	var ops []*storage.Operation
-	var written []int64
-	for _, index := range slices.Sorted(maps.Keys(l.buckets)) {
-		b := l.buckets[index]
-		switch {
-		case !mayComeAgain(l.state, index):
-			l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
-			delete(l.buckets, index)
-			l.changed = true
-		case len(b.unsaved) > 0:
-			ops = append(ops, b.write(l.bucketKey(index))...)
-			written = append(written, index)
-			l.changed = true
-		}
+	written := slices.Sorted(maps.Keys(l.unsaved))
+	for _, index := range written {
+		ops = append(ops, l.buckets[index].write(l.bucketKey(index))...)
+		l.changed = true
 	}
 	if !l.changed {
 		return nil
@@ -189,9 +202,27 @@ func (l *Ledger) Commit(ctx context.Context) error {
 	for _, index := range written {
 		l.buckets[index].saved()
 	}
+	clear(l.unsaved)
 	l.changed, l.garbage = false, nil
 	l.unload()
 	return nil
+}
+
+// forget drops the buckets that no window can bring again.
+func (l *Ledger) forget() {
+	if !l.moved && len(l.unsaved) == 0 {
+		return
+	}
+	l.moved = false
+	for index, b := range l.buckets {
+		if mayComeAgain(l.state, index) {
+			continue
+		}
+		l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
+		delete(l.buckets, index)
+		delete(l.unsaved, index)
+		l.order, l.changed = nil, true
+	}
 }
 
 // progress orders the statuses by what a message goes through before its fate is known.

@@ -23,11 +23,12 @@ const positionFormat = 1
 
 // position is the stored form of everything but the rows.
 type position struct {
-	Format   int         `json:"v"`
-	State    plan.State  `json:"state"`
-	Buckets  []byte      `json:"buckets,omitempty"`
-	Statuses statuses    `json:"statuses,omitempty"`
-	Stamps   []time.Time `json:"stamps,omitempty"`
+	Format   int        `json:"v"`
+	State    plan.State `json:"state"`
+	Buckets  []byte     `json:"buckets,omitempty"`
+	Statuses statuses   `json:"statuses,omitempty"`
+	// Stamps are in nanoseconds since 1970.
+	Stamps []int64 `json:"stamps,omitempty"`
 }
 
 // DamagedError is a stored position that cannot be used. Whoever goes on without it must know that it has been lost.
@@ -64,8 +65,11 @@ func (l *Ledger) bind(ctx context.Context) error {
 
 // key is the key of a record of this tenant.
 func (l *Ledger) key(name string) string {
-	sum := sha256.Sum256([]byte(strings.ToLower(l.Tenant)))
-	return hex.EncodeToString(sum[:8]) + "/" + name
+	if l.prefix == "" {
+		sum := sha256.Sum256([]byte(strings.ToLower(l.Tenant)))
+		l.prefix = hex.EncodeToString(sum[:8]) + "/"
+	}
+	return l.prefix + name
 }
 
 func (l *Ledger) bucketKey(index int64) string {
@@ -91,7 +95,10 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if p.Format != positionFormat {
 		return &DamagedError{fmt.Sprintf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)}
 	}
-	l.state, l.statuses, l.stamps = p.State, p.Statuses, p.Stamps
+	l.state, l.statuses = p.State, p.Statuses
+	for _, stamp := range p.Stamps {
+		l.stamps = append(l.stamps, time.Unix(0, stamp).UTC())
+	}
 	if l.buckets, err = decodeIndex(p.Buckets); err != nil {
 		return &DamagedError{err.Error()}
 	}
@@ -102,7 +109,9 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 func (l *Ledger) encodePosition() []byte {
 	p := position{Format: positionFormat, State: l.state, Statuses: l.statuses}
 	if l.Stamps != nil {
-		p.Stamps = l.Stamps()
+		for _, stamp := range l.Stamps() {
+			p.Stamps = append(p.Stamps, stamp.UnixNano())
+		}
 	}
 	p.Buckets = l.encodeIndex()
 	// A struct of times, numbers and texts can always be marshalled.

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
@@ -61,9 +62,14 @@ type Batch struct {
 	logs     plog.Logs
 	resource plog.ResourceLogs
 	scope    plog.ScopeLogs
+	records  plog.LogRecordSlice
 	origin   *Origin
 	lane     trace.Lane
 	observed pcommon.Timestamp
+	// texts and attributes are what the record in hand is made of, and width the most attributes that a record has had.
+	texts      texts
+	attributes xpdata.MapBuilder
+	width      int
 }
 
 // NewBatch returns an empty batch of rows that were observed, in the page that they came with, at the given time.
@@ -83,6 +89,7 @@ func (o *Origin) NewBatch(observed time.Time, lane trace.Lane) *Batch {
 		logs:     logs,
 		resource: resource,
 		scope:    scope,
+		records:  scope.LogRecords(),
 		origin:   o,
 		lane:     lane,
 		observed: pcommon.NewTimestampFromTime(observed),
@@ -90,7 +97,7 @@ func (o *Origin) NewBatch(observed time.Time, lane trace.Lane) *Batch {
 }
 
 // Len is the number of records in the batch.
-func (b *Batch) Len() int { return b.scope.LogRecords().Len() }
+func (b *Batch) Len() int { return b.records.Len() }
 
 // Logs returns the batch. Whoever consumes it may change it.
 func (b *Batch) Logs() plog.Logs { return b.logs }
@@ -98,13 +105,13 @@ func (b *Batch) Logs() plog.Logs { return b.logs }
 // MarkFinal says of the last record that it is the last new one of its job.
 func (b *Batch) MarkFinal() {
 	if n := b.Len(); n > 0 && b.origin.Internal {
-		b.scope.LogRecords().At(n-1).Attributes().PutBool("__final", true)
+		b.records.At(n-1).Attributes().PutBool("__final", true)
 	}
 }
 
 // Append adds the record of one version of a row.
 func (b *Batch) Append(r *trace.Row, v Version) {
-	record := b.scope.LogRecords().AppendEmpty()
+	record := b.records.AppendEmpty()
 	record.SetEventName(EventName)
 	record.SetObservedTimestamp(b.observed)
 	if !r.Received.IsZero() {
@@ -116,13 +123,14 @@ func (b *Batch) Append(r *trace.Row, v Version) {
 		record.SetSeverityNumber(plog.SeverityNumberWarn)
 		record.SetSeverityText("WARN")
 	}
-	if b.origin.Body {
-		record.Body().SetStr(string(r.Raw))
-	}
-	b.putAttributes(record.Attributes(), r, v)
+	b.attributes.EnsureCapacity(b.width)
+	b.putTexts(record, r, v)
+	b.putOthers(r, v)
+	b.attributes.UnsafeIntoMap(record.Attributes())
 	if b.origin.Fields != nil {
 		b.origin.Fields.Set(context.Background(), b.resource, b.scope, record)
 	}
+	b.width = max(b.width, record.Attributes().Len())
 }
 
 // attributeNames are the attributes that records can have, apart from those that the user defines.
@@ -136,40 +144,53 @@ var attributeNames = []string{
 // Reserved says whether the attribute is one that records have already.
 func Reserved(name string) bool { return slices.Contains(attributeNames, name) }
 
-func (b *Batch) putAttributes(m pcommon.Map, r *trace.Row, v Version) {
-	m.EnsureCapacity(len(attributeNames))
-	m.PutStr("log.record.uid", trace.UID(b.origin.TenantID, v.Key, v.Status))
-	putText(m, "email.message_id", r.MessageID)
-	putText(m, "email.local_id", r.ID)
-	putText(m, "email.from.address", r.Sender)
-	putText(m, "email.to.address", r.Recipient)
-	putText(m, "email.subject", r.Subject)
-	putText(m, "source.address", r.FromIP)
-	putText(m, "destination.address", r.ToIP)
-	putText(m, "o365.message_trace.status", v.Status)
-	putText(m, "o365.message_trace.previous_status", v.Previous)
-	putNumber(m, "o365.message_trace.size", r.Size)
-	putText(m, "o365.message_trace.organization", r.Organization)
-	putNumber(m, "o365.message_trace.index", r.Index)
-	putText(m, "email.direction", b.origin.Local.direction(r.Sender, r.Recipient))
-	m.PutStr("o365.message_trace.lane", string(b.lane))
+// putTexts sets the body and the attributes that are texts of the row. All of them are parts of one copy.
+func (b *Batch) putTexts(record plog.LogRecord, r *trace.Row, v Version) {
+	b.texts.begin(r.Raw, b.origin.Body)
+	b.texts.buf = trace.AppendUID(b.texts.buf, b.origin.TenantID, v.Key, v.Status)
+	b.texts.end("log.record.uid", trace.UIDLength)
+	b.texts.add("email.message_id", r.MessageID)
+	b.texts.add("email.local_id", r.ID)
+	b.texts.add("email.from.address", r.Sender)
+	b.texts.add("email.to.address", r.Recipient)
+	b.texts.add("email.subject", r.Subject)
+	b.texts.add("source.address", r.FromIP)
+	b.texts.add("destination.address", r.ToIP)
+	b.texts.add("o365.message_trace.organization", r.Organization)
+	text := string(b.texts.buf)
+	if b.origin.Body {
+		record.Body().SetStr(text[:len(r.Raw)])
+	}
+	for _, part := range b.texts.parts {
+		b.attributes.AppendEmpty(part.name).SetStr(text[part.from:part.to])
+	}
+}
+
+// putOthers sets the attributes that need no copy.
+func (b *Batch) putOthers(r *trace.Row, v Version) {
+	b.putText("o365.message_trace.status", string(v.Status))
+	b.putText("o365.message_trace.previous_status", string(v.Previous))
+	b.putNumber("o365.message_trace.size", r.Size)
+	b.putNumber("o365.message_trace.index", r.Index)
+	b.putText("email.direction", b.origin.Local.direction(r.Sender, r.Recipient))
+	b.putText("o365.message_trace.lane", string(b.lane))
 	if !b.origin.Internal {
 		return
 	}
-	m.PutStr("__inputId", b.origin.InputID)
-	m.PutStr("__source", b.origin.Endpoint)
-	m.PutBool("__final", false)
-	m.PutBool("__isBroken", !r.Malformed)
+	b.attributes.AppendEmpty("__inputId").SetStr(b.origin.InputID)
+	b.attributes.AppendEmpty("__source").SetStr(b.origin.Endpoint)
+	b.attributes.AppendEmpty("__final").SetBool(false)
+	b.attributes.AppendEmpty("__isBroken").SetBool(!r.Malformed)
 }
 
-func putText[T ~[]byte | ~string](m pcommon.Map, name string, text T) {
-	if len(text) > 0 {
-		m.PutStr(name, string(text))
+func (b *Batch) putText(name, text string) {
+	if text != "" {
+		b.attributes.AppendEmpty(name).SetStr(text)
 	}
 }
 
-func putNumber(m pcommon.Map, name string, n trace.Number) {
+func (b *Batch) putNumber(name string, n trace.Number) {
 	if n.Valid {
-		m.PutInt(name, n.Value)
+		b.attributes.AppendEmpty(name).SetInt(n.Value)
 	}
 }

@@ -91,7 +91,7 @@ func TestARecordHasEverythingOfItsRow(t *testing.T) {
 	v.Previous = trace.Pending
 	r := record(t, everything(), v)
 	assert.Equal(t, map[string]any{
-		"log.record.uid":                     trace.UID(testOrigin().TenantID, v.Key, trace.Failed),
+		"log.record.uid":                     string(trace.AppendUID(nil, testOrigin().TenantID, v.Key, trace.Failed)),
 		"email.message_id":                   "<1@contoso.com>",
 		"email.local_id":                     "b7c1f4d2-9a6e-4c3b-8f2d-1e0a6c5b4d3f",
 		"email.from.address":                 "sender@contoso.com",
@@ -198,7 +198,7 @@ func TestAMalformedRowIsDeliveredRaw(t *testing.T) {
 	r := record(t, row, versionOf(row))
 	assert.Equal(t, `["not", "an object"]`, r.Body().Str())
 	assert.Equal(t, map[string]any{
-		"log.record.uid":          trace.UID(testOrigin().TenantID, trace.KeyOf(row), ""),
+		"log.record.uid":          string(trace.AppendUID(nil, testOrigin().TenantID, trace.KeyOf(row), "")),
 		"o365.message_trace.lane": "live",
 		"__inputId":               "o365messagetrace/contoso",
 		"__source":                testOrigin().Endpoint,

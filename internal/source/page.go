@@ -26,6 +26,8 @@ type Page struct {
 	// Next returns the link to the next page, empty on the last one. It is certain once Rows has been walked, and known
 	// before if the service sends the link ahead of the rows.
 	Next func() string
+	// Release, if set, is called when nothing refers to the page any more, so that another one may use its memory.
+	Release func()
 	// Row reads the JSON text of one row of this page again.
 	Row func(text []byte) *trace.Row
 	// Redact cuts out of the JSON text of a row what nobody is to see; nil if there is nothing to cut out.
@@ -42,6 +44,13 @@ func (p *Page) MapError(f func(error) error) {
 			}
 			return yield(r, err)
 		})
+	}
+}
+
+// Done lets the memory of the page be used for another one. Nothing may refer to the page any more.
+func (p *Page) Done() {
+	if p.Release != nil {
+		p.Release()
 	}
 }
 

@@ -52,12 +52,12 @@ func (w *Walker) scan(pos int) (end int) {
 		if end == 0 || end == len(w.body) {
 			return 0
 		}
-		w.assign(c, w.body[value:end:end], escaped)
+		w.assign(c, w.body[value:end], escaped)
 		switch pos = end; w.body[pos] {
 		case ',':
 		case '}':
 			pos++
-			w.row.Raw = w.body[start:pos:pos]
+			w.row.Raw = w.body[start:pos]
 			return pos
 		default:
 			return 0
@@ -90,7 +90,7 @@ func (w *Walker) assign(c *column, value []byte, escaped bool) {
 	case c.text != nil && (escaped || value[0] != '"'):
 		*c.text = w.text(value)
 	case c.text != nil:
-		*c.text = value[1 : len(value)-1 : len(value)-1]
+		*c.text = value[1 : len(value)-1]
 	case c.received:
 		w.row.Received, _ = trace.ParseTime(w.text(value))
 	case c.number != nil:
@@ -144,28 +144,32 @@ const (
 // UTF-8 or has surrogates.
 func scanString(b []byte, pos int) (end int, escaped bool) {
 	start := pos
-	var beyond bool
+	// beyond has a bit above seven set if there is anything beyond ASCII.
+	var beyond uint64
 	for pos++; ; {
-		// Eight bytes at a time, up to the first one that is a quotation mark, a backslash or a control character. A bit may
-		// also be set by a borrow, but only above the one that is meant.
+		// Eight bytes at a time, up to the first one that is a quotation mark, a backslash or a control character. With their
+		// second bit flipped, the quotation mark comes right behind the control characters. A bit may also be set by a
+		// borrow, but only above the one that is meant.
 		for ; pos+8 <= len(b); pos += 8 {
 			x := binary.LittleEndian.Uint64(b[pos:])
-			quote, backslash := x^ones*'"', x^ones*'\\'
-			special := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-ones*' ')&^x) & highs
+			flipped, backslash := x^ones*2, x^ones*'\\'
+			special := ((flipped-ones*('"'^2+1))&^flipped | (backslash-ones)&^backslash) & highs
 			if special != 0 {
-				n := bits.TrailingZeros64(special) / 8
-				beyond = beyond || x&highs&(1<<(8*n)-1) != 0
-				pos += n
+				n := bits.TrailingZeros64(special) &^ 7
+				beyond |= x & (1<<n - 1)
+				pos += n / 8
 				break
 			}
-			beyond = beyond || x&highs != 0
+			beyond |= x
 		}
 		for ; pos < len(b) && b[pos] >= ' ' && b[pos] != '"' && b[pos] != '\\'; pos++ {
-			beyond = beyond || b[pos] >= utf8.RuneSelf
+			beyond |= uint64(b[pos])
 		}
 		switch {
 		case pos == len(b):
 			return 0, false
+		case b[pos] == '"' && (beyond&highs == 0 || utf8.Valid(b[start:pos])):
+			return pos + 1, escaped
 		case b[pos] == '\\':
 			n := scanEscape(b[pos:])
 			if n == 0 {
@@ -173,8 +177,6 @@ func scanString(b []byte, pos int) (end int, escaped bool) {
 			}
 			pos += n
 			escaped = true
-		case b[pos] == '"' && (!beyond || utf8.Valid(b[start:pos])):
-			return pos + 1, escaped
 		default:
 			return 0, false
 		}

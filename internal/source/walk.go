@@ -235,7 +235,7 @@ func (w *Walker) read(pos int) (end int, err error) {
 		return pos, shifted(err, int64(pos))
 	}
 	end = pos + int(dec.InputOffset())
-	raw = w.body[end-len(raw) : end : end]
+	raw = w.body[end-len(raw) : end]
 	if !utf8.Valid(raw) {
 		raw = bytes.ToValidUTF8(raw, []byte(replacement))
 	}
@@ -287,7 +287,7 @@ func (w *Walker) text(raw []byte) []byte {
 		return raw
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1 : len(raw)-1]
+		return raw[1 : len(raw)-1]
 	}
 	start := len(w.unquoted)
 	// The decoder has accepted the string; what remains to complain about is half a surrogate pair, which is replaced.
@@ -297,8 +297,23 @@ func (w *Walker) text(raw []byte) []byte {
 
 // number returns an integer written as a number or, since v1 style services quote 64-bit ones, as a string.
 func (w *Walker) number(raw []byte) trace.Number {
-	n, err := strconv.ParseInt(string(w.text(raw)), 10, 64)
+	text := w.text(raw)
+	if n, ok := short(text); ok {
+		return trace.Number{Value: n, Valid: true}
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	return trace.Number{Value: n, Valid: err == nil}
+}
+
+// short reads a number of at most 18 digits.
+func short(digits []byte) (n int64, ok bool) {
+	for _, c := range digits {
+		if c -= '0'; c > 9 {
+			return 0, false
+		}
+		n = 10*n + int64(c)
+	}
+	return n, len(digits) > 0 && len(digits) <= 18
 }
 
 func (w *Walker) unexpected(wanted string) error {

@@ -4,24 +4,43 @@
 package trace
 
 import (
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 )
 
+const (
+	ones  = 0x01_01_01_01_01_01_01_01
+	highs = 0x80 * ones
+)
+
 // appendFolded appends text in lower case.
 func appendFolded[T []byte | string](dst []byte, text T) []byte {
-	for i := 0; i < len(text); i++ {
-		c := text[i]
+	start := len(dst)
+	dst = append(dst, text...)
+	added := dst[start:]
+	i := 0
+	for ; i+8 <= len(added); i += 8 {
+		// Eight letters at a time, as long as they are ASCII.
+		x := binary.LittleEndian.Uint64(added[i:])
+		if x&highs != 0 {
+			break
+		}
+		upper := (x + ones*(0x80-'A')) &^ (x + ones*(0x80-'Z'-1)) & highs
+		binary.LittleEndian.PutUint64(added[i:], x|upper>>2)
+	}
+	for ; i < len(added); i++ {
+		c := added[i]
 		if c >= utf8.RuneSelf {
+			dst = dst[:start+i]
 			for _, r := range string(text[i:]) {
 				dst = utf8.AppendRune(dst, unicode.ToLower(r))
 			}
 			return dst
 		}
 		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+			added[i] = c + 'a' - 'A'
 		}
-		dst = append(dst, c)
 	}
 	return dst
 }

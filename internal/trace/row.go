@@ -6,15 +6,15 @@
 package trace
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"time"
+
+	"golang.org/x/crypto/blake2b"
 )
 
 // Row is one row of a message trace: one message and one of its recipients. It is a borrowed view: the byte slices point
-// into the page that the row was read from and are valid only until the next row is read, except for Raw, which is valid as
-// long as the page. An absent or null property
-// is empty.
+// into the page that the row was read from, must not be appended to, and are valid only until the next row is read, except
+// for Raw, which is valid as long as the page. An absent or null property is empty.
 type Row struct {
 	// Raw is the JSON text of the row as received.
 	Raw []byte
@@ -54,7 +54,7 @@ type Number struct {
 	Valid bool
 }
 
-// Key identifies a row among all rows of a tenant, whatever becomes of its message: the first 128 bits of a SHA-256 over
+// Key identifies a row among all rows of a tenant, whatever becomes of its message: the first 128 bits of a BLAKE2b-256 over
 // ID and recipient, both without case. Two of a billion (2^30) remembered rows collide with a probability below 2^-68.
 type Key [16]byte
 
@@ -75,20 +75,23 @@ func KeyOf(r *Row) Key {
 	return first128(text)
 }
 
-// UID returns the value of log.record.uid: 32 hexadecimal digits that are the same for the same row and status of a
+// UIDLength is the length of log.record.uid.
+const UIDLength = 2 * len(Key{})
+
+// AppendUID appends the value of log.record.uid: 32 hexadecimal digits that are the same for the same row and status of a
 // tenant over both services, restarts and repeats.
-func UID(tenant string, key Key, s Status) string {
+func AppendUID(dst []byte, tenant string, key Key, s Status) []byte {
 	var buf [128]byte
 	text := appendFolded(buf[:0], tenant)
 	text = append(text, separator)
 	text = append(text, key[:]...)
 	text = append(text, s...)
 	sum := first128(text)
-	return hex.EncodeToString(sum[:])
+	return hex.AppendEncode(dst, sum[:])
 }
 
 func first128(text []byte) (k Key) {
-	sum := sha256.Sum256(text)
+	sum := blake2b.Sum256(text)
 	copy(k[:], sum[:])
 	return k
 }

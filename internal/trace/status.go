@@ -3,10 +3,7 @@
 
 package trace
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // Status is what became of a message for one recipient, spelled as Microsoft Graph spells it whichever service it came
 // from. A status that is not among the constants is kept as received.
@@ -28,13 +25,13 @@ var statuses = []Status{Delivered, GettingStatus, Pending, Failed, Expanded, Qua
 
 // ParseStatus returns the status that text spells, in whatever case.
 func ParseStatus(text []byte) Status {
-	i := slices.IndexFunc(statuses, func(s Status) bool {
-		return len(s) == len(text) && bytes.EqualFold(text, []byte(s))
-	})
-	if i < 0 {
-		return Status(text)
+	for _, s := range statuses {
+		// Most come as Microsoft Graph spells them.
+		if len(s) == len(text) && (string(text) == string(s) || bytes.EqualFold(text, []byte(s))) {
+			return s
+		}
 	}
-	return statuses[i]
+	return Status(text)
 }
 
 // Underway says that the message is still on its way, so that the status is expected to change.

@@ -14,19 +14,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// maxBody bounds a page after decompression, in bytes. The largest page, 5000 Graph rows, has about 2 MB.
-const maxBody = 64 << 20
-
 // maxErrorBody bounds what is read of an error response, in bytes.
 const maxErrorBody = 64 << 10
-
-// ErrTooLarge is a response of more than 64 MiB after decompression.
-var ErrTooLarge = errors.New("the response has more than 64 MiB")
 
 // Authorizer gives the credentials of a request, such as a bearer token.
 type Authorizer interface {
@@ -48,15 +43,17 @@ type Service interface {
 type Observer interface {
 	// Retrying is called when a request failed for the reason given and is sent again after the wait, the n-th time from 1
 	// on.
-	Retrying(err error, reason string, n int, wait time.Duration)
+	Retrying(ctx context.Context, err error, reason string, n int, wait time.Duration)
 	// Throttled is called when the service asks that the tenant be left alone for the pause.
-	Throttled(err error, pause time.Duration)
+	Throttled(ctx context.Context, err error, pause time.Duration)
 }
 
 // Client asks one endpoint for pages.
 type Client struct {
 	// http is a copy of Options.HTTP that follows no redirect away from the endpoint.
 	http *http.Client
+	// last is the size of the last page in bytes.
+	last atomic.Int64
 	Options
 }
 
@@ -89,8 +86,18 @@ type Response struct {
 	// Date is the service's clock when it answered, zero if it does not say.
 	Date time.Time
 
+	// shelf is where the memory of Body goes when it is released.
+	shelf *shelf
 	// secrets are those that the service was sent, and may repeat.
 	secrets []string
+}
+
+// Release lets the memory of Body be used for another page of the context (Reuse). Nothing may refer to Body any more.
+func (r *Response) Release() {
+	if r.shelf != nil {
+		r.shelf.put(r.Body)
+		r.shelf, r.Body = nil, nil
+	}
 }
 
 // Damaged is the error of a response from target, host and path, that is not a page, because of err.
@@ -139,11 +146,11 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 			return nil, context.Cause(ctx)
 		}
 		reason := c.Retry.reason(err)
-		wait, ok := c.wait(err, jittered(waits.NextBackOff()))
+		wait, ok := c.wait(ctx, err, jittered(waits.NextBackOff()))
 		if reason == "" || !ok || attempt == c.Retry.MaxRetries {
 			return nil, err
 		}
-		c.Observer.Retrying(err, reason, attempt+1, wait)
+		c.Observer.Retrying(ctx, err, reason, attempt+1, wait)
 		if err := Sleep(ctx, wait); err != nil {
 			return nil, err
 		}
@@ -152,7 +159,7 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 
 // wait returns how long to wait before the next attempt; false if the service asks for more time than a request may
 // wait. Then the whole tenant is left alone instead.
-func (c *Client) wait(err error, backoff time.Duration) (wait time.Duration, ok bool) {
+func (c *Client) wait(ctx context.Context, err error, backoff time.Duration) (wait time.Duration, ok bool) {
 	var e *Error
 	if !errors.As(err, &e) {
 		return backoff, true
@@ -161,12 +168,12 @@ func (c *Client) wait(err error, backoff time.Duration) (wait time.Duration, ok 
 	if asked && e.RetryAfter <= c.Retry.MaxRetryAfter {
 		if e.Throttled() {
 			// The others of the tenant wait as well.
-			c.Observer.Throttled(err, c.Quota.Throttled(e.RetryAfter))
+			c.Observer.Throttled(ctx, err, c.Quota.Throttled(e.RetryAfter))
 		}
 		return e.RetryAfter, true
 	}
 	if asked || e.Throttled() {
-		c.Observer.Throttled(err, c.Quota.Throttled(onlyIf(asked, e.RetryAfter)))
+		c.Observer.Throttled(ctx, err, c.Quota.Throttled(onlyIf(asked, e.RetryAfter)))
 		return 0, false
 	}
 	return backoff, true
@@ -220,13 +227,14 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	if resp.StatusCode != http.StatusOK {
 		return nil, c.refused(resp, secrets)
 	}
-	body, err := readAll(resp)
+	memory := shelfOf(ctx)
+	body, err := c.readAll(resp, memory)
 	if err != nil {
 		return nil, c.failed(resp, err, secrets)
 	}
 	arrived := time.Now()
 	return &Response{
-		Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp), secrets: secrets,
+		Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp), shelf: memory, secrets: secrets,
 	}, nil
 }
 
@@ -262,18 +270,6 @@ func (c *Client) failed(resp *http.Response, err error, secrets []string) error 
 		e.RequestID = Clean(resp.Header.Get("request-id"), secrets...)
 	}
 	return e
-}
-
-func readAll(resp *http.Response) ([]byte, error) {
-	limited := io.LimitReader(resp.Body, maxBody+1)
-	body, err := io.ReadAll(limited)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the response broke off: %w", err)
-	case len(body) > maxBody:
-		return nil, ErrTooLarge
-	}
-	return body, nil
 }
 
 // target is what errors name: the endpoint, not the link in hand, whose path the service chooses.

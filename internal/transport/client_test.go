@@ -123,10 +123,14 @@ func (zeros) Read(p []byte) (int, error) {
 // Not parallel, as the bodies fill the memory.
 func TestTheSizeOfAPageIsBounded(t *testing.T) {
 	const limit = 64 << 20
-	body, err := readAll(&http.Response{Body: io.NopCloser(io.LimitReader(zeros{}, limit))})
+	read := func(n int64) ([]byte, error) {
+		resp := &http.Response{Body: io.NopCloser(io.LimitReader(zeros{}, n)), ContentLength: -1}
+		return new(Client).readAll(resp, &shelf{})
+	}
+	body, err := read(limit)
 	require.NoError(t, err)
 	assert.Equal(t, limit, len(body)) //nolint:testifylint // Len would print them all
-	_, err = readAll(&http.Response{Body: io.NopCloser(io.LimitReader(zeros{}, limit+1))})
+	_, err = read(limit + 1)
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 

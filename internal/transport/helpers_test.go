@@ -104,9 +104,9 @@ func newClientOver(h *http.Client, endpoint *url.URL, auth Authorizer) *Client {
 // nobody does not listen.
 type nobody struct{}
 
-func (nobody) Retrying(_ error, _ string, _ int, _ time.Duration) {}
+func (nobody) Retrying(_ context.Context, _ error, _ string, _ int, _ time.Duration) {}
 
-func (nobody) Throttled(error, time.Duration) {}
+func (nobody) Throttled(context.Context, error, time.Duration) {}
 
 // withQuery returns the URL of a page, with a query full of what is secret.
 func withQuery(u *url.URL) *url.URL {

@@ -81,6 +81,13 @@ func (q *Quota) Restrict(r Rate) Rate {
 	return q.rate
 }
 
+// Rate is the rate in force.
+func (q *Quota) Rate() Rate {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.rate
+}
+
 // Restore counts requests of an earlier run.
 func (q *Quota) Restore(stamps []time.Time) {
 	q.mu.Lock()

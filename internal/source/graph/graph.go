@@ -81,7 +81,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL) (*source.
 		return nil, err
 	}
 	page := source.NewPage(response.Body, c.dialect)
-	page.Arrived, page.Served = response.Arrived, response.Date
+	page.Arrived, page.Served, page.Release = response.Arrived, response.Date, response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
 	return page, nil
 }

@@ -131,7 +131,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, w trace.W
 	if err != nil {
 		return nil, response.Damaged(c.target(), err)
 	}
-	page.Arrived, page.Served, page.Size = response.Arrived, response.Date, len(response.Body)
+	page.Arrived, page.Served, page.Size, page.Release = response.Arrived, response.Date, len(response.Body), response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
 	c.link(page, w)
 	return page, nil

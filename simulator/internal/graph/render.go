@@ -89,12 +89,34 @@ func appendNullable(dst []byte, s *string) []byte {
 	return appendString(dst, *s)
 }
 
+const (
+	ones  = 0x01_01_01_01_01_01_01_01
+	highs = 0x80 * ones
+)
+
+// plain returns how many bytes at the beginning of a string stand for
+// themselves, as far as they come in eights.
+func plain(s string) (n int) {
+	for ; n+8 <= len(s); n += 8 {
+		t := s[n : n+8]
+		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		// With the second bit flipped, the quotation mark comes right behind
+		// the control characters.
+		flipped, backslash := x^ones*2, x^ones*'\\'
+		if ((flipped-ones*('"'^2+1))|(backslash-ones)|x)&highs != 0 {
+			break
+		}
+	}
+	return n
+}
+
 // appendString quotes a string. Text beyond ASCII stays as it is, except for
 // broken UTF-8, which becomes the replacement character.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
-	for i := 0; i < len(s); {
+	for i := plain(s); i < len(s); {
 		c := s[i]
 		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++

@@ -1,0 +1,390 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobinspector
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// asJSON decodes a text in the way that answers are.
+func asJSON(t *testing.T, text string) (value map[string]any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(text), &value))
+	return value
+}
+
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	assert.Equal(t, asJSON(t, `{"items": [], "next": ""}`), s.get(t, "/api/v1/inputs"))
+	in := s.input(t, jobs.Description{
+		ID: "one", TenantID: "contoso.com", API: "graph", Endpoint: "https://graph.example/x", Plan: "gcc", Mode: "continuous",
+		PollInterval: 5 * time.Minute, Tags: []string{"soc", "mail"},
+		Health:       jobs.Health{Status: "recoverable_error", Hint: "wait", Since: begin},
+		CompleteUpTo: begin, SettledUpTo: begin.Add(-time.Hour), NextTick: begin.Add(time.Minute), Lag: 1500 * time.Millisecond,
+		Quota:  jobs.Quota{Used: 12, Limit: 90, Interval: 5 * time.Minute},
+		Config: map[string]any{"poll_interval": "5m"},
+	})
+	s.input(t, jobs.Description{ID: "another"})
+	in.book.Begin(trace.Live, window, begin).Page(1, 1, jobs.Rows{Accepted: 7})
+	in.book.Schedule(trace.Live, window)
+
+	answer := s.get(t, "/api/v1/inputs")
+	assert.Equal(t, []any{"another", "one"}, values(answer, "id"))
+	assert.Equal(t, asJSON(t, `{"id": "another", "tenant_id": "", "api": "", "endpoint": "", "plan": "", "mode": "",
+		"poll_interval_s": 0, "tags": [], "health": {"status": "", "hint": "", "since": null}, "complete_up_to": null,
+		"settled_up_to": null, "lag_s": null, "quota": {"used": 0, "limit": 0, "interval_s": 0}, "next_tick": null,
+		"jobs_running": 0, "rows_accepted": 0, "config": {}}`), answer["items"].([]any)[0])
+	answer = s.get(t, "/api/v1/inputs?tag=soc")
+	assert.Equal(t, []any{asJSON(t, `{"id": "one", "tenant_id": "contoso.com", "api": "graph",
+		"endpoint": "https://graph.example/x", "plan": "gcc", "mode": "continuous", "poll_interval_s": 300,
+		"tags": ["soc", "mail"], "health": {"status": "recoverable_error", "hint": "wait", "since": "2026-03-02T10:00:00Z"},
+		"complete_up_to": "2026-03-02T10:00:00Z", "settled_up_to": "2026-03-02T09:00:00Z", "lag_s": 1.5,
+		"quota": {"used": 12, "limit": 90, "interval_s": 300}, "next_tick": "2026-03-02T10:01:00Z",
+		"jobs_running": 1, "rows_accepted": 7, "config": {"poll_interval": "5m"}}`)}, answer["items"])
+}
+
+func TestJobs(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	one := s.input(t, jobs.Description{ID: "one", Tags: []string{"soc"}})
+	two := s.input(t, jobs.Description{ID: "two"})
+	live := one.book.Begin(trace.Live, window, begin)
+	revisit := two.book.Begin(trace.Revisit, window, begin)
+	revisit.End(jobs.Failed, errors.New("no"), "hint")
+	waiting := one.book.Schedule(trace.Revisit, window)
+	for query, want := range map[string][]any{
+		"":                                 {waiting.ID(), revisit.ID(), live.ID()},
+		"?input=one":                       {waiting.ID(), live.ID()},
+		"?input=none":                      nil,
+		"?tag=soc":                         {waiting.ID(), live.ID()},
+		"?tag=soc&input=two":               nil,
+		"?tag=none":                        nil,
+		"?lane=revisit":                    {waiting.ID(), revisit.ID()},
+		"?state=failed":                    {revisit.ID()},
+		"?lane=revisit&state=scheduled":    {waiting.ID()},
+		"?limit=3":                         {waiting.ID(), revisit.ID(), live.ID()},
+		"?after=" + revisit.ID():           {live.ID()},
+		"?input=&tag=&lane=&state=&after=": {waiting.ID(), revisit.ID(), live.ID()},
+	} {
+		answer := s.get(t, "/api/v1/jobs"+query)
+		assert.Equal(t, want, values(answer, "id"), query)
+		assert.Empty(t, answer["next"], query)
+	}
+}
+
+func TestPagesOfJobs(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	in := s.input(t, jobs.Description{ID: "one"})
+	var want, got []any
+	for range 25 {
+		want = append(want, in.book.Begin(trace.Live, window, begin).ID())
+	}
+	slices.Reverse(want)
+	next := ""
+	for {
+		answer := s.get(t, "/api/v1/jobs?limit=10&after="+next)
+		got = append(got, values(answer, "id")...)
+		if next = answer["next"].(string); next == "" {
+			break
+		}
+		in.book.Begin(trace.Live, window, begin)
+	}
+	assert.Equal(t, want, got)
+}
+
+func TestAJobWithItsLog(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	in := s.input(t, jobs.Description{ID: "one"})
+	job := in.book.Begin(trace.Backfill, window, begin)
+	zap.New(job.Core()).Warn("line", zap.Int("n", 1))
+	zap.New(job.Core()).Debug("plain")
+	job.Request()
+	job.Retry()
+	job.Waited(1500 * time.Millisecond)
+	job.Page(100, 50, jobs.Rows{Accepted: 1, Duplicate: 2, Held: 3, Filtered: 4, Malformed: 5, Refused: 6})
+	job.End(jobs.Throttled, errors.New("too much"), "ask less")
+	answer := s.get(t, "/api/v1/jobs/"+job.ID())
+	for _, name := range []string{"started", "finished"} {
+		at, err := time.Parse(time.RFC3339, answer[name].(string))
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now(), at, time.Minute)
+		delete(answer, name)
+	}
+	assert.Less(t, answer["duration_s"], 60.)
+	delete(answer, "duration_s")
+	lines := answer["log"].([]any)
+	require.Len(t, lines, 2)
+	for _, line := range lines {
+		delete(line.(map[string]any), "time")
+	}
+	assert.Equal(t, asJSON(t, `{"id": "`+job.ID()+`", "input": "one", "lane": "backfill", "state": "throttled",
+		"window": {"start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}, "tick": "2026-03-02T10:00:00Z",
+		"requests": 1, "pages": 1, "rows": {"accepted": 1, "duplicate": 2, "held": 3, "filtered": 4, "malformed": 5, "refused": 6},
+		"bytes": 100, "retries": 1, "throttle_wait_s": 1.5, "error": "too much", "hint": "ask less", "log": [
+		{"level": "warn", "message": "line", "fields": {"n": 1}}, {"level": "debug", "message": "plain", "fields": {}}]}`), answer)
+
+	waiting := s.get(t, "/api/v1/jobs/"+in.book.Schedule(trace.Live, window).ID())
+	for _, name := range []string{"tick", "started", "finished"} {
+		assert.Nil(t, waiting[name], name)
+		assert.Contains(t, waiting, name)
+	}
+	assert.Equal(t, []any{}, waiting["log"])
+}
+
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	one, two := s.input(t, jobs.Description{ID: "one"}), s.input(t, jobs.Description{ID: "two", Tags: []string{"soc"}})
+	a, b := one.book.Begin(trace.Live, window, begin), two.book.Begin(trace.Live, window, begin)
+	zap.New(a.Core()).Debug("asked")
+	zap.New(b.Core()).Error("failed", zap.String("why", "Asked too much"))
+	for query, want := range map[string][]any{
+		"":                {"failed", "asked"},
+		"?input=one":      {"asked"},
+		"?tag=soc":        {"failed"},
+		"?level=info":     {"failed"},
+		"?q=asked":        {"failed", "asked"},
+		"?q=too%20much":   {"failed"},
+		"?q=%22%3Cscript": nil,
+	} {
+		assert.Equal(t, want, values(s.get(t, "/api/v1/logs"+query), "message"), query)
+	}
+	answer := s.get(t, "/api/v1/logs?limit=1")
+	assert.Equal(t, []any{b.ID()}, values(answer, "job"))
+	assert.Equal(t, []any{"two"}, values(answer, "input"))
+	answer = s.get(t, "/api/v1/logs?limit=1&after="+answer["next"].(string))
+	assert.Equal(t, []any{a.ID()}, values(answer, "job"))
+	assert.Empty(t, answer["next"])
+}
+
+func TestSeries(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	in := s.input(t, jobs.Description{ID: "one"})
+	job := in.book.Begin(trace.Live, window, begin)
+	job.Page(100, 50, jobs.Rows{Accepted: 1, Duplicate: 2})
+	job.End(jobs.Failed, nil, "")
+	assert.Len(t, s.get(t, "/api/v1/series")["items"], 60, "as long as jobs are kept")
+	sum := map[string]float64{}
+	answer := s.get(t, "/api/v1/series?minutes=2&input=one")
+	require.Len(t, answer["items"], 2)
+	for _, item := range answer["items"].([]any) {
+		for name, value := range item.(map[string]any) {
+			if number, ok := value.(float64); ok {
+				sum[name] += number
+			}
+		}
+	}
+	assert.Equal(t, map[string]float64{
+		"rows_received": 3, "rows_accepted": 1, "bytes_received": 100, "bytes_accepted": 50,
+		"jobs": 1, "failures": 1,
+	}, sum)
+	minutes := values(answer, "minute")
+	assert.Less(t, minutes[0], minutes[1], "oldest first")
+	assert.Zero(t, values(s.get(t, "/api/v1/series?minutes=1&input=none"), "jobs")[0])
+}
+
+func TestStartABackfill(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	in := s.input(t, jobs.Description{ID: "one"})
+	wish := `{"input": "one", "start": "2026-03-02T09:00:00+01:00", "end": "2026-03-02T10:00:00Z", "redeliver": true}`
+	post := func(body string) (int, map[string]any) {
+		return s.call(t, request{method: http.MethodPost, path: "/api/v1/jobs", body: body})
+	}
+	status, answer := post(wish)
+	require.Equal(t, http.StatusAccepted, status, answer)
+	assert.Equal(t, trace.Window{Start: begin.Add(-2 * time.Hour), End: begin}, in.window)
+	assert.True(t, in.redeliver)
+	assert.Equal(t, "scheduled", answer["state"])
+	assert.Equal(t, "backfill", answer["lane"])
+	assert.Equal(t, asJSON(t, `{"x": [{"start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}]}`)["x"], answer["remembered"])
+	assert.Equal(t, asJSON(t, `{"x": [{"start": "2026-03-02T08:00:00Z", "end": "2026-03-02T09:00:00Z"}]}`)["x"], answer["forgotten"])
+	assert.Equal(t, answer["id"], s.get(t, "/api/v1/jobs/"+answer["id"].(string))["id"])
+
+	for name, test := range map[string]struct {
+		body   string
+		status int
+		code   string
+	}{
+		"no body":          {"", 400, "body"},
+		"no JSON":          {"x", 400, "body"},
+		"two objects":      {wish + wish, 400, "body"},
+		"misspelt":         {strings.Replace(wish, "redeliver", "redelivr", 1), 400, "body"},
+		"no input":         {strings.Replace(wish, `"one"`, `""`, 1), 400, "body"},
+		"unknown input":    {strings.Replace(wish, `"one"`, `"two"`, 1), 404, "unknown_input"},
+		"no time":          {`{"input": "one"}`, 400, "body"},
+		"no such time":     {strings.Replace(wish, "T09", "T29", 1), 400, "body"},
+		"end before start": {strings.Replace(wish, "10:00:00Z", "07:00:00Z", 1), 400, "body"},
+		"too large":        {`{"input": "` + strings.Repeat("x", 1<<20) + `"}`, 400, "body"},
+	} {
+		status, answer := post(test.body)
+		assert.Equal(t, test.status, status, name)
+		assert.Equal(t, test.code, code(answer), name)
+	}
+	for _, test := range []struct {
+		refusal error
+		status  int
+	}{
+		{&jobs.RefusedError{Reason: "older than the service keeps"}, 400},
+		{fmt.Errorf("x: %w", &jobs.RefusedError{Reason: "not the leader", Conflict: true}), 409},
+		{errors.New("odd"), 500},
+	} {
+		in.refusal = test.refusal
+		status, answer := post(wish)
+		assert.Equal(t, test.status, status)
+		assert.NotEmpty(t, answer["error"].(map[string]any)["message"])
+	}
+}
+
+func TestCancelAJob(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	in := s.input(t, jobs.Description{ID: "one"})
+	cancel := func(id, body string) (int, map[string]any) {
+		return s.call(t, request{method: http.MethodPost, path: "/api/v1/jobs/" + id + "/cancel", body: body})
+	}
+	job := in.book.Begin(trace.Live, window, begin)
+	for _, body := range []string{"", "{}"} {
+		status, answer := cancel(job.ID(), body)
+		assert.Equal(t, http.StatusAccepted, status)
+		assert.Equal(t, job.ID(), answer["id"])
+	}
+	assert.Equal(t, []string{job.ID(), job.ID()}, in.cancelled)
+	status, _ := cancel(job.ID(), "[]")
+	assert.Equal(t, http.StatusBadRequest, status)
+	status, answer := cancel("none", "")
+	assert.Equal(t, http.StatusNotFound, status)
+	assert.Equal(t, "unknown_job", code(answer))
+	in.refusal = jobs.ErrEnded
+	status, answer = cancel(job.ID(), "")
+	assert.Equal(t, http.StatusConflict, status)
+	assert.Equal(t, "ended", code(answer))
+	in.refusal = nil
+	job.End(jobs.Done, nil, "")
+	status, _ = cancel(job.ID(), "")
+	assert.Equal(t, http.StatusConflict, status)
+	assert.Len(t, in.cancelled, 3, "what has ended is not cancelled")
+}
+
+func TestWrongRequests(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for path, want := range map[string]int{
+		"/api/v1/jobs?stat=done":               400,
+		"/api/v1/jobs?state=finished":          400,
+		"/api/v1/jobs?state=done&state=failed": 400,
+		"/api/v1/jobs?lane=fast":               400,
+		"/api/v1/jobs?limit=0":                 400,
+		"/api/v1/jobs?limit=1001":              400,
+		"/api/v1/jobs?limit=x":                 400,
+		"/api/v1/jobs?%zz":                     400,
+		"/api/v1/logs?level=fatal":             400,
+		"/api/v1/logs?after=x":                 400,
+		"/api/v1/series?minutes=10081":         400,
+		"/api/v1/inputs?input=x":               400,
+		"/api/v1/capture?limit=-1":             400,
+		"/api/v1/capture?input=none":           404,
+		"/api/v1/jobs/none":                    404,
+		"/api/v1/none":                         404,
+		"/api/":                                404,
+		"/none.html":                           404,
+	} {
+		status, answer := s.call(t, request{method: http.MethodGet, path: path})
+		assert.Equal(t, want, status, path)
+		assert.NotEmpty(t, code(answer), path)
+	}
+	for _, q := range []request{
+		{method: http.MethodDelete, path: "/api/v1/jobs"},
+		{method: http.MethodPost, path: "/api/v1/inputs"},
+		{method: http.MethodGet, path: "/api/v1/jobs/x/cancel"},
+		{method: http.MethodPost, path: "/"},
+		{method: http.MethodOptions, path: "/api/v1/jobs"},
+	} {
+		status, answer := s.call(t, q)
+		assert.Equal(t, http.StatusMethodNotAllowed, status, q)
+		assert.Equal(t, "method", code(answer))
+	}
+}
+
+func TestThePage(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for _, path := range []string{"/", "/?x=y"} {
+		response := s.do(t, request{method: http.MethodGet, path: path})
+		response.Body.Close()
+		assert.Equal(t, http.StatusOK, response.StatusCode)
+		assert.Equal(t, "text/html; charset=utf-8", response.Header.Get("Content-Type"))
+	}
+	status, _ := s.call(t, request{method: http.MethodGet, path: "/js/"})
+	assert.Equal(t, http.StatusNotFound, status, "folders are not listed")
+	assert.Equal(t, false, s.get(t, "/api/v1/inspector")["read_only"])
+	assert.Equal(t, true, s.get(t, "/api/v1/inspector")["capture"])
+}
+
+func TestFiftyReadersAtOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(cfg *Config) { cfg.MaxJobs = 200 })
+	in := s.input(t, jobs.Description{ID: "one"})
+	stop := make(chan struct{})
+	var writers, readers sync.WaitGroup
+	for range 3 {
+		writers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				job := in.book.Begin(trace.Live, window, begin)
+				zap.New(job.Core()).Info("line")
+				job.Page(10, 5, jobs.Rows{Accepted: 1})
+				in.book.Captured(record("x"))
+				job.End(jobs.Done, nil, "")
+			}
+		})
+	}
+	paths := []string{"inputs", "jobs", "jobs?state=done&limit=5", "logs?limit=5", "series?minutes=5", "capture?limit=5"}
+	for n := range 50 {
+		readers.Go(func() {
+			for m := range len(paths) {
+				response, err := s.client.Get(s.base + "/api/v1/" + paths[(n+m)%len(paths)])
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if response.StatusCode != http.StatusOK {
+					t.Error(response.Status)
+				}
+				var discard [1 << 10]byte
+				for err == nil {
+					_, err = response.Body.Read(discard[:])
+				}
+				response.Body.Close()
+			}
+		})
+	}
+	readers.Wait()
+	close(stop)
+	writers.Wait()
+	assert.LessOrEqual(t, len(s.get(t, "/api/v1/jobs?limit=1000")["items"].([]any)), 200)
+}

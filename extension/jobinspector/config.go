@@ -1,0 +1,123 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobinspector
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+)
+
+const (
+	defaultEndpoint = "localhost:8365"
+	defaultMaxJobs  = 10_000
+)
+
+// Config is the configuration of the extension.
+type Config struct {
+	// ServerConfig is the server of the page and the API.
+	confighttp.ServerConfig `mapstructure:",squash"`
+	// AllowedHosts are names and addresses, beside loopback and the endpoint's own, by which a browser may reach the page.
+	AllowedHosts []string `mapstructure:"allowed_hosts"`
+	// ReadOnly refuses whatever changes something, and live capture.
+	ReadOnly bool `mapstructure:"read_only"`
+	// Capture allows live capture of records. Not set means: where the endpoint is loopback, unless ReadOnly.
+	Capture *bool `mapstructure:"capture"`
+	// MaxJobs is the most jobs that are kept, over all receivers: 1 to 100,000.
+	MaxJobs int `mapstructure:"max_jobs"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var _ component.Config = (*Config)(nil)
+
+func createDefaultConfig() component.Config {
+	server := confighttp.NewDefaultServerConfig()
+	server.NetAddr.Endpoint = defaultEndpoint
+	return &Config{ServerConfig: server, MaxJobs: defaultMaxJobs}
+}
+
+// Validate reports everything that is wrong, each with its key.
+func (cfg *Config) Validate() error {
+	var errs []error
+	if err := cfg.validateEndpoint(); err != nil {
+		errs = append(errs, err)
+	}
+	for _, host := range cfg.AllowedHosts {
+		if !validHost(host) {
+			errs = append(errs, fmt.Errorf(
+				"allowed_hosts: %q is no host: give the name or IP address alone, without scheme, port, path and wildcard", host))
+		}
+	}
+	if cfg.ReadOnly && cfg.Capture != nil && *cfg.Capture {
+		errs = append(errs, errors.New("capture: true is not possible with read_only: true; remove one of them"))
+	}
+	if cfg.MaxJobs < 1 || cfg.MaxJobs > jobs.MaxJobs {
+		errs = append(errs, fmt.Errorf("max_jobs: must be from 1 to %d, not %d", jobs.MaxJobs, cfg.MaxJobs))
+	}
+	if cfg.CORS.HasValue() {
+		errs = append(errs, errors.New("cors: not supported, so that no other site can read what the page shows; remove it"))
+	}
+	return errors.Join(errs...)
+}
+
+func (cfg *Config) validateEndpoint() error {
+	if cfg.NetAddr.Endpoint == "" {
+		return fmt.Errorf("endpoint: must not be empty; the default is %s", defaultEndpoint)
+	}
+	if !cfg.isTCP() {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(cfg.NetAddr.Endpoint); err != nil {
+		return fmt.Errorf("endpoint: %q is no host and port, such as %s", cfg.NetAddr.Endpoint, defaultEndpoint)
+	}
+	return nil
+}
+
+// isTCP says that the endpoint is a host and a port, not the path of a socket.
+func (cfg *Config) isTCP() bool {
+	transport := string(cfg.NetAddr.Transport)
+	return transport == "" || strings.HasPrefix(transport, "tcp")
+}
+
+// validHost says whether text can be the host in a URL: a name or an IP address without brackets.
+func validHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	return text != "" && strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
+}
+
+// endpointHost is the host that the server listens on; "" if that is every address, or no host at all.
+func (cfg *Config) endpointHost() string {
+	if !cfg.isTCP() {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(cfg.NetAddr.Endpoint)
+	if address, parsed := netip.ParseAddr(host); err != nil || parsed == nil && address.IsUnspecified() {
+		return ""
+	}
+	return host
+}
+
+// local says that only this machine can reach the server.
+func (cfg *Config) local() bool {
+	return !cfg.isTCP() || isLoopback(cfg.endpointHost())
+}
+
+// captures says whether live capture is allowed.
+func (cfg *Config) captures() bool {
+	if cfg.Capture != nil {
+		return *cfg.Capture
+	}
+	return cfg.local() && !cfg.ReadOnly
+}

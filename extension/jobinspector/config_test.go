@@ -1,0 +1,113 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobinspector
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/extension/extensiontest"
+
+	"github.com/o365messagetrace/o365messagetrace/extension/jobinspector/internal/metadata"
+)
+
+// load reads a configuration as the collector does.
+func load(t *testing.T, yaml string) (*Config, error) {
+	t.Helper()
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(yaml))
+	require.NoError(t, err)
+	conf, err := retrieved.AsConf()
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	if err := conf.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	err = cfg.Validate()
+	return cfg, err
+}
+
+func TestConfigurations(t *testing.T) {
+	t.Parallel()
+	for yaml, captures := range map[string]bool{
+		"":                           true,
+		"{endpoint: '127.0.0.1:1'}":  true,
+		"{endpoint: '[::1]:1'}":      true,
+		"{endpoint: ':8365'}":        false,
+		"{endpoint: '0.0.0.0:8365'}": false,
+		"{endpoint: 'host.example:8365', allowed_hosts: [a.example, 10.0.0.1, 'fe80::1', under_score]}": false,
+		"{endpoint: 'host.example:8365', capture: true}":                                                true,
+		"{capture: false}":  false,
+		"{read_only: true}": false,
+		"{read_only: true, capture: false, max_jobs: 1}":                          false,
+		"{endpoint: /run/inspector.sock, transport: unix}":                        true,
+		"{max_jobs: 100000, write_timeout: 5s, tls: {cert_file: a, key_file: b}}": true,
+	} {
+		cfg, err := load(t, yaml)
+		require.NoError(t, err, yaml)
+		assert.Equal(t, captures, cfg.captures(), yaml)
+	}
+}
+
+func TestWrongConfigurations(t *testing.T) {
+	t.Parallel()
+	for yaml, want := range map[string][]string{
+		"{endpoint: ''}":                       {"endpoint: must not be empty"},
+		"{endpoint: localhost}":                {"endpoint: \"localhost\" is no host and port"},
+		"{max_jobs: 0}":                        {"max_jobs: must be from 1 to 100000, not 0"},
+		"{max_jobs: 100001}":                   {"max_jobs: must be"},
+		"{max_jobs: -1, allowed_hosts: ['*']}": {"max_jobs: must be", "allowed_hosts: \"*\" is no host"},
+		"{allowed_hosts: ['https://a.example', 'a.example:80', '', '[::1]']}": {`"https://a.example"`, `"a.example:80"`, `""`, `"[::1]"`},
+		"{read_only: true, capture: true}":                                    {"capture: true is not possible with read_only: true"},
+		"{cors: {allowed_origins: ['https://a']}}":                            {"cors: not supported"},
+		"{read_onyl: true}":                                                   {"read_onyl"},
+	} {
+		_, err := load(t, yaml)
+		for _, part := range want {
+			require.ErrorContains(t, err, part, yaml)
+		}
+	}
+}
+
+func TestAPortInUseNamesItsKey(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	cfg := createDefaultConfig().(*Config)
+	cfg.NetAddr.Endpoint = s.address
+	i := newInspector(extensiontest.NewNopSettings(metadata.Type), cfg)
+	require.ErrorContains(t, i.Start(t.Context(), host{}), "endpoint: cannot listen")
+	require.NoError(t, i.Shutdown(t.Context()))
+}
+
+func TestAMissingAuthenticatorIsAnError(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(t, "{endpoint: 'localhost:0', auth: {authenticator: missing}}")
+	require.NoError(t, err)
+	i := newInspector(extensiontest.NewNopSettings(metadata.Type), cfg)
+	require.ErrorContains(t, i.Start(t.Context(), host{component.MustNewID("x"): nil}), "missing")
+	require.NoError(t, i.Shutdown(t.Context()))
+}
+
+var keyRow = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| `?(\\S+?)`? \\| \\S.* \\|$")
+
+func TestREADMEListsAllKeysWithTheirDefaults(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	got := map[string]string{}
+	for _, row := range keyRow.FindAllStringSubmatch(string(readme), -1) {
+		got[row[1]] = row[2]
+	}
+	assert.Equal(t, map[string]string{
+		"endpoint": defaultEndpoint, "allowed_hosts": "[]", "read_only": "false", "capture": "–", "max_jobs": "10000",
+	}, got)
+	for path := range newInspector(extensiontest.NewNopSettings(metadata.Type), &Config{MaxJobs: 1}).routes(&guard{}) {
+		assert.Contains(t, string(readme), strings.TrimSuffix(path, ".json"))
+	}
+}

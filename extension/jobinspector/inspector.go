@@ -1,0 +1,112 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobinspector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/extension"
+	"go.uber.org/zap"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+)
+
+// inspector is the extension.
+type inspector struct {
+	cfg      *Config
+	set      extension.Settings
+	registry *jobs.Registry
+	// writeTimeout is how long a reader of a capture may take for what it is sent at once.
+	writeTimeout time.Duration
+
+	server *http.Server
+	// address is what the server listens on.
+	address string
+	// served is closed when the server has ended.
+	served chan struct{}
+}
+
+var _ jobs.Inspector = (*inspector)(nil)
+
+func newInspector(set extension.Settings, cfg *Config) *inspector {
+	return &inspector{cfg: cfg, set: set, registry: jobs.NewRegistry(cfg.MaxJobs, nil), writeTimeout: writeTimeout}
+}
+
+// Open opens the record of an input's jobs.
+func (i *inspector) Open(ctx context.Context, o jobs.Options) (*jobs.Book, error) {
+	return i.registry.Open(ctx, o)
+}
+
+// Register shows an input until release is called.
+func (i *inspector) Register(in jobs.Input) (release func()) {
+	return i.registry.Register(in)
+}
+
+// Start serves the page and the API.
+func (i *inspector) Start(ctx context.Context, host component.Host) error {
+	listener, err := i.cfg.ToListener(ctx)
+	if err != nil {
+		return fmt.Errorf("endpoint: cannot listen: %w", err)
+	}
+	guard := newGuard(i.cfg)
+	i.server, err = i.cfg.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.handler(guard), confighttpErrors())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	i.address = listener.Addr().String()
+	i.served = make(chan struct{})
+	go func() {
+		defer close(i.served)
+		if err := i.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(fmt.Errorf("the server has ended: %w", err)))
+		}
+	}()
+	i.announce()
+	return nil
+}
+
+// announce logs where the page is, and what should give pause.
+func (i *inspector) announce() {
+	scheme := "http"
+	if i.cfg.TLS.HasValue() {
+		scheme = "https"
+	}
+	i.set.Logger.Info("the Job Inspector is at "+scheme+"://"+i.address, zap.Bool("read_only", i.cfg.ReadOnly),
+		zap.Bool("capture", i.cfg.captures()))
+	if i.cfg.local() || i.cfg.Auth.HasValue() {
+		return
+	}
+	if i.cfg.captures() {
+		i.set.Logger.Warn("other machines can reach the Job Inspector and see addresses and subjects of mail in live capture; " +
+			"set auth, or capture: false")
+	}
+	if !i.cfg.ReadOnly {
+		i.set.Logger.Warn("other machines can reach the Job Inspector, and start and cancel jobs; set auth, or read_only: true")
+	}
+}
+
+// shutdownTimeout is how long answers under way may take at shutdown.
+const shutdownTimeout = time.Second
+
+// Shutdown ends all captures and the server.
+func (i *inspector) Shutdown(ctx context.Context) error {
+	if i.server == nil {
+		return nil
+	}
+	i.registry.EndCaptures()
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	err := i.server.Shutdown(ctx)
+	if err != nil {
+		err = i.server.Close()
+	}
+	<-i.served
+	return err
+}

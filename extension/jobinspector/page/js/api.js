@@ -1,0 +1,156 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The only place that talks to the collector. Addresses are relative to the page, so it also works behind a path prefix.
+
+const BASE = new URL('api/v1/', document.baseURI);
+const TIMEOUT_MS = 15_000;
+
+let clockOffset = 0;
+
+/** Tells whether the collector answers: "reachable" and "unreachable" events, on every call. */
+export const connection = new EventTarget();
+
+/** The collector answered, with an error. */
+export class ApiError extends Error {
+  /** @param {number} status @param {string} code @param {string} message */
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** The collector did not answer at all. */
+export class UnreachableError extends Error {}
+
+/** The collector's clock now, as far as its answers tell: ages are wrong on a browser whose clock is off. */
+export function serverNow() {
+  return new Date(Date.now() + clockOffset);
+}
+
+/** The inputs, those with a tag when one is given. */
+export async function inputs(query, signal) {
+  return (await get('inputs', query, signal)).items ?? [];
+}
+
+/** One page of jobs, newest first: {items, next}. */
+export async function jobs(query, signal) {
+  return list(await get('jobs', query, signal));
+}
+
+/** One job with its log. */
+export function job(id, signal) {
+  return get(`jobs/${encodeURIComponent(id)}`, {}, signal);
+}
+
+/** Log lines, newest first: {items, next}. */
+export async function logs(query, signal) {
+  return list(await get('logs', query, signal));
+}
+
+/** One point per minute. */
+export async function series(query, signal) {
+  return (await get('series', query, signal)).items ?? [];
+}
+
+/** What the inspector allows: {version, read_only, capture}; null when it does not say. */
+export async function inspector(signal) {
+  try {
+    return await get('inspector', {}, signal);
+  } catch (error) {
+    if (error instanceof ApiError) return null;
+    throw error;
+  }
+}
+
+/** Reads a window now: {input, start, end, redeliver}. */
+export function createJob(request) {
+  return call('jobs', { method: 'POST', body: request });
+}
+
+/** Cancels a job that is scheduled or running. */
+export function cancelJob(id) {
+  return call(`jobs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: {} });
+}
+
+/** Opens the live capture. */
+export function captureStream(query) {
+  return new EventSource(address('capture', query));
+}
+
+/**
+ * Why a capture did not open: an EventSource does not tell. Null when it would open now.
+ * @returns {Promise<Error|null>}
+ */
+export async function captureError(query) {
+  try {
+    // Not a HEAD: its answer could not say why.
+    const response = await request(address('capture', query), { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    await response.body?.cancel();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+function list(answer) {
+  return { items: answer.items ?? [], next: answer.next ?? '' };
+}
+
+function get(path, query, signal) {
+  return call(path, { query, signal });
+}
+
+function address(path, query) {
+  const url = new URL(path, BASE);
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== '' && value !== null && value !== undefined) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+async function call(path, { query, method = 'GET', body, signal } = {}) {
+  const limits = [AbortSignal.timeout(TIMEOUT_MS), signal].filter(Boolean);
+  const options = { method, signal: AbortSignal.any(limits), headers: { Accept: 'application/json' } };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers['Content-Type'] = 'application/json';
+  }
+  try {
+    const response = await request(address(path, query), options);
+    return await response.json();
+  } catch (error) {
+    if (signal?.aborted || error instanceof ApiError || error instanceof UnreachableError) throw error;
+    throw new UnreachableError('The answer was cut off.', { cause: error });
+  }
+}
+
+async function request(url, options) {
+  let response;
+  try {
+    response = await fetch(url, { ...options, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
+  } catch (error) {
+    if (error.name !== 'AbortError') connection.dispatchEvent(new Event('unreachable'));
+    throw error.name === 'AbortError' ? error : new UnreachableError('The collector does not answer.', { cause: error });
+  }
+  connection.dispatchEvent(new Event('reachable'));
+  noteClock(response.headers.get('Date'));
+  if (!response.ok) throw await apiError(response);
+  return response;
+}
+
+async function apiError(response) {
+  try {
+    const { error } = await response.json();
+    return new ApiError(response.status, error.code, error.message);
+  } catch {
+    return new ApiError(response.status, '', `The server answered ${response.status} ${response.statusText}`.trim());
+  }
+}
+
+// The header counts whole seconds, so a small difference says nothing.
+function noteClock(header) {
+  const offset = Date.parse(header ?? '') + 500 - Date.now();
+  if (Number.isFinite(offset)) clockOffset = Math.abs(offset) > 2000 ? offset : 0;
+}

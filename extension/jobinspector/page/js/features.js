@@ -1,0 +1,19 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { inspector } from './api.js';
+
+/**
+ * What the inspector allows. Until it has said so, or where it never does, everything is offered and a refusal is shown.
+ * @type {{version: string, readOnly: boolean, capture: boolean}}
+ */
+export const features = { version: '', readOnly: false, capture: true };
+
+/** Asks the inspector what it allows. Fails where it does not answer. */
+export async function loadFeatures() {
+  const answer = await inspector();
+  if (!answer) return;
+  features.version = answer.version ?? '';
+  features.readOnly = answer.read_only === true;
+  features.capture = answer.capture !== false;
+}

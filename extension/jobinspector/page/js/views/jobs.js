@@ -1,0 +1,83 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { jobs } from '../api.js';
+import { h, icon, setChildren } from '../dom.js';
+import { label, plural } from '../format.js';
+import { JOB_STATES } from '../parts/badge.js';
+import { inputFilters, segments, selectFilter, summaryLine } from '../parts/filters.js';
+import { jobTable } from '../parts/jobtable.js';
+import { emptyPanel, errorPanel } from '../parts/panels.js';
+import { poll } from '../poll.js';
+import { href } from '../router.js';
+
+const JOBS_MS = 2000;
+const PAGE = 50;
+const LANES = ['live', 'revisit', 'backfill', 'scheduled'];
+
+export const title = 'Jobs';
+
+/** The table of jobs, newest first, as the filters in the address say. */
+export function mount(root) {
+  const { input, tag, stop } = inputFilters();
+  const lane = selectFilter({ name: 'lane', label: 'Lane', all: 'All lanes', choices: LANES.map((name) => [name, label(name)]) });
+  const state = segments({ name: 'state', label: 'State', choices: [['', 'All'], ...JOB_STATES.map((name) => [name, label(name)])] });
+  const summary = summaryLine();
+  const table = jobTable();
+  const newest = h('a', { class: 'button', hidden: true }, icon('back'), 'Newest');
+  const older = h('a', { class: 'button', hidden: true }, 'Older', icon('next'));
+  const pager = h('nav', { class: 'pager', 'aria-label': 'Pages' }, newest, older);
+  const body = h('div');
+  root.append(
+    h('div', { class: 'view-head' }, h('h1', { tabindex: '-1' }, title), summary.element),
+    h('div', { class: 'filters' }, input.element, tag.element, lane.element, state.element),
+    body, pager);
+
+  let query = null;
+  let seen = false;
+
+  const show = ({ items, next }) => {
+    seen = true;
+    table.show(items);
+    summary.set(items.length === 0 ? '' : `${plural(items.length, 'job')}${next || query.after ? ' on this page' : ''}, newest first`);
+    setChildren(body, items.length > 0 ? table.element : nothing(query));
+    newest.hidden = !query.after;
+    newest.href = href('jobs', { ...query, after: '' });
+    older.hidden = !next;
+    older.href = href('jobs', { ...query, after: next });
+  };
+  let poller = null;
+
+  return {
+    update(route) {
+      const changed = JSON.stringify(route.query) !== JSON.stringify(query);
+      query = route.query;
+      for (const [name, filter] of Object.entries({ input, tag, lane, state })) filter.set(query[name]);
+      if (!changed) return;
+      seen = false;
+      poller?.stop();
+      poller = poll({
+        load: (signal) => jobs({ ...pick(query), limit: PAGE }, signal),
+        show,
+        fail: (error) => { if (!seen) setChildren(body, errorPanel(error, () => poller.refresh())); },
+        interval: JOBS_MS,
+      });
+    },
+    stop() {
+      poller?.stop();
+      table.stop();
+      stop();
+    },
+  };
+}
+
+function pick({ input, tag, lane, state, after }) {
+  return { input, tag, lane, state, after };
+}
+
+function nothing(query) {
+  const filtered = Object.values(pick(query)).some(Boolean);
+  return filtered
+    ? emptyPanel('No such jobs', h('p', null, 'No kept job is like this.'), h('a', { class: 'button', href: href('jobs') }, 'Show all jobs'))
+    : emptyPanel('No jobs yet', h('p', null, 'The first job begins at the next tick of an input: see ', h('a', { href: href('overview') }, 'Overview'), '.'));
+}

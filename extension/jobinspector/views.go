@@ -1,0 +1,230 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobinspector
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// What the API answers with. openapi.json describes it, and a test compares them.
+
+type listView[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// list is a list that is [] in JSON where it is empty.
+func list[T any](items []T, next string) listView[T] {
+	return listView[T]{Items: append([]T{}, items...), Next: next}
+}
+
+type inspectorView struct {
+	Version  string `json:"version"`
+	ReadOnly bool   `json:"read_only"`
+	Capture  bool   `json:"capture"`
+}
+
+type inputView struct {
+	ID            string         `json:"id"`
+	TenantID      string         `json:"tenant_id"`
+	API           string         `json:"api"`
+	Endpoint      string         `json:"endpoint"`
+	Plan          string         `json:"plan"`
+	Mode          string         `json:"mode"`
+	PollIntervalS float64        `json:"poll_interval_s"`
+	Tags          []string       `json:"tags"`
+	Health        healthView     `json:"health"`
+	CompleteUpTo  *time.Time     `json:"complete_up_to"`
+	SettledUpTo   *time.Time     `json:"settled_up_to"`
+	LagS          *float64       `json:"lag_s"`
+	Quota         quotaView      `json:"quota"`
+	NextTick      *time.Time     `json:"next_tick"`
+	JobsRunning   int            `json:"jobs_running"`
+	RowsAccepted  int            `json:"rows_accepted"`
+	Config        map[string]any `json:"config"`
+}
+
+type healthView struct {
+	Status string     `json:"status"`
+	Hint   string     `json:"hint"`
+	Since  *time.Time `json:"since"`
+}
+
+type quotaView struct {
+	Used      float64 `json:"used"`
+	Limit     int     `json:"limit"`
+	IntervalS float64 `json:"interval_s"`
+}
+
+func viewInput(d *jobs.Description, b *jobs.Book) inputView {
+	v := inputView{
+		ID:            d.ID,
+		TenantID:      d.TenantID,
+		API:           d.API,
+		Endpoint:      d.Endpoint,
+		Plan:          d.Plan,
+		Mode:          d.Mode,
+		PollIntervalS: seconds(d.PollInterval),
+		Tags:          append([]string{}, d.Tags...),
+		Health:        healthView{Status: d.Health.Status, Hint: d.Health.Hint, Since: known(d.Health.Since)},
+		CompleteUpTo:  known(d.CompleteUpTo),
+		SettledUpTo:   known(d.SettledUpTo),
+		Quota:         quotaView{Used: d.Quota.Used, Limit: d.Quota.Limit, IntervalS: seconds(d.Quota.Interval)},
+		NextTick:      known(d.NextTick),
+		JobsRunning:   b.Running(),
+		RowsAccepted:  b.RowsAccepted(),
+		Config:        d.Config,
+	}
+	if v.CompleteUpTo != nil {
+		lag := seconds(d.Lag)
+		v.LagS = &lag
+	}
+	if v.Config == nil {
+		v.Config = map[string]any{}
+	}
+	return v
+}
+
+type windowView struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+func viewWindow(w trace.Window) windowView {
+	return windowView{Start: w.Start.UTC(), End: w.End.UTC()}
+}
+
+func viewWindows(windows []trace.Window) []windowView {
+	views := []windowView{}
+	for _, w := range windows {
+		views = append(views, viewWindow(w))
+	}
+	return views
+}
+
+type jobView struct {
+	ID            string     `json:"id"`
+	Input         string     `json:"input"`
+	Lane          trace.Lane `json:"lane"`
+	State         jobs.State `json:"state"`
+	Window        windowView `json:"window"`
+	Tick          *time.Time `json:"tick"`
+	Started       *time.Time `json:"started"`
+	Finished      *time.Time `json:"finished"`
+	DurationS     float64    `json:"duration_s"`
+	Requests      int        `json:"requests"`
+	Pages         int        `json:"pages"`
+	Rows          jobs.Rows  `json:"rows"`
+	Bytes         int64      `json:"bytes"`
+	Retries       int        `json:"retries"`
+	ThrottleWaitS float64    `json:"throttle_wait_s"`
+	Error         string     `json:"error"`
+	Hint          string     `json:"hint"`
+}
+
+func viewJob(r *jobs.Record, now time.Time) jobView {
+	return jobView{
+		ID:            r.ID,
+		Input:         r.Input,
+		Lane:          r.Lane,
+		State:         r.State,
+		Window:        viewWindow(r.Window),
+		Tick:          known(r.Tick),
+		Started:       known(r.Started),
+		Finished:      known(r.Finished),
+		DurationS:     seconds(r.Duration(now)),
+		Requests:      r.Requests,
+		Pages:         r.Pages,
+		Rows:          r.Rows,
+		Bytes:         r.Bytes,
+		Retries:       r.Retries,
+		ThrottleWaitS: seconds(r.ThrottleWait),
+		Error:         r.Error,
+		Hint:          r.Hint,
+	}
+}
+
+// jobDetailView is a job with its log.
+type jobDetailView struct {
+	jobView
+	Log []lineView `json:"log"`
+}
+
+type lineView struct {
+	Time    time.Time       `json:"time"`
+	Level   string          `json:"level"`
+	Message string          `json:"message"`
+	Fields  json.RawMessage `json:"fields"`
+}
+
+func viewLine(l *jobs.Line) lineView {
+	v := lineView{Time: l.Time.UTC(), Level: l.Level, Message: l.Message, Fields: l.Fields}
+	if v.Fields == nil {
+		v.Fields = json.RawMessage("{}")
+	}
+	return v
+}
+
+// jobLineView is a log line among those of all jobs.
+type jobLineView struct {
+	lineView
+	Job   string `json:"job"`
+	Input string `json:"input"`
+}
+
+type minuteView struct {
+	Minute        time.Time `json:"minute"`
+	RowsReceived  int       `json:"rows_received"`
+	RowsAccepted  int       `json:"rows_accepted"`
+	BytesReceived int64     `json:"bytes_received"`
+	BytesAccepted int64     `json:"bytes_accepted"`
+	Jobs          int       `json:"jobs"`
+	Failures      int       `json:"failures"`
+}
+
+func viewMinute(start time.Time, m jobs.Minute) minuteView {
+	return minuteView{
+		Minute:        start,
+		RowsReceived:  m.RowsReceived,
+		RowsAccepted:  m.RowsAccepted,
+		BytesReceived: m.BytesReceived,
+		BytesAccepted: m.BytesAccepted,
+		Jobs:          m.Jobs,
+		Failures:      m.Failures,
+	}
+}
+
+// backfillView is the job of a backfill, and which part of its window is still remembered.
+type backfillView struct {
+	jobView
+	Remembered []windowView `json:"remembered"`
+	Forgotten  []windowView `json:"forgotten"`
+}
+
+// backfillRequest is the wish to have a window read.
+type backfillRequest struct {
+	Input     string    `json:"input"`
+	Start     time.Time `json:"start"`
+	End       time.Time `json:"end"`
+	Redeliver bool      `json:"redeliver"`
+}
+
+// known is a time in UTC, nil if it is zero.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// seconds is a duration in seconds, to the millisecond.
+func seconds(d time.Duration) float64 {
+	return math.Round(d.Seconds()*1000) / 1000
+}

@@ -1,0 +1,98 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// Description is what an input says of itself right now.
+type Description struct {
+	ID           string
+	TenantID     string
+	API          string
+	Endpoint     string
+	Plan         string
+	Mode         string
+	PollInterval time.Duration
+	Tags         []string
+	Health       Health
+	// CompleteUpTo is the instant up to which live mail has been read, SettledUpTo that up to which mail has been read at
+	// every age. NextTick is when something is read next. Each is zero as long as it is not known.
+	CompleteUpTo time.Time
+	SettledUpTo  time.Time
+	NextTick     time.Time
+	// Lag is the time since CompleteUpTo.
+	Lag   time.Duration
+	Quota Quota
+	// Config is the configuration without secrets. It must be JSON.
+	Config map[string]any
+}
+
+// Health is the state of an input as it was last reported.
+type Health struct {
+	// Status is the component status, such as ok or recoverable_error.
+	Status string
+	Hint   string
+	// Since is when the status was reached, zero if it is not known.
+	Since time.Time
+}
+
+// Quota is the budget of requests of an input's tenant.
+type Quota struct {
+	// Used is the number of requests that count in the rolling interval, Limit the most that may; 0 means no limit.
+	Used     float64
+	Limit    int
+	Interval time.Duration
+}
+
+// Input is a receiver, as the inspector sees it. All methods may be called at the same time.
+type Input interface {
+	Describe() Description
+	Book() *Book
+	// Backfill has a window read now. Without redeliver what is still remembered is not delivered again. What cannot be
+	// read is a *RefusedError.
+	Backfill(ctx context.Context, w trace.Window, redeliver bool) (Backfill, error)
+	// Cancel ends a job: a backfill is given up, any other window is read again at the next tick. It fails with
+	// ErrUnknownJob or ErrEnded.
+	Cancel(id string) error
+}
+
+// Backfill is the answer to a wish to have a window read.
+type Backfill struct {
+	Job *Job
+	// Remembered is the part of the window of which delivered rows are still remembered, Forgotten the rest, whose rows
+	// are delivered once more.
+	Remembered []trace.Window
+	Forgotten  []trace.Window
+}
+
+// Inspector is the extension, as receivers see it.
+type Inspector interface {
+	// Open opens the record of an input's jobs. It fails only if the options make no sense or the input has one already.
+	Open(ctx context.Context, o Options) (*Book, error)
+	// Register shows an input until release is called.
+	Register(in Input) (release func())
+}
+
+var (
+	// ErrUnknownJob is a job that is not, or no longer, known.
+	ErrUnknownJob = errors.New("there is no such job, or it has been forgotten")
+	// ErrEnded is a job that has ended already.
+	ErrEnded = errors.New("the job has ended already")
+)
+
+// RefusedError is a wish that an input does not fulfil.
+type RefusedError struct {
+	// Reason is shown to whoever asked.
+	Reason string
+	// Conflict says that the same wish may be fulfilled at another time; otherwise the wish itself is wrong.
+	Conflict bool
+}
+
+func (e *RefusedError) Error() string { return e.Reason }

@@ -1,0 +1,198 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobs_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+func TestAJobFromScheduleToEnd(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	r := jobs.NewRegistry(10, c.now)
+	j := open(t, r, jobs.Options{}).Schedule(trace.Backfill, window)
+	want := jobs.Record{ID: j.ID(), Input: "one", Lane: trace.Backfill, State: jobs.Scheduled, Window: window}
+	assert.Equal(t, want, j.Record())
+
+	c.advance(time.Minute)
+	j.Start(begin)
+	want.State, want.Tick, want.Started = jobs.Running, begin, begin.Add(time.Minute)
+	assert.Equal(t, want, j.Record())
+
+	j.Request()
+	j.Request()
+	j.Retry()
+	j.Waited(time.Second)
+	j.Waited(2 * time.Second)
+	j.Page(1000, 600, jobs.Rows{Accepted: 6, Duplicate: 1, Held: 1, Filtered: 1, Malformed: 2, Refused: 1})
+	j.Page(500, 0, jobs.Rows{Duplicate: 5})
+	c.advance(time.Minute)
+	record := j.Record()
+	assert.Equal(t, time.Minute, record.Duration(c.now()))
+
+	j.End(jobs.Failed, errors.New("no more"), "do something")
+	want.State, want.Finished, want.Error, want.Hint = jobs.Failed, begin.Add(2*time.Minute), "no more", "do something"
+	want.Requests, want.Retries, want.ThrottleWait = 2, 1, 3*time.Second
+	want.Pages, want.Bytes, want.BytesAccepted = 2, 1500, 600
+	want.Rows = jobs.Rows{Accepted: 6, Duplicate: 6, Held: 1, Filtered: 1, Malformed: 2, Refused: 1}
+	assert.Equal(t, want, j.Record())
+	assert.Equal(t, 15, want.Rows.Received(), "malformed rows are counted once")
+
+	c.advance(time.Minute)
+	j.Start(begin)
+	j.Request()
+	j.Page(1, 1, jobs.Rows{Accepted: 1})
+	j.End(jobs.Done, nil, "")
+	assert.Equal(t, want, j.Record(), "after its end nothing changes")
+	assert.Equal(t, time.Minute, want.Duration(c.now()))
+}
+
+func TestNobodyRecordsNothing(t *testing.T) {
+	t.Parallel()
+	var b *jobs.Book
+	for _, j := range []*jobs.Job{b.Begin(trace.Live, window, begin), b.Schedule(trace.Live, window)} {
+		assert.Nil(t, j)
+		j.Start(begin)
+		j.Request()
+		j.Retry()
+		j.Waited(1)
+		j.Page(1, 1, jobs.Rows{Accepted: 1})
+		logger(j).Info("lost")
+		j.End(jobs.Done, nil, "")
+		assert.Empty(t, j.ID())
+		assert.Empty(t, j.Log())
+		assert.Equal(t, jobs.Record{}, j.Record())
+		assert.Nil(t, jobs.FromContext(jobs.WithJob(t.Context(), j)))
+	}
+	assert.False(t, b.Capturing())
+	b.Captured(plog.NewLogs())
+	assert.Zero(t, b.Running())
+	assert.Zero(t, b.RowsAccepted())
+	require.NoError(t, b.Flush(t.Context()))
+	require.NoError(t, b.Close(t.Context()))
+}
+
+func TestNobodyCostsNothing(t *testing.T) {
+	var b *jobs.Book
+	ctx := t.Context()
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		j := b.Begin(trace.Live, window, begin)
+		jobs.FromContext(jobs.WithJob(ctx, j)).Request()
+		j.Page(1, 1, jobs.Rows{Accepted: 1})
+		j.End(jobs.Done, nil, "")
+		if b.Capturing() {
+			panic("nobody captures")
+		}
+	}))
+}
+
+func TestAContextCarriesAJob(t *testing.T) {
+	t.Parallel()
+	j := open(t, jobs.NewRegistry(10, nil), jobs.Options{}).Schedule(trace.Live, window)
+	assert.Same(t, j, jobs.FromContext(jobs.WithJob(t.Context(), j)))
+}
+
+func TestIDsAscendWhateverTheClockDoes(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := open(t, jobs.NewRegistry(200_000, c.now), jobs.Options{})
+	last := ""
+	for n := range 70_000 {
+		if n%1000 == 0 {
+			c.advance(time.Duration(rand.IntN(2000)-1000) * time.Millisecond)
+		}
+		id := ended(b, jobs.Done).ID()
+		if id <= last {
+			require.Less(t, last, id)
+		}
+		last = id
+	}
+	require.Regexp(t, "^[0-9a-f]{24}$", last)
+}
+
+func TestAnInputHasOneBook(t *testing.T) {
+	t.Parallel()
+	r := jobs.NewRegistry(10, nil)
+	b := open(t, r, jobs.Options{Input: "one"})
+	_, err := r.Open(t.Context(), jobs.Options{Input: "one", TTL: time.Hour})
+	require.ErrorContains(t, err, "already")
+	_, err = r.Open(t.Context(), jobs.Options{Input: "two"})
+	require.ErrorContains(t, err, "time to live")
+	j := ended(b, jobs.Done)
+	running := b.Begin(trace.Live, window, begin)
+	require.NoError(t, b.Close(t.Context()))
+	require.NoError(t, b.Close(t.Context()), "closing twice is no harm")
+	assert.Empty(t, all(r))
+	assert.Nil(t, r.Job(j.ID()))
+	assert.Nil(t, b.Begin(trace.Live, window, begin))
+	running.End(jobs.Cancelled, nil, "")
+	assert.Empty(t, all(r))
+	open(t, r, jobs.Options{Input: "one"})
+}
+
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := open(t, jobs.NewRegistry(10, nil), jobs.Options{})
+	j := b.Begin(trace.Live, window, begin)
+	j.End(jobs.Failed, errors.New(strings.Repeat("ü", 1<<20)), strings.Repeat("x", 1<<20))
+	record := j.Record()
+	assert.Less(t, len(record.Error), 5000)
+	assert.Less(t, len(record.Hint), 5000)
+	assert.True(t, strings.HasSuffix(record.Error, "ü…"), "no half characters")
+}
+
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	r := jobs.NewRegistry(100, nil)
+	var wg sync.WaitGroup
+	for n := range 4 {
+		b := open(t, r, jobs.Options{Input: strconv.Itoa(n), Storage: newStore()})
+		wg.Go(func() {
+			for range 200 {
+				j := b.Schedule(trace.Live, window)
+				wg.Go(func() { logger(j).Info("read"); j.Request() })
+				j.Start(begin)
+				j.Page(10, 5, jobs.Rows{Accepted: 1})
+				b.Captured(mail("a"))
+				j.End(jobs.Done, nil, "")
+			}
+		})
+	}
+	for range 50 {
+		wg.Go(func() {
+			capture, err := r.Capture("", 0)
+			if err == nil {
+				defer capture.Close()
+			}
+			for range 20 {
+				records := all(r)
+				for _, record := range records[:min(3, len(records))] {
+					r.Job(record.ID).Log()
+				}
+				if _, _, err := r.Lines(jobs.LineQuery{Text: "read", Limit: 5}); err != nil {
+					t.Error(err)
+				}
+				r.Series(nil, 5)
+				if capture != nil {
+					capture.Take()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	assert.LessOrEqual(t, len(all(r)), 100)
+}

@@ -1,0 +1,319 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobs
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+const (
+	// MaxJobs is the most jobs that a registry can be told to keep.
+	MaxJobs = 100_000
+	// sizePerJob times the number of jobs that may be kept is what the ended ones may take up in memory, in bytes.
+	sizePerJob = 4 << 10
+)
+
+// Registry holds the books of the inputs of one inspector, and the inputs.
+type Registry struct {
+	maxJobs int
+	now     func() time.Time
+
+	mu     sync.Mutex
+	books  []*Book
+	inputs []*registration
+	// all are the jobs of all books in the order of their IDs.
+	all []*Job
+	// size is about what the ended jobs take up in memory, in bytes.
+	size int
+	// The last ID given had this time, and was the serial-th with it.
+	lastTime int64
+	serial   int
+	// closed says that there are no captures any more.
+	closed bool
+
+	// captures are the open captures. The list is replaced, never changed.
+	captures atomic.Pointer[[]*Capture]
+	// buffered is the size of all records that captures hold, in bytes.
+	buffered atomic.Int64
+}
+
+type registration struct{ Input }
+
+// NewRegistry returns a registry that keeps at most maxJobs jobs, over all its books. A nil now is time.Now.
+func NewRegistry(maxJobs int, now func() time.Time) *Registry {
+	if now == nil {
+		now = time.Now
+	}
+	return &Registry{maxJobs: min(maxJobs, MaxJobs), now: now}
+}
+
+// Open opens the record of an input's jobs, with those that its storage has kept. What is wrong with the storage is a
+// warning, not an error.
+func (r *Registry) Open(ctx context.Context, o Options) (*Book, error) {
+	if o.Input == "" || o.TTL <= 0 {
+		return nil, errors.New("a record of jobs needs an input and a time to live")
+	}
+	if o.Now == nil {
+		o.Now = r.now
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	b := &Book{options: o, registry: r, series: newSeries(o.TTL), active: map[*Job]struct{}{}, loaded: o.Storage == nil}
+	if err := r.addBook(b); err != nil {
+		return nil, err
+	}
+	b.load(ctx)
+	return b, nil
+}
+
+func (r *Registry) addBook(b *Book) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.book(b.options.Input) != nil {
+		return fmt.Errorf("the jobs of %s are being recorded already", b.options.Input)
+	}
+	r.books = append(r.books, b)
+	return nil
+}
+
+// book returns the book of an input, nil if there is none.
+func (r *Registry) book(input string) *Book {
+	i := slices.IndexFunc(r.books, func(b *Book) bool { return b.options.Input == input })
+	if i < 0 {
+		return nil
+	}
+	return r.books[i]
+}
+
+// Register shows an input until release is called.
+func (r *Registry) Register(in Input) (release func()) {
+	entry := &registration{in}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inputs = append(r.inputs, entry)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.inputs = slices.DeleteFunc(slices.Clone(r.inputs), func(other *registration) bool { return other == entry })
+	}
+}
+
+// Inputs returns the inputs.
+func (r *Registry) Inputs() (inputs []Input) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, each := range r.inputs {
+		inputs = append(inputs, each.Input)
+	}
+	return inputs
+}
+
+// Query says which jobs to list. Fields that are zero select all.
+type Query struct {
+	// Inputs are the inputs whose jobs are listed; nil means all inputs.
+	Inputs []string
+	Lane   trace.Lane
+	State  State
+	// Before is the ID of a job: only jobs that were recorded before it are listed.
+	Before string
+	// Limit is the most jobs that are listed.
+	Limit int
+}
+
+func (q *Query) selects(r *Record) bool {
+	return (q.Inputs == nil || slices.Contains(q.Inputs, r.Input)) &&
+		(q.Lane == "" || q.Lane == r.Lane) && (q.State == "" || q.State == r.State)
+}
+
+// List returns jobs, the one that was recorded last first. More says that there are more.
+func (r *Registry) List(q Query) (records []Record, more bool) {
+	for _, j := range slices.Backward(r.snapshot(q.Before)) {
+		record := j.Record()
+		if !q.selects(&record) {
+			continue
+		}
+		if len(records) == q.Limit {
+			return records, true
+		}
+		records = append(records, record)
+	}
+	return records, false
+}
+
+// Job returns a job, nil if there is none of that ID.
+func (r *Registry) Job(id string) *Job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire()
+	i, found := r.find(id)
+	if !found {
+		return nil
+	}
+	return r.all[i]
+}
+
+// snapshot returns all jobs, or those before an ID, in the order of their IDs.
+func (r *Registry) snapshot(before string) []*Job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire()
+	end := len(r.all)
+	if before != "" {
+		end, _ = r.find(before)
+	}
+	return slices.Clone(r.all[:end])
+}
+
+// Series returns the last minutes, oldest first, the current one last. Of the inputs, nil means all. For minutes = 0 it
+// returns as many as the books keep.
+func (r *Registry) Series(inputs []string, minutes int) (first time.Time, sum []Minute) {
+	r.mu.Lock()
+	books := slices.DeleteFunc(slices.Clone(r.books), func(b *Book) bool {
+		return inputs != nil && !slices.Contains(inputs, b.options.Input)
+	})
+	r.mu.Unlock()
+	now := r.now()
+	if minutes == 0 {
+		minutes = 1
+		for _, b := range books {
+			minutes = max(minutes, int(b.series.length))
+		}
+	}
+	for _, b := range books {
+		now = later(now, b.now())
+	}
+	from := minuteOf(now) - int64(minutes) + 1
+	sum = make([]Minute, minutes)
+	for _, b := range books {
+		b.series.addTo(sum, from)
+	}
+	return time.Unix(from*60, 0).UTC(), sum
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// The rest of this file is called with the registry locked.
+
+// add adds a new job to a book. It returns nil if the registry is full of jobs that have not ended.
+func (r *Registry) add(b *Book, record *Record) *Job {
+	r.expire()
+	if !r.shrink(1) {
+		return nil
+	}
+	record.ID = r.nextID(b.now())
+	j := &Job{book: b, record: *record}
+	b.active[j] = struct{}{}
+	r.all = append(r.all, j)
+	return j
+}
+
+// nextID returns an ID greater than all before it, also where the clock was set back.
+func (r *Registry) nextID(now time.Time) string {
+	ms := now.UnixMilli()
+	r.serial++
+	if ms > r.lastTime || r.serial > maxSerial {
+		r.lastTime, r.serial = max(ms, r.lastTime+1), 0
+	}
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return fmt.Sprintf("%0*x%04x%s", timeDigits, r.lastTime, r.serial, hex.EncodeToString(random[:]))
+}
+
+// find returns where the job of an ID is, or would be.
+func (r *Registry) find(id string) (i int, found bool) {
+	return slices.BinarySearchFunc(r.all, id, func(j *Job, id string) int { return strings.Compare(j.record.ID, id) })
+}
+
+// adopt adds ended jobs of an earlier run, except those that are known.
+func (r *Registry) adopt(jobs []*Job) (adopted []*Job) {
+	for _, j := range jobs {
+		if _, found := r.find(j.record.ID); found {
+			continue
+		}
+		adopted = append(adopted, j)
+		r.size += j.size()
+		if ms, ok := idTime(j.record.ID); ok && ms > r.lastTime {
+			// The next ID is of a later millisecond.
+			r.lastTime, r.serial = ms, maxSerial
+		}
+	}
+	r.all = append(r.all, adopted...)
+	slices.SortFunc(r.all, func(a, b *Job) int { return strings.Compare(a.record.ID, b.record.ID) })
+	return adopted
+}
+
+// expire drops the jobs whose time is up.
+func (r *Registry) expire() {
+	expired := false
+	for _, b := range r.books {
+		now := b.now()
+		for len(b.done) > 0 && b.expired(&b.done[0].record, now) {
+			r.dropFirst(b)
+			expired = true
+		}
+	}
+	if expired {
+		r.sweep()
+	}
+}
+
+// shrink makes room for so many more jobs, and drops jobs until the ended ones take up no more memory than they may. It
+// returns false if there is no room.
+func (r *Registry) shrink(room int) bool {
+	left := len(r.all)
+	tooMany := func() bool { return left+room > r.maxJobs || r.size > r.maxJobs*sizePerJob }
+	for tooMany() {
+		oldest := r.oldest()
+		if oldest == nil {
+			break
+		}
+		r.dropFirst(oldest)
+		left--
+	}
+	if left < len(r.all) {
+		r.sweep()
+	}
+	return !tooMany()
+}
+
+// oldest is the book of the job that ended first; nil if none has ended.
+func (r *Registry) oldest() (oldest *Book) {
+	for _, b := range r.books {
+		if len(b.done) > 0 && (oldest == nil || b.done[0].record.Finished.Before(oldest.done[0].record.Finished)) {
+			oldest = b
+		}
+	}
+	return oldest
+}
+
+// dropFirst drops the job of a book that ended first. It must be swept.
+func (r *Registry) dropFirst(b *Book) {
+	j := b.done[0]
+	b.done[0] = nil
+	b.done = b.done[1:]
+	j.dropped = true
+	r.size -= j.size()
+}
+
+// sweep removes what has been dropped from the list.
+func (r *Registry) sweep() {
+	r.all = slices.DeleteFunc(r.all, func(j *Job) bool { return j.dropped })
+}
