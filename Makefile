@@ -56,10 +56,12 @@ check: ## all that CI checks: generated files, lint, vet, race detector, build, 
 # its one event, so documentation.md must not promise one.
 generate: $(TOOLS)/mdatagen $(TOOLS)/goimports ## generate code and documentation from metadata.yaml
 	cd receiver && $(abspath $<) metadata.yaml
+	cd extension/jobinspector && $(abspath $<) metadata.yaml
 	$(TOOLS)/goimports -w receiver/internal
 	awk '/can be disabled by applying/ { skip = 1 } !skip { print } skip && /^```$$/ { skip = 0; getline }' \
 		receiver/documentation.md > receiver/documentation.md.new
 	mv receiver/documentation.md.new receiver/documentation.md
+	CGO_ENABLED=0 go run ./receiver/internal/configschema receiver
 
 lint: $(LINT) ## find what golangci-lint objects to, formatting included
 	CGO_ENABLED=0 $(LINT) run ./...
@@ -82,9 +84,10 @@ bench-completeness: ## compare what ways of reading lose and repeat, in a model
 # Compares copies, not commits, so that it works before a commit as well.
 check-generated:
 	@before=$$(mktemp -d); trap 'rm -rf "$$before"' EXIT; \
-	cp -R receiver "$$before"; \
+	cp -R receiver extension "$$before"; \
 	$(MAKE) --no-print-directory generate && \
-	git --no-pager diff --no-index --exit-code "$$before/receiver" receiver || \
+	git --no-pager diff --no-index --exit-code "$$before/receiver" receiver && \
+	git --no-pager diff --no-index --exit-code "$$before/extension" extension || \
 	{ echo 'Generated files were not up to date. They are now: look at them and add them.' >&2; exit 1; }
 
 check-vet:

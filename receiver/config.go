@@ -40,15 +40,17 @@ type Config struct {
 	// message traces; empty means the plan's. Timeout bounds one request, 0 means unlimited.
 	confighttp.ClientConfig `mapstructure:",squash"`
 
-	// TenantID is the tenant's GUID or one of its verified domains.
+	// TenantID is the tenant's GUID or one of its verified domains. Every way to sign in but basic and auth needs it.
 	TenantID string `mapstructure:"tenant_id"`
 	// SubscriptionPlan says which cloud the tenant is in.
 	SubscriptionPlan Plan `mapstructure:"subscription_plan"`
-	// API is the service to read from; empty means the plan's.
+	// API is the service to read from; empty means Graph, for gcc_high and dod the Reporting Web Service, which is the only
+	// one there.
 	API API `mapstructure:"api"`
-	// Authentication says how to sign in.
+	// Authentication says how to sign in: exactly one of its blocks. An extension named in auth takes its place.
 	Authentication Authentication `mapstructure:"authentication"`
-	// AuthorityHost is the https URL of the login host; empty means the plan's.
+	// AuthorityHost is the https URL of the login host; empty means https://login.microsoftonline.com, for gcc_high and dod
+	// https://login.microsoftonline.us.
 	AuthorityHost string `mapstructure:"authority_host"`
 
 	// PollInterval is the time between two ticks: whole seconds, 1s to 60m, a divisor of 60 minutes.
@@ -64,25 +66,27 @@ type Config struct {
 	DateRange configoptional.Optional[DateRange] `mapstructure:"date_range"`
 	// DisableTimeFilter delivers rows that were received outside the window that was asked for, too.
 	DisableTimeFilter bool `mapstructure:"disable_time_filter"`
-	// Filter has the service leave out rows.
+	// Filter has the service leave out rows: all but those that have every value given here.
 	Filter Filter `mapstructure:"filter"`
 	// PollSpread is the time within which the receiver's ticks are moved, by an offset that follows from its component ID;
 	// 0 to PollInterval.
 	PollSpread time.Duration `mapstructure:"poll_spread"`
-	// PageSize is how many rows a page is asked to have, from 100 to the most that the service allows, 5000 with Graph and
-	// 2000 with the Reporting Web Service; nil means that.
+	// PageSize is how many rows a page is asked to have: from 100 to the most that the service allows, which is 5000 with
+	// Graph and 2000 with the Reporting Web Service. Not set means the most.
 	PageSize *int `mapstructure:"page_size"`
 
 	// Retry says which failed requests are sent again, and when.
 	Retry Retry `mapstructure:"retry"`
 	// RateLimit bounds the requests of all receivers of the tenant in this process.
 	RateLimit RateLimit `mapstructure:"rate_limit"`
-	// JobTimeout bounds the time that a job may wait for the service, 0 means unlimited. A bare number means seconds.
+	// JobTimeout bounds the time after which a job asks the service for nothing more; what it has fetched is delivered, and
+	// the rest is read later. 0 means unlimited. A bare number means seconds.
 	JobTimeout time.Duration `mapstructure:"job_timeout"`
-	// MaxConcurrentJobs is how many jobs of all receivers in this process run at the same time, 0 means four for each CPU. The
+	// MaxConcurrentJobs is how many jobs of all receivers in this process run at the same time; 0 means four for each CPU. The
 	// lowest number of any receiver applies to all.
 	MaxConcurrentJobs int `mapstructure:"max_concurrent_jobs"`
-	// LeaderElectorID names the extension that elects one of several collectors; the others do not poll.
+	// LeaderElectorID names the extension that elects one of several collectors; the others do not poll. Not set means that
+	// every collector polls.
 	LeaderElectorID *component.ID `mapstructure:"k8s_leader_elector"`
 	// StorageID names the storage extension that keeps what has been read and delivered; without it, memory does.
 	StorageID *component.ID `mapstructure:"storage"`
@@ -91,20 +95,20 @@ type Config struct {
 	Statuses Statuses `mapstructure:"statuses"`
 	// Body says what the body of a record is.
 	Body Body `mapstructure:"body"`
-	// Omit names properties of rows that are left out of attributes and body: subject, message_id, from_ip, to_ip, size.
+	// Omit names properties of rows that are left out of attributes and body.
 	Omit []string `mapstructure:"omit"`
 	// InternalFields adds the attributes whose names begin with two underscores.
 	InternalFields bool `mapstructure:"internal_fields"`
 	// LocalDomains are one's own domains, from which the direction of a message follows. Their subdomains count as well.
 	LocalDomains []string `mapstructure:"local_domains"`
-	// Fields are further attributes.
+	// Fields are further attributes, added in their order: later ones see earlier ones.
 	Fields []Field `mapstructure:"fields"`
 
 	// LogLevel is the least severity of this receiver's log lines; empty means the collector's.
 	LogLevel LogLevel `mapstructure:"log_level"`
 	// Tags are shown in log lines and in the Job Inspector.
 	Tags []string `mapstructure:"tags"`
-	// JobTTL is how long a job stays listed in the Job Inspector after its end.
+	// JobTTL is how long a job stays listed in the Job Inspector after its end, greater than 0.
 	JobTTL time.Duration `mapstructure:"job_ttl"`
 	// Environment is where the receiver runs. If it is set and differs from CurrentEnvironment, the receiver does nothing.
 	Environment string `mapstructure:"environment"`
@@ -163,5 +167,5 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 			cfg.given = append(cfg.given, key)
 		}
 	}
-	return errors.Join(checkNumbers(conf, cfg), conf.Unmarshal(cfg))
+	return errors.Join(checkValues(conf, cfg), conf.Unmarshal(cfg))
 }

@@ -8,9 +8,10 @@ import "time"
 // DateRange is a stretch of mail, given by expressions such as -3h@h or by fixed times. A relative one is read at each tick,
 // one between two fixed times once.
 type DateRange struct {
-	// Start is where it begins.
+	// Start is where it begins: a time relative to the tick such as -3h@h, seconds since 1970, or a time of RFC 3339.
 	Start string `mapstructure:"start"`
-	// End is where it ends; empty means the time of the tick.
+	// End is where it ends, written in the same way; empty means the time of the tick. With a fixed start, a fixed end is
+	// required.
 	End string `mapstructure:"end"`
 
 	// prevent unkeyed literal initialization
@@ -19,15 +20,16 @@ type DateRange struct {
 
 // Filter has the service leave out all rows but those that have these values. An empty value leaves out nothing.
 type Filter struct {
-	// SenderAddress is the envelope sender.
+	// SenderAddress is the address of the envelope's sender, or *@contoso.com for all of a domain.
 	SenderAddress string `mapstructure:"sender_address"`
-	// RecipientAddress is the envelope recipient.
+	// RecipientAddress is the address of the envelope's recipient, or *@contoso.com for all of a domain.
 	RecipientAddress string `mapstructure:"recipient_address"`
-	// Status is what became of the message.
+	// Status is what became of the message: delivered, expanded, failed, filteredAsSpam, gettingStatus, pending, quarantined
+	// or recalled, in any case.
 	Status string `mapstructure:"status"`
-	// FromIP is the address that the message came from.
+	// FromIP is the IP address that the message came from.
 	FromIP string `mapstructure:"from_ip"`
-	// ToIP is the address that the message went to.
+	// ToIP is the IP address that the message went to.
 	ToIP string `mapstructure:"to_ip"`
 
 	// prevent unkeyed literal initialization
@@ -76,9 +78,9 @@ type Retry struct {
 
 // RateLimit is a number of requests in any stretch of time of a length.
 type RateLimit struct {
-	// Requests is how many; 0 means no limit.
+	// Requests is how many there are at most; 0 means no limit.
 	Requests int `mapstructure:"requests"`
-	// Interval is the length.
+	// Interval is the length of the stretch, greater than 0.
 	Interval time.Duration `mapstructure:"interval"`
 
 	// prevent unkeyed literal initialization

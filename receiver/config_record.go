@@ -5,7 +5,7 @@ package receiver
 
 // Field is a further attribute of each record.
 type Field struct {
-	// Name is the attribute's.
+	// Name is the name of the attribute, none of those that every record has of itself.
 	Name string `mapstructure:"name"`
 	// Value is a value expression in the OpenTelemetry Transformation Language, context log. A nil value sets nothing.
 	Value string `mapstructure:"value"`
@@ -32,7 +32,7 @@ type Body string
 const (
 	// RawBody is the row's JSON text as received.
 	RawBody Body = "raw"
-	// NoBody is none.
+	// NoBody leaves it empty.
 	NoBody Body = "none"
 )
 

@@ -27,13 +27,15 @@ type Authentication struct {
 
 // OAuth signs in with the client credentials flow of OAuth 2.0 and a client secret.
 type OAuth struct {
-	// ClientID is the application's.
+	// ClientID is the ID of the application.
 	ClientID string `mapstructure:"client_id"`
 	// ClientSecret is the value of a client secret.
 	ClientSecret configopaque.String `mapstructure:"client_secret"`
 	// ClientSecretFile is the path of a file that holds the client secret. It is read again whenever a token is needed.
 	ClientSecretFile string `mapstructure:"client_secret_file"`
-	// Resource is the audience of the token; empty means the API's.
+	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
+	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
+	// dod.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization
@@ -43,7 +45,7 @@ type OAuth struct {
 // Certificate signs in with the client credentials flow of OAuth 2.0 and a certificate. Its files are read again whenever
 // a token is needed.
 type Certificate struct {
-	// ClientID is the application's.
+	// ClientID is the ID of the application.
 	ClientID string `mapstructure:"client_id"`
 	// CertFile is the path of the certificate in PEM. Further certificates in it are sent along as its chain.
 	CertFile string `mapstructure:"cert_file"`
@@ -53,7 +55,9 @@ type Certificate struct {
 	Passphrase configopaque.String `mapstructure:"passphrase"`
 	// PassphraseFile is the path of a file that holds the passphrase.
 	PassphraseFile string `mapstructure:"passphrase_file"`
-	// Resource is the audience of the token; empty means the API's.
+	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
+	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
+	// dod.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization
@@ -64,7 +68,7 @@ type Certificate struct {
 type Basic struct {
 	// Username is the name of the service account.
 	Username string `mapstructure:"username"`
-	// Password is its password.
+	// Password is the password of the service account.
 	Password configopaque.String `mapstructure:"password"`
 	// PasswordFile is the path of a file that holds the password. It is read again for each request.
 	PasswordFile string `mapstructure:"password_file"`
@@ -76,11 +80,14 @@ type Basic struct {
 // WorkloadIdentity signs in with a federated token. Settings that are left out come from the environment variables
 // AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE and AZURE_AUTHORITY_HOST, as in the Azure SDK.
 type WorkloadIdentity struct {
-	// ClientID is the application's.
+	// ClientID is the ID of the application; empty means AZURE_CLIENT_ID of the environment.
 	ClientID string `mapstructure:"client_id"`
-	// TokenFile is the path of the token. It is read again whenever a token of Entra's is needed.
+	// TokenFile is the path of the token; empty means AZURE_FEDERATED_TOKEN_FILE of the environment. It is read again
+	// whenever a token of Entra's is needed.
 	TokenFile string `mapstructure:"token_file"`
-	// Resource is the audience of the token; empty means the API's.
+	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
+	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
+	// dod.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization
@@ -89,9 +96,11 @@ type WorkloadIdentity struct {
 
 // ManagedIdentity signs in with a managed identity of Azure.
 type ManagedIdentity struct {
-	// ClientID is that of a user-assigned identity; empty means the system-assigned one.
+	// ClientID is the ID of a user-assigned identity; empty means the system-assigned one.
 	ClientID string `mapstructure:"client_id"`
-	// Resource is the audience of the token; empty means the API's.
+	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
+	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
+	// dod.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization

@@ -115,7 +115,7 @@ func (cfg *Config) validateBounds(b bounds, now time.Time) error {
 // longest is the length of the longest window between the bounds, at any tick within a day.
 func (cfg *Config) longest(b bounds, now time.Time) time.Duration {
 	step := cfg.PollInterval
-	if step <= 0 || b.absolute() {
+	if step < time.Second || b.absolute() {
 		step = 24 * time.Hour
 	}
 	longest := b.end.At(now).Sub(b.start.At(now))

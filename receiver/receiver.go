@@ -160,7 +160,11 @@ func (r *messageTraceReceiver) sayOnce() {
 			zap.String("log_level", string(r.cfg.LogLevel)))
 	}
 	r.sayWhatIsNotCovered()
-	if r.cfg.StorageID == nil {
+	switch {
+	case r.cfg.StorageID != nil:
+	case r.plan.Range != nil:
+		r.set.Logger.Warn("storage is not set: a restart begins date_range anew, misses the ticks in between, and may deliver rows once more")
+	default:
 		r.set.Logger.Warn("storage is not set: a restart begins anew, initial_lookback back, and may deliver rows once more",
 			zap.Stringer("initial_lookback", r.cfg.InitialLookback))
 	}

@@ -45,39 +45,44 @@ func readTexts(conf *confmap.Conf, block string, keys ...string) error {
 	return conf.Merge(confmap.NewFromStringMap(texts))
 }
 
-// checkNumbers reports every duration that is a bare number, which the collector would take for nanoseconds and nobody
-// means, and every integer with a fraction, which it would cut off. They are 0 afterwards, so that the collector does not
-// report them a second time.
-func checkNumbers(conf *confmap.Conf, cfg any) error {
-	c := numberCheck{corrected: map[string]any{}}
-	c.object(conf.ToStringMap(), reflect.TypeOf(cfg), nil)
+// checkValues reports what the collector would misread in silence: a duration that is a bare number, which it takes for
+// nanoseconds and nobody means; an integer with a fraction, which it cuts off; and no value at all where the default is
+// another than zero, which it replaces by zero. Numbers that are reported are 0 afterwards, so that the collector does not
+// report them a second time. cfg points to the defaults.
+func checkValues(conf *confmap.Conf, cfg any) error {
+	c := valueCheck{corrected: map[string]any{}}
+	c.object(conf.ToStringMap(), reflect.ValueOf(cfg).Elem(), nil)
 	return errors.Join(append(c.errs, conf.Merge(confmap.NewFromStringMap(c.corrected)))...)
 }
 
-type numberCheck struct {
+type valueCheck struct {
 	corrected map[string]any
 	errs      []error
 }
 
 // object checks the values of the keys of a struct.
-func (c *numberCheck) object(values map[string]any, t reflect.Type, path []string) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
+func (c *valueCheck) object(values map[string]any, defaults reflect.Value, path []string) {
+	if defaults.Kind() != reflect.Struct {
 		return
 	}
-	for field := range exportedFields(t) {
+	for field, byDefault := range defaults.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
 		if options == "squash" {
-			c.object(values, field.Type, path)
+			c.object(values, byDefault, path)
+			continue
+		}
+		value, given := values[name]
+		if !given || !field.IsExported() {
 			continue
 		}
 		at := append(path[:len(path):len(path)], name)
-		switch value := values[name].(type) {
+		switch value := value.(type) {
 		case nil:
+			if byDefault.Kind() != reflect.Struct && !byDefault.IsZero() {
+				c.errs = append(c.errs, fmt.Errorf("%s: has no value; give one, or leave the key out", strings.Join(at, ".")))
+			}
 		case map[string]any:
-			c.object(value, field.Type, at)
+			c.object(value, byDefault, at)
 		case []any:
 			c.list(value, field.Type, at)
 		default:
@@ -89,7 +94,7 @@ func (c *numberCheck) object(values map[string]any, t reflect.Type, path []strin
 	}
 }
 
-func (c *numberCheck) list(values []any, t reflect.Type, path []string) {
+func (c *valueCheck) list(values []any, t reflect.Type, path []string) {
 	if t.Kind() != reflect.Slice {
 		return
 	}
@@ -111,26 +116,19 @@ func numberError(value any, t reflect.Type) error {
 		t = t.Elem()
 	}
 	number, isFloat := value.(float64)
+	_, isTooLarge := value.(uint64)
 	text, bare := bareNumber(value)
 	switch {
 	case t == durationType && bare:
 		return fmt.Errorf("%s has no unit; write %ss", text, text)
 	case t == durationType && isFloat && number != 0:
 		return fmt.Errorf("%v is no duration; write a number with a unit, such as 5m", number)
-	case t.Kind() == reflect.Int && isFloat && number != math.Trunc(number), t.Kind() == reflect.Int && math.Abs(number) > math.MaxInt32:
+	case t.Kind() == reflect.Int && isFloat && number != math.Trunc(number):
 		return fmt.Errorf("%v is not a whole number", number)
+	case t.Kind() == reflect.Int && (isTooLarge || math.Abs(number) > math.MaxInt32):
+		return fmt.Errorf("%v is too large", value)
 	}
 	return nil
-}
-
-func exportedFields(t reflect.Type) func(yield func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		for field := range t.Fields() {
-			if field.IsExported() && !yield(field) {
-				return
-			}
-		}
-	}
 }
 
 // bareNumber returns the number that value is, if it is a finite one other than 0.

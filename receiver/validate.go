@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -66,6 +68,10 @@ func (cfg *Config) validateEndpoint() error {
 		return errors.New("endpoint: leave query and fragment out of the URL")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return fmt.Errorf("endpoint: %q would send tokens in the clear; use https", endpoint)
+	case !validPort(u):
+		return fmt.Errorf("endpoint: %q has no port from 1 to 65535", endpoint)
+	case strings.Trim(u.Path, "/") == "" && (ofGraph(u) || ofReportingService(u)):
+		return fmt.Errorf("endpoint: %q is the host alone; leave endpoint out, or give the URL of the message traces", endpoint)
 	}
 	return cfg.validateOwner("endpoint", u)
 }
@@ -79,6 +85,15 @@ func (cfg *Config) validateOwner(key string, u *url.URL) error {
 		return fmt.Errorf("%s: %q is of Microsoft Graph, but api is reporting_webservice", key, u)
 	}
 	return nil
+}
+
+// validPort says whether the port of a URL can exist, if the URL has one.
+func validPort(u *url.URL) bool {
+	if !strings.Contains(strings.TrimPrefix(u.Host, "["+u.Hostname()+"]"), ":") {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 // loopback says whether host is this machine.
@@ -108,6 +123,9 @@ func validatePath(key, path string) error {
 	if match := bareVariable.FindStringSubmatch(path); match != nil {
 		return fmt.Errorf("%s: %s is not expanded; write ${env:%s}", key, match[0], match[1])
 	}
+	if path == "~" || strings.HasPrefix(path, "~/") {
+		return fmt.Errorf("%s: ~ is not expanded; write ${env:HOME}", key)
+	}
 	return nil
 }
 
@@ -117,18 +135,33 @@ func (cfg *Config) validateClient() error {
 	if cfg.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("timeout: %s is negative; 0 means unlimited", short(cfg.Timeout)))
 	}
-	if cfg.ProxyURL != "" {
-		if u, err := url.Parse(cfg.ProxyURL); err != nil || u.Scheme == "" || u.Hostname() == "" {
-			errs = append(errs, errors.New("proxy_url: not an absolute URL"))
+	for name := range cfg.Headers.Iter {
+		if strings.EqualFold(name, "Authorization") && !cfg.Auth.HasValue() {
+			errs = append(errs, fmt.Errorf("headers: %s would replace the token of authentication; leave it out", name))
 		}
 	}
-	if _, given := cfg.Headers.Get("Authorization"); given && !cfg.Auth.HasValue() {
-		errs = append(errs, errors.New("headers: Authorization would replace the token of authentication; leave it out"))
-	}
 	errs = append(errs,
+		validateProxy(cfg.ProxyURL),
 		validatePath("tls.ca_file", cfg.TLS.CAFile),
 		validatePath("tls.cert_file", cfg.TLS.CertFile),
 		validatePath("tls.key_file", cfg.TLS.KeyFile),
 	)
 	return errors.Join(errs...)
+}
+
+// validateProxy does not repeat the URL, which may hold a password.
+func validateProxy(proxy string) error {
+	if proxy == "" {
+		return nil
+	}
+	u, err := url.Parse(proxy)
+	switch {
+	case err != nil || u.Scheme == "" || u.Hostname() == "":
+		return errors.New("proxy_url: not an absolute URL")
+	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return fmt.Errorf("proxy_url: the scheme %s is none of http, https, socks5, socks5h", u.Scheme)
+	case !validPort(u):
+		return errors.New("proxy_url: has no port from 1 to 65535")
+	}
+	return nil
 }

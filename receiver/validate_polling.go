@@ -10,16 +10,16 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/receiver/internal/limit"
 )
 
 // Limits of the configuration.
 const (
 	maxPollInterval = time.Hour
 	maxMinAge       = 24 * time.Hour
-	minPageSize     = 100
 
 	maxInitialInterval = 20 * time.Second
-	maxRetries         = 20
 	minMaxInterval     = time.Second
 	maxMaxInterval     = 10 * time.Minute
 	maxMaxRetryAfter   = 10 * time.Minute
@@ -28,11 +28,11 @@ const (
 func (cfg *Config) validatePolling() error {
 	return errors.Join(
 		validatePollInterval(cfg.PollInterval),
-		validateRange("poll_spread", cfg.PollSpread, 0, cfg.PollInterval),
+		validateRange("poll_spread", cfg.PollSpread, 0, max(cfg.PollInterval, 0)),
 		validateRange("initial_lookback", cfg.InitialLookback, 0, cfg.limits().retention),
 		validateRange("min_age", cfg.MinAge, 0, maxMinAge),
 		cfg.validateRevisitAges(),
-		validateNumber("page_size", cfg.pageSize(), minPageSize, cfg.limits().pageSize),
+		validateNumber("page_size", cfg.pageSize(), limit.MinPageSize, cfg.limits().pageSize),
 	)
 }
 
@@ -43,7 +43,10 @@ func (cfg *Config) validateRevisitAges() error {
 		key := fmt.Sprintf("revisit_ages[%d]", i)
 		switch {
 		case i == 0 && age <= last:
-			errs = append(errs, fmt.Errorf("%s: %s is not greater than min_age, %s", key, short(age), short(last)))
+			// The ages may be the default ones, and then min_age is the key to look at.
+			errs = append(errs, fmt.Errorf("%s: %s is not greater than min_age, %s; lower min_age, or give revisit_ages that are greater",
+				key, short(age), short(last)))
+			last = age
 		case age <= last:
 			errs = append(errs, fmt.Errorf("%s: %s is not greater than the age before it, %s", key, short(age), short(last)))
 		case age > most:
@@ -85,19 +88,19 @@ func (r *Retry) validate() error {
 	default:
 		errs = append(errs, fmt.Errorf("retry.type: %q is none of backoff, static, disabled", r.Type))
 	}
-	if r.Multiplier < 1 || math.IsNaN(r.Multiplier) {
-		errs = append(errs, fmt.Errorf("retry.multiplier: %v is less than 1", r.Multiplier))
+	if !(r.Multiplier >= limit.MinMultiplier && r.Multiplier <= math.MaxFloat64) {
+		errs = append(errs, fmt.Errorf("retry.multiplier: %v is not a number of at least %d", r.Multiplier, limit.MinMultiplier))
 	}
 	for i, code := range r.HTTPCodes {
 		key := fmt.Sprintf("retry.http_codes[%d]", i)
-		errs = append(errs, validateNumber(key, code, http.StatusContinue, 599))
+		errs = append(errs, validateNumber(key, code, limit.MinHTTPCode, limit.MaxHTTPCode))
 		if code >= http.StatusOK && code < http.StatusMultipleChoices {
 			errs = append(errs, fmt.Errorf("%s: %d means success", key, code))
 		}
 	}
 	return errors.Join(append(errs,
 		validateRange("retry.initial_interval", r.InitialInterval, 0, maxInitialInterval),
-		validateNumber("retry.max_retries", r.MaxRetries, 0, maxRetries),
+		validateNumber("retry.max_retries", r.MaxRetries, 0, limit.MaxRetries),
 		validateRange("retry.max_interval", r.MaxInterval, minMaxInterval, maxMaxInterval),
 		validateRange("retry.max_retry_after", r.MaxRetryAfter, 0, maxMaxRetryAfter),
 	)...)

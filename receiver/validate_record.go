@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.opentelemetry.io/collector/component"
 	"go.uber.org/zap"
@@ -17,11 +18,23 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/fields"
 	"github.com/o365messagetrace/o365messagetrace/internal/records"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 // omittable are the names that omit knows.
-var omittable = []string{
-	string(source.Subject), string(source.MessageID), string(source.FromIP), string(source.ToIP), string(source.Size),
+var omittable = []source.Property{source.Subject, source.MessageID, source.FromIP, source.ToIP, source.Size}
+
+// statuses are those that a filter can ask for, in any case.
+var statuses = []trace.Status{
+	trace.Delivered, trace.Expanded, trace.Failed, trace.FilteredAsSpam, trace.GettingStatus, trace.Pending, trace.Quarantined, trace.Recalled,
+}
+
+func joined[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // domainName matches a domain name as it stands in an address, without a wildcard.
@@ -37,8 +50,8 @@ func (cfg *Config) validateRecord() error {
 		errs = append(errs, fmt.Errorf("body: %q is none of raw, none", cfg.Body))
 	}
 	for i, name := range cfg.Omit {
-		if !slices.Contains(omittable, name) {
-			errs = append(errs, fmt.Errorf("omit[%d]: %q is none of %s", i, name, strings.Join(omittable, ", ")))
+		if !slices.Contains(omittable, source.Property(name)) {
+			errs = append(errs, fmt.Errorf("omit[%d]: %q is none of %s", i, name, joined(omittable)))
 		}
 	}
 	for i, domain := range cfg.LocalDomains {
@@ -56,6 +69,8 @@ func (cfg *Config) validateFields() error {
 		switch {
 		case field.Name == "":
 			errs = append(errs, fmt.Errorf("fields[%d].name: required", i))
+		case field.Name != strings.TrimSpace(field.Name):
+			errs = append(errs, fmt.Errorf("fields[%d].name: %q begins or ends with white space", i, field.Name))
 		case records.Reserved(field.Name):
 			errs = append(errs, fmt.Errorf("fields[%d].name: %q is an attribute that every record has of itself; choose another name", i, field.Name))
 		case seen[field.Name]:
@@ -84,19 +99,44 @@ func (cfg *Config) definitions() []fields.Definition {
 
 func (f *Filter) validate() error {
 	var errs []error
-	for key, value := range map[string]string{
-		"sender_address": f.SenderAddress, "recipient_address": f.RecipientAddress, "status": f.Status, "from_ip": f.FromIP, "to_ip": f.ToIP,
-	} {
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' }) {
-			errs = append(errs, fmt.Errorf("filter.%s: has control characters", key))
-		}
+	if status := trace.ParseStatus([]byte(f.Status)); f.Status != "" && !slices.Contains(statuses, status) {
+		errs = append(errs, fmt.Errorf("filter.status: %q is none of %s", f.Status, joined(statuses)))
 	}
-	for key, value := range map[string]string{"from_ip": f.FromIP, "to_ip": f.ToIP} {
-		if _, err := netip.ParseAddr(value); value != "" && err != nil {
-			errs = append(errs, fmt.Errorf("filter.%s: %q is not an IP address; the services know no ranges", key, value))
-		}
+	return errors.Join(append(errs,
+		validateAddress("filter.sender_address", f.SenderAddress),
+		validateAddress("filter.recipient_address", f.RecipientAddress),
+		validateIP("filter.from_ip", f.FromIP),
+		validateIP("filter.to_ip", f.ToIP),
+	)...)
+}
+
+// nullSender is the address of a sender that is to get no answer, as of reports of non-delivery.
+const nullSender = "<>"
+
+// validateAddress does not repeat the address, since errors are logged. The services ignore other wildcards.
+func validateAddress(key, address string) error {
+	if address == "" || address == nullSender {
+		return nil
 	}
-	return errors.Join(errs...)
+	at := max(strings.LastIndexByte(address, '@'), 0)
+	local, domain := address[:at], strings.TrimPrefix(address[at:], "@")
+	wild := local != "*" && strings.Contains(local, "*")
+	if local == "" || wild || !domainName.MatchString(domain) || strings.ContainsFunc(local, unprintable) || local != strings.TrimSpace(local) {
+		return fmt.Errorf("%s: is neither one mail address nor a whole domain, *@contoso.com", key)
+	}
+	return nil
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+func validateIP(key, address string) error {
+	if address == "" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(address); err != nil || ip.Zone() != "" {
+		return fmt.Errorf("%s: %q is not an IP address; the services know no ranges", key, address)
+	}
+	return nil
 }
 
 // validateHousekeeping checks the keys that concern neither mail nor records.
@@ -104,6 +144,11 @@ func (cfg *Config) validateHousekeeping() error {
 	var errs []error
 	if _, known := levels[cfg.LogLevel]; cfg.LogLevel != "" && !known {
 		errs = append(errs, fmt.Errorf("log_level: %q is none of debug, info, warn, error", cfg.LogLevel))
+	}
+	for i, tag := range cfg.Tags {
+		if strings.TrimSpace(tag) == "" {
+			errs = append(errs, fmt.Errorf("tags[%d]: is empty", i))
+		}
 	}
 	if cfg.JobTTL <= 0 {
 		errs = append(errs, fmt.Errorf("job_ttl: %s is not greater than 0", short(cfg.JobTTL)))

@@ -10,6 +10,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"go.opentelemetry.io/collector/component"
 )
 
 // validateSignIn accepts exactly one way to sign in.
@@ -27,13 +29,16 @@ func (cfg *Config) validateSignIn() error {
 	var errs []error
 	switch len(found) {
 	case 0:
-		errs = append(errs, errors.New("authentication: found no way to sign in; "+choice))
+		errs = append(errs, errors.New("authentication: found no way to sign in; "+choice+"; an empty block is written {}"))
 	case 1:
 	default:
 		errs = append(errs, fmt.Errorf("authentication: found %s; %s", strings.Join(found, " and "), choice))
 	}
 	for _, way := range ways {
 		errs = append(errs, way.validate(way.key+"."))
+	}
+	if cfg.Auth.HasValue() && cfg.Auth.Get().AuthenticatorID == (component.ID{}) {
+		errs = append(errs, errors.New("auth.authenticator: required; give the ID of the extension"))
 	}
 	if cfg.Authentication.Basic.HasValue() && cfg.api() == Graph {
 		errs = append(errs, errors.New("authentication.basic: works only with api reporting_webservice"))
@@ -101,6 +106,9 @@ func (cfg *Config) validateAuthority() error {
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
 		return fmt.Errorf("authority_host: %q is not an https URL", authority)
 	}
+	if !validPort(u) {
+		return fmt.Errorf("authority_host: %q has no port from 1 to 65535", authority)
+	}
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("authority_host: %q has more than a host and a port; the tenant belongs in tenant_id", authority)
 	}
@@ -153,8 +161,11 @@ func (w WorkloadIdentity) fill() WorkloadIdentity {
 }
 
 func validateGiven(key, value, what string) error {
-	if value == "" {
+	switch trimmed := strings.TrimSpace(value); {
+	case trimmed == "":
 		return fmt.Errorf("%s: required; %s", key, what)
+	case trimmed != value:
+		return fmt.Errorf("%s: begins or ends with white space", key)
 	}
 	return nil
 }

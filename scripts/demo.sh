@@ -54,7 +54,7 @@ O365MT_TENANT_ID=11111111-1111-1111-1111-111111111111
 O365MT_CLIENT_ID=22222222-2222-2222-2222-222222222222
 O365MT_CLIENT_SECRET=demo
 M365SIM_TENANT_ID=$O365MT_TENANT_ID M365SIM_CLIENT_ID=$O365MT_CLIENT_ID M365SIM_CLIENT_SECRET=$O365MT_CLIENT_SECRET \
-	build/m365sim --listen 127.0.0.1:0 --ca-file "$O365MT_CA_FILE" --history 1h --late none >"$work/simulator.log" 2>&1 &
+	build/m365sim --listen 127.0.0.1:0 --ca-file "$O365MT_CA_FILE" --rows-per-day 150000 --history 1h --late none >"$work/simulator.log" 2>&1 &
 simulator=$!
 
 O365MT_AUTHORITY=''

@@ -63,10 +63,12 @@ func TestWrongConfigurations(t *testing.T) {
 		"{max_jobs: 0}":                        {"max_jobs: must be from 1 to 100000, not 0"},
 		"{max_jobs: 100001}":                   {"max_jobs: must be"},
 		"{max_jobs: -1, allowed_hosts: ['*']}": {"max_jobs: must be", "allowed_hosts: \"*\" is no host"},
-		"{allowed_hosts: ['https://a.example', 'a.example:80', '', '[::1]']}": {`"https://a.example"`, `"a.example:80"`, `""`, `"[::1]"`},
-		"{read_only: true, capture: true}":                                    {"capture: true is not possible with read_only: true"},
-		"{cors: {allowed_origins: ['https://a']}}":                            {"cors: not supported"},
-		"{read_onyl: true}":                                                   {"read_onyl"},
+		"{allowed_hosts: ['https://a.example', 'a.example:80', '', '[::1]']}": {
+			`"https://a.example"`, `"a.example:80"`, `""`, `"[::1]"`,
+		},
+		"{read_only: true, capture: true}":         {"capture: true is not possible with read_only: true"},
+		"{cors: {allowed_origins: ['https://a']}}": {"cors: not supported"},
+		"{readonly: true}":                         {"readonly"},
 	} {
 		_, err := load(t, yaml)
 		for _, part := range want {

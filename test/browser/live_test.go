@@ -1,0 +1,136 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package browser
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/o365messagetrace/o365messagetrace/test/browser/fakeapi"
+)
+
+func TestCaptureShowsMail(t *testing.T) {
+	server := lively(t)
+	p := openBrowser(t, server.url)
+	p.open("live")
+	p.click("#capture-run")
+	server.deliver(t, 3)
+	p.waitFor(`document.querySelectorAll('.record').length >= 3`)
+	p.waitForText(".record-mail", "@")
+	p.click(".record summary")
+	p.waitForText(".record[open] .attributes", "email.to.address")
+	p.click("#capture-run")
+	p.waitForText(".summary", "Not capturing")
+	p.requireClean()
+}
+
+func TestSubjectsStayText(t *testing.T) {
+	const subject = `<img src=x onerror="window.broken=1"><script>window.broken=1</script>`
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("live")
+	p.click("#capture-run")
+	requireWatched(t, server)
+	record := fakeapi.Mail(fakeapi.Contoso, 1, time.Now())
+	record.Attributes["email.subject"] = subject
+	record.Attributes["email.from.address"] = subject
+	record.Attributes[subject] = subject
+	record.Body = `{"subject": "` + subject + `"`
+	server.Deliver(record)
+	p.waitForText(".record-subject", subject)
+	p.click(".record summary")
+	p.waitForText(".record .code", subject)
+	require.Equal(t, 0, evaluate[int](p, `document.querySelectorAll('main img, main script').length`))
+	require.True(t, evaluate[bool](p, `window.broken === undefined`))
+	p.requireClean()
+}
+
+func TestCaptureIsPausedFilteredAndBounded(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("live?input=" + fakeapi.Contoso)
+	p.click("#capture-run")
+	requireWatched(t, server)
+	require.Zero(t, server.Deliver(fakeapi.Mail(fakeapi.Tailspin, 0, time.Now())), "the capture is of another input")
+	for n := range 700 {
+		server.Deliver(fakeapi.Mail(fakeapi.Contoso, n, time.Now()))
+	}
+	p.waitForText(".summary", "700 records received · 500 shown · the last 500 are kept")
+	require.Equal(t, 500, evaluate[int](p, `document.querySelectorAll('.record').length`))
+
+	p.click("#capture-pause")
+	for n := range 4 {
+		server.Deliver(fakeapi.Mail(fakeapi.Contoso, 1000+n, time.Now()))
+	}
+	p.waitForText(".summary", "4 waiting")
+	p.click("#capture-pause")
+	p.waitForText(".summary", "704 records received")
+	p.waitFor(`!document.querySelector('.summary').textContent.includes('waiting')`)
+
+	p.click("#filter-q")
+	p.press("LEE.GU@")
+	p.waitFor(`document.querySelectorAll('.record').length < 500 &&
+		[...document.querySelectorAll('.record-to')].every((e) => e.textContent.startsWith('lee.gu@'))`)
+
+	// Leaving the view ends the capture; what was captured stays.
+	p.click("#tabs [data-view=jobs]")
+	require.Eventually(t, func() bool { return server.Watchers() == 0 }, patience, 10*time.Millisecond, "the capture goes on")
+	p.click("#tabs [data-view=live]")
+	p.waitForText(".summary", "Not capturing · 704 records received")
+	p.requireClean()
+}
+
+func TestCopyAsJSON(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("live")
+	p.click("#capture-run")
+	requireWatched(t, server)
+	server.Deliver(fakeapi.Mail(fakeapi.Contoso, 5, time.Now()))
+	p.click(".record summary")
+	evaluate[bool](p, `navigator.clipboard.writeText = (text) => { window.copied = JSON.parse(text); return Promise.resolve(); }, true`)
+	p.click(".record-actions button")
+	p.waitForText("#toasts", "Copied the record as JSON")
+	require.Equal(t, fakeapi.Contoso, evaluate[string](p, `window.copied.attributes.__inputId`))
+	p.requireClean()
+}
+
+func TestRefusedCaptureSaysWhy(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("live")
+	server.Restrict(false, false)
+	p.click("#capture-run")
+	p.waitForText(".empty.is-error", "there is no live capture: the extension needs capture: true")
+	p.waitForText("#capture-run", "Start capture")
+}
+
+func TestGraphsAreDrawn(t *testing.T) {
+	server := lively(t)
+	p := openBrowser(t, server.url)
+	p.open(fmt.Sprintf("graphs?minutes=%d", server.minutes))
+	p.waitFor(`document.querySelectorAll('.chart canvas').length === 3`)
+	p.waitFor(`/[1-9]/.test(document.querySelector('.legend-value').textContent)`)
+	// The colour of bars is nowhere else.
+	p.waitFor(`(() => {
+		const canvas = document.querySelector('.chart canvas');
+		const probe = document.createElement('span');
+		probe.style.color = 'var(--chart-front)';
+		document.body.append(probe);
+		const want = getComputedStyle(probe).color.match(/\d+/g).map(Number);
+		probe.remove();
+		const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+		let pixels = 0;
+		for (let i = 0; i < data.length; i += 4) if (want.every((c, j) => data[i + j] === c) && data[i + 3] === 255) pixels++;
+		return pixels > 20;
+	})()`)
+	p.requireClean()
+}
