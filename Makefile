@@ -43,7 +43,7 @@ demo: build ## watch records of a simulated tenant arrive; ^C ends it
 test: ## run the tests
 	CGO_ENABLED=0 go test $(TESTFLAGS) ./...
 
-CHECKS := check-generated lint check-vet check-race build check-examples check-e2e
+CHECKS := check-generated lint check-vet check-race build check-examples check-e2e check-browser
 
 check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end
 	@for stage in $(CHECKS); do \
@@ -65,9 +65,11 @@ generate: $(TOOLS)/mdatagen $(TOOLS)/goimports ## generate code and documentatio
 
 lint: $(LINT) ## find what golangci-lint objects to, formatting included
 	CGO_ENABLED=0 $(LINT) run ./...
+	cd test/browser && CGO_ENABLED=0 $(abspath $(LINT)) run ./...
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt ./...
+	cd test/browser && $(abspath $(LINT)) fmt ./...
 
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
 	@packages=$$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | sed 's|/[^/]*$$||' | sort -u); \
@@ -79,7 +81,7 @@ bench-completeness: ## compare what ways of reading lose and repeat, in a model
 	@go run ./internal/completeness
 
 # The stages of check that are of no use on their own.
-.PHONY: check-generated check-vet check-race check-examples check-e2e
+.PHONY: check-generated check-vet check-race check-examples check-e2e check-browser
 
 # Compares copies, not commits, so that it works before a commit as well.
 check-generated:
@@ -92,6 +94,7 @@ check-generated:
 
 check-vet:
 	CGO_ENABLED=0 go vet -tags e2e ./...
+	cd test/browser && CGO_ENABLED=0 go vet ./...
 
 check-race:
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || \
@@ -104,6 +107,10 @@ check-examples: $(COLLECTOR)
 check-e2e: $(COLLECTOR) $(SIMULATOR)
 	O365MT_COLLECTOR=$(abspath $(COLLECTOR)) O365MT_SIMULATOR=$(abspath $(SIMULATOR)) \
 		CGO_ENABLED=0 go test -count=1 -tags e2e $(TESTFLAGS) ./test/e2e/...
+
+check-browser: $(COLLECTOR) $(SIMULATOR)
+	cd test/browser && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...
+	scripts/check-demo-page.sh
 
 # The tools. Without cgo, so that no C compiler is needed.
 $(TOOLS)/builder:       PACKAGE := go.opentelemetry.io/collector/cmd/builder
