@@ -25,6 +25,15 @@ func (r *messageTraceReceiver) loop(ctx context.Context) {
 
 	schedule := &schedule{plan: r.plan}
 	reader := &worker{messageTraceReceiver: r, subject: reading, size: r.plan.LongestWindow()}
+	// Newer mail must not wait behind what waits for the quota, since part of the quota is kept free for it.
+	reader.free = func(step plan.Step) bool {
+		now := wallClock()
+		limit := schedule.untilNext(now)
+		if schedule.isDue(now) {
+			limit = 0
+		}
+		return step.Lane != trace.Revisit || r.quota.Await(ctx, step.Lane, limit)
+	}
 	if transport.Sleep(ctx, r.plan.Offset) != nil {
 		return
 	}
@@ -126,6 +135,8 @@ type worker struct {
 	subject subject
 	// size is the longest window that is asked for at present.
 	size time.Duration
+	// free waits until the step can be read without keeping newer mail waiting; false if it cannot. nil does not wait.
+	free func(plan.Step) bool
 	// calm counts the windows since the last trouble.
 	calm  int
 	aside aside
@@ -150,6 +161,9 @@ func (w *worker) work(ctx context.Context, interrupted func() bool) {
 			if healthy {
 				w.health.ok(w.subject)
 			}
+			return
+		}
+		if w.free != nil && !w.free(step) {
 			return
 		}
 		tried = tried.Add(step.Window)

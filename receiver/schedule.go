@@ -47,6 +47,11 @@ func (s *schedule) due(now time.Time) (tick time.Time, ok bool) {
 // isDue says whether a tick is due at now, without taking it.
 func (s *schedule) isDue(now time.Time) bool { return s.plan.LastTick(now).After(s.last) }
 
+// untilNext is how long at now it takes until the next tick is due.
+func (s *schedule) untilNext(now time.Time) time.Duration {
+	return s.plan.LastTick(now).Add(s.plan.Interval).Sub(now)
+}
+
 // wait returns the next tick when it is due; ok is false when ctx ends before.
 func (s *schedule) wait(ctx context.Context) (tick time.Time, ok bool) {
 	timer := time.NewTimer(0)
@@ -61,7 +66,7 @@ func (s *schedule) wait(ctx context.Context) (tick time.Time, ok bool) {
 		if tick, ok := s.due(now); ok {
 			return tick, true
 		}
-		timer.Reset(min(maxSleep, s.plan.LastTick(now).Add(s.plan.Interval).Sub(now)))
+		timer.Reset(min(maxSleep, s.untilNext(now)))
 	}
 }
 

@@ -200,6 +200,23 @@ func TestBackfillDoesNotDelayLiveMail(t *testing.T) {
 	})
 }
 
+// TestLiveMailDoesNotWaitBehindRevisitsThatWaitForTheQuota polls more often than the quota allows with its revisits.
+func TestLiveMailDoesNotWaitBehindRevisitsThatWaitForTheQuota(t *testing.T) {
+	simulate(t, 20_000, time.Hour, func(t *testing.T, w *world) {
+		w.start(func(c *Config) {
+			c.PollInterval = 10 * time.Second
+			c.InitialLookback = time.Minute
+			c.RevisitAges = []time.Duration{20 * time.Second, 40 * time.Second, time.Minute, 90 * time.Second, 2 * time.Minute}
+			c.RateLimit = RateLimit{Requests: 130, Interval: 5 * time.Minute}
+		})
+		for range 180 {
+			time.Sleep(10 * time.Second)
+			assert.LessOrEqual(t, time.Since(w.current.telemetry.state.Load().liveUpTo), 21*time.Second)
+		}
+		w.stop()
+	})
+}
+
 // impatient makes the receiver poll every second and settle within half a minute.
 func impatient(c *Config) {
 	c.PollInterval = time.Second

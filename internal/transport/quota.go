@@ -149,6 +149,20 @@ func (q *Quota) Acquire(ctx context.Context, lane trace.Lane) error {
 	}
 }
 
+// Await waits until the lane may send a request, but does not take it; false if that takes longer than the limit.
+func (q *Quota) Await(ctx context.Context, lane trace.Lane, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if q.Acquire(ctx, lane) != nil {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.inFlight--
+	q.wake()
+	return true
+}
+
 // Release notes that a request ended.
 func (q *Quota) Release() {
 	q.mu.Lock()

@@ -386,3 +386,21 @@ func TestTheBudgetOfATenantGoesWithItsLastUser(t *testing.T) {
 	assert.NotSame(t, first, fresh)
 	assert.Equal(t, Rate{5, time.Hour}, fresh.Restrict(Rate{}))
 }
+
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQuota(Rate{Requests: 10, Interval: time.Minute})
+		assert.True(t, q.Await(t.Context(), trace.Revisit, 0), "nothing has been used")
+		for range 9 {
+			require.NoError(t, q.Acquire(t.Context(), trace.Live))
+			q.Release()
+		}
+		assert.False(t, q.Await(t.Context(), trace.Revisit, 0), "the tenth is for live mail")
+		assert.False(t, q.Await(t.Context(), trace.Revisit, 50*time.Second))
+		assert.True(t, q.Await(t.Context(), trace.Live, 0))
+		assert.True(t, q.Await(t.Context(), trace.Revisit, 11*time.Second))
+		assert.Zero(t, q.inFlight)
+		assert.InDelta(t, 0, q.Used(), 0, "waiting takes nothing")
+	})
+}
