@@ -54,7 +54,7 @@ check: ## all that CI checks: generated files, lint, vet, race detector, build, 
 
 # goimports adds an import that mdatagen leaves out where there are events but no metrics. The receiver has no switch for
 # its one event, so documentation.md must not promise one.
-generate: $(TOOLS)/mdatagen $(TOOLS)/goimports ## generate code and documentation from metadata.yaml
+generate: $(TOOLS)/mdatagen $(TOOLS)/goimports ## generate code and documentation from metadata.yaml, JSON schemas from Config
 	cd receiver && $(abspath $<) metadata.yaml
 	cd extension/jobinspector && $(abspath $<) metadata.yaml
 	$(TOOLS)/goimports -w receiver/internal
@@ -71,10 +71,20 @@ fmt: $(LINT) ## format the code
 	$(LINT) fmt ./...
 	cd test/browser && $(abspath $(LINT)) fmt ./...
 
+# The whole path is measured six times, for the medians that it reports; growth and the rest need fewer.
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
-	@packages=$$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | sed 's|/[^/]*$$||' | sort -u); \
-	test -n "$$packages" || { echo 'There are no benchmarks.'; exit; }; \
-	go test -run '^$$' -bench . -benchmem $$packages
+	CGO_ENABLED=0 go test -run '^$$' -bench 'WholePath' -benchtime 8x -timeout 30m ./internal/bench
+	CGO_ENABLED=0 go test -run '^$$' -bench 'Memory|Planner|First' -benchtime 5x -timeout 30m ./internal/bench
+	@packages=$$(find . -name '*_test.go' ! -path './internal/bench/*' -exec grep -l '^func Benchmark' {} + | \
+		sed 's|/[^/]*$$||' | sort -u); \
+	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem $$packages
+
+.PHONY: bench-growth bench-collector
+bench-growth: ## measure how the cost of a row depends on windows, remembered rows and receivers
+	CGO_ENABLED=0 go test -run '^$$' -bench 'Window|Remembered|Receivers' -benchtime 5x -timeout 60m ./internal/bench
+
+bench-collector: $(COLLECTOR) ## measure the built collector
+	O365MT_COLLECTOR=$(abspath $(COLLECTOR)) CGO_ENABLED=0 go test -run '^$$' -bench Collector -benchtime 3x -timeout 30m ./internal/bench
 
 .PHONY: bench-completeness
 bench-completeness: ## compare what ways of reading lose and repeat, in a model

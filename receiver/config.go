@@ -53,9 +53,10 @@ type Config struct {
 	// https://login.microsoftonline.us.
 	AuthorityHost string `mapstructure:"authority_host"`
 
-	// PollInterval is the time between two ticks: whole seconds, 1s to 60m, a divisor of 60 minutes.
+	// PollInterval is the time between two ticks: whole seconds, 1s to 1h, a divisor of an hour.
 	PollInterval time.Duration `mapstructure:"poll_interval"`
-	// InitialLookback is how much mail from before the first start is read, 0 to what the service keeps: 90 days, or 10.
+	// InitialLookback is how much mail from before the first start is read, 0 to what the service keeps: 2160h, which
+	// are 90 days, with the Reporting Web Service 240h.
 	InitialLookback time.Duration `mapstructure:"initial_lookback"`
 	// MinAge is how old mail is before it is asked for, 0 to 24h.
 	MinAge time.Duration `mapstructure:"min_age"`
@@ -158,7 +159,7 @@ func createDefaultConfig() component.Config {
 
 // Unmarshal reads the configuration and reports every value of a wrong type.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
-	if err := errors.Join(readSeconds(conf, "job_timeout"), readTexts(conf, "date_range", "start", "end")); err != nil {
+	if err := errors.Join(readSeconds(conf, "job_timeout"), readTexts(conf, "date_range")); err != nil {
 		return err
 	}
 	cfg.given = nil

@@ -27,8 +27,14 @@ tenant_id: 11111111-1111-1111-1111-111111111111
 authentication: {oauth: {client_id: 22222222-2222-2222-2222-222222222222, client_secret: s3cr3t}}
 `
 
-// load reads a configuration as the collector does: the default, changed by the text, and checked.
+// load reads a configuration as the collector does: the default, changed by the texts, and checked.
 func load(t *testing.T, texts ...string) (*Config, error) {
+	t.Helper()
+	return unmarshal(merge(t, texts...))
+}
+
+// merge reads texts of which later ones change what the earlier ones say.
+func merge(t *testing.T, texts ...string) *confmap.Conf {
 	t.Helper()
 	conf := confmap.New()
 	for _, text := range texts {
@@ -38,7 +44,7 @@ func load(t *testing.T, texts ...string) (*Config, error) {
 		require.NoError(t, err)
 		require.NoError(t, conf.Merge(more))
 	}
-	return unmarshal(conf)
+	return conf
 }
 
 func unmarshal(conf *confmap.Conf) (*Config, error) {
@@ -142,56 +148,133 @@ func TestRightConfigurations(t *testing.T) {
 	}
 }
 
+// right are each added to the least configuration.
+var right = []string{
+	"{}",
+	"tenant_id: CONTOSO.co.uk",
+	"tenant_id: xn--bcher-kva.example",
+	"tenant_id: ABCDEF00-1111-2222-3333-abcdefabcdef",
+	"subscription_plan: gcc",
+	"endpoint: https://graph.example/messageTraces",
+	"endpoint: https://graph.example",
+	"endpoint: http://localhost:8080/messageTraces",
+	"endpoint: http://LOCALHOST/messageTraces",
+	"endpoint: http://[::1]:8080/messageTraces",
+	"endpoint: http://127.8.9.1/messageTraces",
+	"authority_host: https://login.microsoftonline.us",
+	"authority_host: https://login.example/",
+	"timeout: 0",
+	"timeout: '0'",
+	"timeout: 1ms",
+	"proxy_url: socks5://user:password@proxy.example:1080",
+	"authentication: {oauth: {resource: 'api://graph'}}",
+	"poll_interval: 1s",
+	"poll_interval: 60m",
+	"poll_interval: 1h",
+	"poll_interval: 12m",
+	"poll_interval: 7m30s",
+	"initial_lookback: 0",
+	"initial_lookback: 0s",
+	"min_age: 24h\nrevisit_ages: [24h1s]",
+	"revisit_ages: []",
+	"revisit_ages: [1ns]",
+	"revisit_ages: [240h]",
+	"page_size: 100",
+	"retry: {type: disabled}",
+	"retry: {initial_interval: 20s, max_retries: 20, multiplier: 1, max_interval: 1s, max_retry_after: 10m}",
+	"retry: {http_codes: []}",
+	"retry: {http_codes: [100, 199, 300, 599]}",
+	"rate_limit: {requests: 0}",
+	"storage: file_storage",
+	"tls: {reload_interval: 0}",
+	"idle_conn_timeout: 0",
+	"max_idle_conns: 5",
+	"headers: {X-Team: soc}",
+	"endpoint: https://graph.example:8443/messageTraces",
+	"api: reporting_webservice\npage_size: 2000\ninitial_lookback: 240h\nrevisit_ages: [216h]",
+	"auth: ~",
+	"poll_spread: 5m",
+	"poll_interval: 10m\npoll_spread: 7m30s",
+	"date_range: {start: -3h@h, end: -2h@h}",
+	"date_range: {start: -30s, end: -10s}\npoll_interval: 10s",
+	"date_range: {start: -5m}",
+	"date_range: {start: '@d', end: now}",
+	"date_range: {start: -90d}",
+	"date_range: {start: 1720533360, end: 1720536960}",
+	"date_range: {start: '1720533360', end: '1720536960'}",
+	"date_range: {start: 1720533360, end: 9999999999}",
+	"date_range: {start: 2025-01-31T08:00:00Z, end: 2025-01-31T10:00:00+01:00}",
+	"date_range: {start: '2025-01-31T08:00:00Z', end: 1738321200}",
+	"date_range: {start: 2025-01-31, end: 2025-02-01}",
+	"disable_time_filter: false",
+	"filter: {}",
+	"filter: {sender_address: '*@contoso.com', recipient_address: o'hara@contoso.com, status: Delivered, from_ip: '2001:db8::1', to_ip: 192.0.2.1}",
+	"filter: {sender_address: <>, status: filteredasspam}",
+	"filter: {recipient_address: 'jürgen@bücher.example'}",
+	"statuses: final",
+	"body: none",
+	"omit: []",
+	"omit: [subject, message_id, from_ip, to_ip, size]",
+	"internal_fields: false",
+	"local_domains: [contoso.com, CONTOSO.co.uk., bücher.example, _x.example, localhost]",
+	"fields: []",
+	"fields: [{name: team, value: '\"soc\"'}, {name: team.copy, value: 'attributes[\"team\"]'}]",
+	`fields: [{name: mailbox, value: 'Concat(["mailbox", log.attributes["email.to.address"]], ":")'}]`,
+	`fields: [{name: domain, value: 'Split(log.attributes["email.to.address"], "@")[1]'}, {name: n, value: "5"}]`,
+	"job_timeout: 0",
+	"job_timeout: 30",
+	"job_timeout: '30'",
+	"job_timeout: 1.5",
+	"job_timeout: 45s",
+	"job_timeout: 15m",
+	"max_concurrent_jobs: 0",
+	"max_concurrent_jobs: 100",
+	"k8s_leader_elector: k8s_leader_elector/o365",
+	"inspector: o365jobinspector",
+	"log_level: debug",
+	"log_level: error",
+	"tags: [soc, mail]",
+	"job_ttl: 1m",
+	"environment: production\ncurrent_environment: staging",
+	"retry: {max_retries: 5.0}",
+}
+
 func TestMoreRightConfigurations(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{
-		"{}",
-		"tenant_id: CONTOSO.co.uk",
-		"tenant_id: xn--bcher-kva.example",
-		"tenant_id: ABCDEF00-1111-2222-3333-abcdefabcdef",
-		"subscription_plan: gcc",
-		"endpoint: https://graph.example/messageTraces",
-		"endpoint: https://graph.example",
-		"endpoint: http://localhost:8080/messageTraces",
-		"endpoint: http://LOCALHOST/messageTraces",
-		"endpoint: http://[::1]:8080/messageTraces",
-		"endpoint: http://127.8.9.1/messageTraces",
-		"authority_host: https://login.microsoftonline.us",
-		"authority_host: https://login.example/",
-		"timeout: 0",
-		"timeout: '0'",
-		"timeout: 1ms",
-		"proxy_url: socks5://user:password@proxy.example:1080",
-		"authentication: {oauth: {resource: 'api://graph'}}",
-		"poll_interval: 1s",
-		"poll_interval: 60m",
-		"poll_interval: 1h",
-		"poll_interval: 12m",
-		"poll_interval: 7m30s",
-		"initial_lookback: 0",
-		"initial_lookback: 0s",
-		"min_age: 24h\nrevisit_ages: [24h1s]",
-		"revisit_ages: []",
-		"revisit_ages: [1ns]",
-		"revisit_ages: [240h]",
-		"page_size: 100",
-		"retry: {type: disabled}",
-		"retry: {initial_interval: 20s, max_retries: 20, multiplier: 1, max_interval: 1s, max_retry_after: 10m}",
-		"retry: {http_codes: []}",
-		"retry: {http_codes: [100, 199, 300, 599]}",
-		"rate_limit: {requests: 0}",
-		"storage: file_storage",
-		"tls: {reload_interval: 0}",
-		"idle_conn_timeout: 0",
-		"max_idle_conns: 5",
-		"headers: {X-Team: soc}",
-	} {
+	for _, text := range right {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
 			_, err := load(t, least, text)
 			assert.NoError(t, err)
 		})
 	}
+}
+
+// What has no value is as good as left out where nothing, or a block, is the default.
+func TestKeysWithoutAValue(t *testing.T) {
+	t.Parallel()
+	want, err := load(t, least)
+	require.NoError(t, err)
+	got, err := load(t, least, `
+endpoint:
+api:
+page_size:
+storage:
+date_range:
+filter:
+retry:
+rate_limit:
+tls:
+omit:
+fields:
+tags:
+log_level:
+job_timeout:
+environment:
+current_environment:
+`)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
 }
 
 func TestListsReplaceTheirDefaults(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,22 +28,25 @@ func readSeconds(conf *confmap.Conf, key string) error {
 	return conf.Merge(confmap.NewFromStringMap(map[string]any{key: number + "s"}))
 }
 
-// readTexts has the values of the keys below a block read as texts. YAML takes seconds since 1970 for a number, and
-// RFC 3339 for a time.
-func readTexts(conf *confmap.Conf, block string, keys ...string) error {
-	texts := map[string]any{}
-	for _, key := range keys {
-		key = block + confmap.KeyDelimiter + key
-		switch value := conf.Get(key).(type) {
+// readTexts has the values of a block of texts read as such. YAML takes seconds since 1970 for a number, and RFC 3339 for a
+// time.
+func readTexts(conf *confmap.Conf, block string) error {
+	values, ok := conf.Get(block).(map[string]any)
+	if !ok {
+		return nil
+	}
+	for key, value := range values {
+		switch value := value.(type) {
 		case int, int64, uint64:
-			texts[key] = fmt.Sprint(value)
+			values[key] = fmt.Sprint(value)
 		case float64:
-			texts[key] = strconv.FormatFloat(value, 'f', -1, 64)
+			values[key] = strconv.FormatFloat(value, 'f', -1, 64)
 		case time.Time:
-			texts[key] = value.Format(time.RFC3339Nano)
+			values[key] = value.Format(time.RFC3339Nano)
 		}
 	}
-	return conf.Merge(confmap.NewFromStringMap(texts))
+	// All of them, since an environment variable may have brought the block as a whole.
+	return conf.Merge(confmap.NewFromStringMap(map[string]any{block: values}))
 }
 
 // checkValues reports what the collector would misread in silence: a duration that is a bare number, which it takes for
@@ -75,7 +79,7 @@ func (c *valueCheck) object(values map[string]any, defaults reflect.Value, path 
 		if !given || !field.IsExported() {
 			continue
 		}
-		at := append(path[:len(path):len(path)], name)
+		at := slices.Concat(path, []string{name})
 		switch value := value.(type) {
 		case nil:
 			if byDefault.Kind() != reflect.Struct && !byDefault.IsZero() {

@@ -70,10 +70,14 @@ func (cfg *Config) validateEndpoint() error {
 		return fmt.Errorf("endpoint: %q would send tokens in the clear; use https", endpoint)
 	case !validPort(u):
 		return fmt.Errorf("endpoint: %q has no port from 1 to 65535", endpoint)
-	case strings.Trim(u.Path, "/") == "" && (ofGraph(u) || ofReportingService(u)):
+	}
+	if err := cfg.validateOwner("endpoint", u); err != nil {
+		return err
+	}
+	if strings.Trim(u.Path, "/") == "" && (ofGraph(u) || ofReportingService(u)) {
 		return fmt.Errorf("endpoint: %q is the host alone; leave endpoint out, or give the URL of the message traces", endpoint)
 	}
-	return cfg.validateOwner("endpoint", u)
+	return nil
 }
 
 // validateOwner rejects a URL or a resource of the other service.

@@ -26,14 +26,20 @@ const (
 )
 
 func (cfg *Config) validatePolling() error {
-	return errors.Join(
+	errs := []error{
 		validatePollInterval(cfg.PollInterval),
 		validateRange("poll_spread", cfg.PollSpread, 0, max(cfg.PollInterval, 0)),
-		validateRange("initial_lookback", cfg.InitialLookback, 0, cfg.limits().retention),
-		validateRange("min_age", cfg.MinAge, 0, maxMinAge),
-		cfg.validateRevisitAges(),
 		validateNumber("page_size", cfg.pageSize(), limit.MinPageSize, cfg.limits().pageSize),
-	)
+	}
+	// A date range has no use for the other keys, and says so itself.
+	if !cfg.DateRange.HasValue() {
+		errs = append(errs,
+			validateRange("initial_lookback", cfg.InitialLookback, 0, cfg.limits().retention),
+			validateRange("min_age", cfg.MinAge, 0, maxMinAge),
+			cfg.validateRevisitAges(),
+		)
+	}
+	return errors.Join(errs...)
 }
 
 func (cfg *Config) validateRevisitAges() error {

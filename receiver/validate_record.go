@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"go.opentelemetry.io/collector/component"
 	"go.uber.org/zap"
@@ -39,6 +38,9 @@ func joined[T ~string](values []T) string {
 
 // domainName matches a domain name as it stands in an address, without a wildcard.
 var domainName = regexp.MustCompile(`^([\pL\pN_]([\pL\pN_-]*[\pL\pN_])?\.)*[\pL\pN_]([\pL\pN_-]*[\pL\pN_])?\.?$`)
+
+// localPart matches what stands before the @ of an address, or a wildcard for all there is.
+var localPart = regexp.MustCompile(`^(\*|[^\s\pC@,;*<>"]+|"[^\pC*]+")$`)
 
 // validateRecord checks the keys that say what a record looks like.
 func (cfg *Config) validateRecord() error {
@@ -72,7 +74,8 @@ func (cfg *Config) validateFields() error {
 		case field.Name != strings.TrimSpace(field.Name):
 			errs = append(errs, fmt.Errorf("fields[%d].name: %q begins or ends with white space", i, field.Name))
 		case records.Reserved(field.Name):
-			errs = append(errs, fmt.Errorf("fields[%d].name: %q is an attribute that every record has of itself; choose another name", i, field.Name))
+			errs = append(errs, fmt.Errorf("fields[%d].name: %q is an attribute that every record has of itself; choose another name", i,
+				field.Name))
 		case seen[field.Name]:
 			errs = append(errs, fmt.Errorf("fields[%d].name: %q is defined already", i, field.Name))
 		}
@@ -119,15 +122,11 @@ func validateAddress(key, address string) error {
 		return nil
 	}
 	at := max(strings.LastIndexByte(address, '@'), 0)
-	local, domain := address[:at], strings.TrimPrefix(address[at:], "@")
-	wild := local != "*" && strings.Contains(local, "*")
-	if local == "" || wild || !domainName.MatchString(domain) || strings.ContainsFunc(local, unprintable) || local != strings.TrimSpace(local) {
+	if !localPart.MatchString(address[:at]) || !domainName.MatchString(address[at+1:]) {
 		return fmt.Errorf("%s: is neither one mail address nor a whole domain, *@contoso.com", key)
 	}
 	return nil
 }
-
-func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 func validateIP(key, address string) error {
 	if address == "" {

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
+
+	"github.com/o365messagetrace/o365messagetrace/receiver/internal/limit"
 )
 
 // validateSignIn accepts exactly one way to sign in.
@@ -78,16 +80,13 @@ func (cfg *Config) ways() (all []way) {
 	return all
 }
 
-var (
-	guid   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	domain = regexp.MustCompile(`^([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[A-Za-z][0-9A-Za-z-]{0,61}[0-9A-Za-z]$`)
-)
+var tenantID = regexp.MustCompile(limit.TenantID)
 
 func validateTenant(id string, required bool) error {
 	switch {
 	case id == "" && required:
 		return errors.New("tenant_id: required; give the tenant's GUID or one of its verified domains")
-	case id != "" && !guid.MatchString(id) && !domain.MatchString(id):
+	case id != "" && !tenantID.MatchString(id):
 		return fmt.Errorf("tenant_id: %q is neither a GUID nor a domain", id)
 	}
 	return nil

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"fmt"
 	"go/ast"
 	"go/build"
 	"go/doc"
@@ -106,7 +105,7 @@ func constantsOf(t *doc.Type) (all []constant) {
 				if literal, ok := value.Values[i].(*ast.BasicLit); ok && literal.Kind == token.STRING {
 					text, err := strconv.Unquote(literal.Value)
 					if err != nil {
-						panic(fmt.Sprintf("%s is no text, but has been parsed as one", literal.Value))
+						panic(literal.Value + " is no text, but has been parsed as one")
 					}
 					all = append(all, constant{value.Names[i].Name, text, value.Doc.Text()})
 				}

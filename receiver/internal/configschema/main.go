@@ -8,9 +8,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/o365messagetrace/o365messagetrace/receiver"
 )
@@ -31,12 +31,14 @@ func write(folder string) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
-			return err
-		}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
 	}
-	return nil
+	for name, content := range files {
+		err = errors.Join(err, root.WriteFile(name, content, 0o600))
+	}
+	return errors.Join(err, root.Close())
 }
 
 // generate returns the schemas by the names of their files.

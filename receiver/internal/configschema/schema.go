@@ -151,7 +151,9 @@ func (w *writer) value(byDefault reflect.Value, path string) *schema {
 		// What it holds, which the method Get returns a pointer to.
 		inner := reflect.New(reflect.PointerTo(t).Method(0).Type.Out(0).Elem()).Elem()
 		s := expandable(w.object(inner, path+"."))
-		s.Properties["enabled"] = expandable(&schema{Type: []string{"boolean"}, Description: "false takes the block away, as if it were not there."})
+		s.Properties["enabled"] = expandable(&schema{
+			Type: []string{"boolean"}, Description: "false takes the block away, as if it were not there.",
+		})
 		return s
 	}
 	switch t.Kind() {
@@ -205,7 +207,9 @@ func expandable(s *schema) *schema {
 
 func or(patterns ...string) string { return strings.Join(patterns, "|") }
 
-func isOptional(t reflect.Type) bool { return strings.HasPrefix(t.String(), "configoptional.Optional[") }
+func isOptional(t reflect.Type) bool {
+	return strings.HasPrefix(t.String(), "configoptional.Optional[")
+}
 
 // headers is a map, or a list of names and values.
 func headers() *schema {
