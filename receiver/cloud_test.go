@@ -88,7 +88,7 @@ func TestPlansAndServices(t *testing.T) {
 				assert.Equal(t, c.resource, cfg.signIn().Resource)
 				assert.Equal(t, c.limits, cfg.limits())
 				assert.Equal(t, c.limits.pageSize, cfg.pageSize())
-				assert.Equal(t, c.limits.retention, cfg.planConfig(0, nil).Retention)
+				assert.Equal(t, c.limits.retention, cfg.planConfig(0).Retention)
 			})
 		}
 	}

@@ -50,9 +50,8 @@ func (b bounds) at(tick time.Time) trace.Window {
 	return w
 }
 
-// planRange is the range that the plan follows; nil without date_range. now turns the time of a tick into the latest that
-// can be asked for then.
-func (cfg *Config) planRange(now func(tick time.Time) time.Time) *plan.Range {
+// planRange is the range that the plan follows; nil without date_range.
+func (cfg *Config) planRange() *plan.Range {
 	if !cfg.DateRange.HasValue() {
 		return nil
 	}
@@ -61,13 +60,7 @@ func (cfg *Config) planRange(now func(tick time.Time) time.Time) *plan.Range {
 		// Validate has said so already.
 		return nil
 	}
-	r := &plan.Range{At: func(tick time.Time) trace.Window {
-		w := b.at(tick)
-		if latest := now(tick); w.End.After(latest) {
-			w.End = latest
-		}
-		return w
-	}}
+	r := &plan.Range{At: b.at}
 	if b.absolute() {
 		w := trace.Window{Start: b.start.At(time.Time{}), End: b.end.At(time.Time{})}
 		r.Absolute = w.String()
@@ -106,7 +99,7 @@ func (cfg *Config) validateBounds(b bounds, now time.Time) error {
 		return errors.New("date_range: start is after end; swap them")
 	case longest == 0:
 		return errors.New("date_range: start and end are the same, so that there is nothing between them")
-	case !b.start.Absolute() && now.Sub(b.start.At(now)) > keeps:
+	case !b.start.Absolute() && now.Truncate(time.Second).Sub(b.start.At(now)) > keeps:
 		return fmt.Errorf("date_range.start: %s is further back than the service keeps mail, %s", b.start, short(keeps))
 	}
 	return nil

@@ -104,6 +104,34 @@ func TestWindowThatFailsIsReadWithTheNextTick(t *testing.T) {
 	})
 }
 
+func TestDateRangeWithAClockThatIsAheadOfTheServices(t *testing.T) {
+	for name, test := range map[string]struct {
+		start, end string
+		every      time.Duration
+		ahead      time.Duration
+	}{
+		"a little":       {"-10s", "now", 10 * time.Second, 5 * time.Second},
+		"by the window":  {"-5m", "now", 5 * time.Minute, time.Minute},
+		"by much more":   {"-30s", "-10s", 10 * time.Second, 5 * time.Minute},
+		"by less than 0": {"-5m", "now", 5 * time.Minute, -2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			punctual(t, 100_000, time.Hour, func(t *testing.T, w *world) {
+				began := wallClock()
+				kind := fault.ClockBehind
+				if test.ahead < 0 {
+					kind = fault.ClockAhead
+				}
+				require.NoError(t, w.sim.Faults().Set(fault.Rule{Kind: kind, Skew: test.ahead.Abs()}))
+				w.start(between(test.start, test.end, test.every))
+				time.Sleep(40 * time.Minute)
+				w.stop()
+				w.check(began.Add(max(0, -test.ahead)), began.Add(30*time.Minute))
+			})
+		})
+	}
+}
+
 func TestWindowsThatDoNotTileAreWarnedOf(t *testing.T) {
 	punctual(t, 1000, time.Hour, func(t *testing.T, w *world) {
 		w.start(between("-30s", "-20s", 30*time.Second))
@@ -172,33 +200,27 @@ func TestModesChangedOverRestarts(t *testing.T) {
 func TestDateRangeAtATick(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)
-	same := func(t time.Time) time.Time { return t }
 	for name, test := range map[string]struct {
 		r        DateRange
-		latest   func(time.Time) time.Time
 		want     trace.Window
 		absolute bool
 	}{
-		"snapped":              {DateRange{Start: "-3h@h", End: "-2h@h"}, same, trace.Window{Start: now.Add(-210 * time.Minute), End: now.Add(-150 * time.Minute)}, false},
-		"up to now":            {DateRange{Start: "-5m"}, same, trace.Window{Start: now.Add(-5 * time.Minute), End: now}, false},
-		"an end in the future": {DateRange{Start: "-5m", End: "+1h"}, same, trace.Window{Start: now.Add(-5 * time.Minute), End: now}, false},
-		"the service's clock is behind": {
-			DateRange{Start: "-5m", End: "now"}, func(t time.Time) time.Time { return t.Add(-time.Minute) },
-			trace.Window{Start: now.Add(-5 * time.Minute), End: now.Add(-time.Minute)}, false,
-		},
+		"snapped":              {DateRange{Start: "-3h@h", End: "-2h@h"}, trace.Window{Start: now.Add(-210 * time.Minute), End: now.Add(-150 * time.Minute)}, false},
+		"up to now":            {DateRange{Start: "-5m"}, trace.Window{Start: now.Add(-5 * time.Minute), End: now}, false},
+		"an end in the future": {DateRange{Start: "-5m", End: "+1h"}, trace.Window{Start: now.Add(-5 * time.Minute), End: now}, false},
 		"fixed": {
-			DateRange{Start: "1763802000", End: "2026-11-22T10:00:00Z"}, same,
+			DateRange{Start: "1763802000", End: "2026-11-22T10:00:00Z"},
 			trace.Window{Start: time.Unix(1763802000, 0).UTC(), End: now.Add(-30 * time.Minute)}, true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := &Config{DateRange: configoptional.Some(test.r)}
-			r := cfg.planRange(test.latest)
+			r := cfg.planRange()
 			assert.Equal(t, test.want, r.At(now))
 			assert.Equal(t, test.absolute, r.Absolute != "")
 		})
 	}
-	assert.Nil(t, (&Config{}).planRange(same))
+	assert.Nil(t, (&Config{}).planRange())
 	assert.Equal(t, plan.MaxWindow, plan.Config{}.LongestWindow())
 }

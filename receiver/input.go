@@ -53,7 +53,7 @@ func (r *messageTraceReceiver) showTo(ctx context.Context, inspector jobs.Inspec
 }
 
 // lastWrite bounds how long the storing of jobs may delay the end.
-const lastWrite = 500 * time.Millisecond
+const lastWrite = 300 * time.Millisecond
 
 // jobStorage is where jobs are kept over restarts, nil if they are not.
 func (r *messageTraceReceiver) jobStorage(ctx context.Context) storage.Client {
@@ -74,7 +74,6 @@ func (r *messageTraceReceiver) Book() *jobs.Book { return r.book.Load() }
 
 // Describe says how the receiver is.
 func (r *messageTraceReceiver) Describe() jobs.Description {
-	now := r.serviceNow()
 	d := jobs.Description{
 		ID:           r.set.ID.String(),
 		TenantID:     r.cfg.TenantID,
@@ -96,9 +95,7 @@ func (r *messageTraceReceiver) Describe() jobs.Description {
 		}
 		state := collector.State()
 		d.CompleteUpTo, d.SettledUpTo = plan.CompleteUpTo(state), plan.SettledUpTo(state)
-		if live := plan.LiveUpTo(state); !live.IsZero() {
-			d.Lag = now.Sub(live)
-		}
+		d.LiveUpTo = plan.LiveUpTo(state)
 	}
 	return d
 }
@@ -122,9 +119,9 @@ func (cfg *Config) shown() map[string]any {
 	shown := own.ToStringMap()
 	dropEqual(shown, standard.ToStringMap())
 	if cfg.ProxyURL != "" {
-		shown["proxy_url"] = ""
+		shown["proxy_url"] = "[REDACTED]"
 		if proxy, err := url.Parse(cfg.ProxyURL); err == nil {
-			shown["proxy_url"] = proxy.Redacted()
+			shown["proxy_url"] = proxy.Scheme + "://" + proxy.Host
 		}
 	}
 	for _, path := range [][2]string{{"filter", "sender_address"}, {"filter", "recipient_address"}} {
@@ -171,55 +168,75 @@ func readable(value any) any {
 	return value
 }
 
-// wish is a window that somebody has asked for in the Job Inspector.
-type wish struct {
-	job       *jobs.Job
-	window    trace.Window
-	redeliver bool
-	// given up says that the job was cancelled before it ran.
-	givenUp bool
-}
+// busyAfter is how long whoever asks for something waits for the pipeline to let go of the receiver.
+const busyAfter = 5 * time.Second
 
-// Backfill has a window read now. What is open of it survives a restart.
+// Backfill has a window read now, in whole seconds. What is open of it survives a restart.
 func (r *messageTraceReceiver) Backfill(ctx context.Context, w trace.Window, redeliver bool) (jobs.Backfill, error) {
 	collector := r.running.Load()
 	if collector == nil {
-		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the receiver is not ready to collect yet; see its health", Conflict: true}
+		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the receiver does not collect at present; see its health", Conflict: true}
 	}
-	now := r.serviceNow()
-	kept := now.Add(plan.KeepMargin - r.plan.Retention)
-	if w.Start.Before(kept) {
-		return jobs.Backfill{}, &jobs.RefusedError{
-			Reason: fmt.Sprintf("the service keeps mail for %s: start must not be before %s", short(r.plan.Retention), kept.Format(time.RFC3339)),
-		}
+	w, err := r.readable(w)
+	if err != nil {
+		return jobs.Backfill{}, err
 	}
-	if w.End.After(now) {
-		w.End = now.Truncate(time.Second)
+	request := &backfillRequest{job: r.Book().Schedule(trace.Backfill, w), window: w, redeliver: redeliver}
+	if request.job == nil || !r.requests.put(request) {
+		request.job.End(jobs.Cancelled, nil, "")
+		return jobs.Backfill{}, &jobs.RefusedError{Reason: "too many jobs wait already; try again later", Conflict: true}
 	}
-	if w.Empty() {
-		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the window lies in the future"}
-	}
+	ctx, cancel := context.WithTimeout(ctx, busyAfter)
+	defer cancel()
 	var remembered plan.Intervals
-	err := collector.Update(ctx, func(l *ledger.Ledger) plan.State {
+	err = collector.Update(ctx, func(l *ledger.Ledger) plan.State {
 		remembered = l.Remembered(w)
 		return plan.Ask(l.State(), w, redeliver)
 	})
 	if err != nil {
+		r.requests.cancel(request.job.ID())
 		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the pipeline keeps the receiver busy; try again later", Conflict: true}
 	}
-	answer := jobs.Backfill{Job: r.Book().Schedule(trace.Backfill, w), Remembered: remembered, Forgotten: plan.Intervals{w}}
-	for _, known := range remembered {
-		answer.Forgotten = plan.Intervals(answer.Forgotten).Remove(known)
-	}
-	r.desk.put(&wish{job: answer.Job, window: w, redeliver: redeliver})
 	r.wakeBackfill()
-	return answer, nil
+	forgotten := plan.Intervals{w}
+	for _, known := range remembered {
+		forgotten = forgotten.Remove(known)
+	}
+	return jobs.Backfill{Job: request.job, Remembered: remembered, Forgotten: forgotten}, nil
+}
+
+// readable returns the window in whole seconds as far as it is in the past.
+func (r *messageTraceReceiver) readable(w trace.Window) (trace.Window, error) {
+	now := r.serviceNow().Truncate(time.Second)
+	kept := now.Add(plan.KeepMargin - r.plan.Retention)
+	if w.Start.Before(kept) {
+		return w, &jobs.RefusedError{
+			Reason: fmt.Sprintf("the service keeps mail for %s: start must not be before %s", short(r.plan.Retention), kept.Format(time.RFC3339)),
+		}
+	}
+	w.Start = w.Start.Truncate(time.Second)
+	if whole := w.End.Truncate(time.Second); whole.Before(w.End) {
+		w.End = whole.Add(time.Second)
+	}
+	if w.End.After(now) {
+		w.End = now
+	}
+	if w.Empty() {
+		return w, &jobs.RefusedError{Reason: "the window lies in the future"}
+	}
+	return w, nil
 }
 
 // Cancel ends a job.
 func (r *messageTraceReceiver) Cancel(id string) error {
-	if !r.desk.cancel(id) {
+	waiting, ok := r.requests.cancel(id)
+	if !ok {
 		return jobs.ErrEnded
+	}
+	if waiting != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), busyAfter)
+		defer cancel()
+		r.giveUp(ctx, plan.Withdraw, waiting.window)
 	}
 	return nil
 }

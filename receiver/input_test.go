@@ -66,7 +66,7 @@ func TestJobsAreRecorded(t *testing.T) {
 		assert.Equal(t, "ok", d.Health.Status)
 		assert.Equal(t, "continuous", d.Mode)
 		assert.WithinDuration(t, time.Now(), d.CompleteUpTo, 5*time.Minute+time.Second)
-		assert.Positive(t, d.Lag)
+		assert.WithinDuration(t, time.Now(), d.LiveUpTo, 5*time.Minute+time.Second)
 		assert.True(t, d.NextTick.After(time.Now()))
 		w.stop()
 		assert.Empty(t, i.Inputs())

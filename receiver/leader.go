@@ -41,6 +41,7 @@ func (r *messageTraceReceiver) whileLeading(ctx context.Context, elect election)
 			// Another leader may have gone on meanwhile, in a storage that both use.
 			if r.cfg.StorageID != nil {
 				r.collector = nil
+				r.closeConnections()
 			}
 			r.loop(term)
 			r.set.Logger.Info("not the leader any more, or shutting down: not polling")

@@ -21,6 +21,14 @@ import (
 func (r *messageTraceReceiver) loop(ctx context.Context) {
 	var workers sync.WaitGroup
 	defer workers.Wait()
+	// Whoever looks at this receiver while it does not run must not change what another one goes on with.
+	defer r.running.Store(nil)
+	r.running.Store(r.collector)
+	r.requests.clear()
+	select {
+	case <-r.wake:
+	default:
+	}
 	workers.Go(func() { r.backfill(ctx) })
 
 	schedule := &schedule{plan: r.plan}
@@ -68,8 +76,8 @@ func (r *messageTraceReceiver) backfill(ctx context.Context) {
 			return
 		case <-r.wake:
 		}
-		for asked := r.desk.take(); asked != nil; asked = r.desk.take() {
-			reader.fulfil(ctx, asked)
+		for asked := r.requests.take(); asked != nil; asked = r.requests.take() {
+			reader.serve(ctx, asked)
 		}
 		reader.work(ctx, func() bool { return len(r.wake) > 0 })
 	}
@@ -112,11 +120,17 @@ func (r *messageTraceReceiver) sayGap(ctx context.Context, message string, gap p
 	}
 }
 
-// giveUp closes a window of backfill whose job somebody has cancelled.
-func (r *messageTraceReceiver) giveUp(ctx context.Context, w trace.Window) {
+// giveUp closes the window of a job that somebody has cancelled, by the rule for such windows.
+func (r *messageTraceReceiver) giveUp(
+	ctx context.Context, rule func(plan.State, trace.Window, plan.Config) (plan.State, plan.Intervals), w trace.Window,
+) {
+	collector := r.running.Load()
+	if collector == nil {
+		return
+	}
 	var gap plan.Intervals
-	err := r.collector.Update(ctx, func(l *ledger.Ledger) (rest plan.State) {
-		rest, gap = plan.GiveUp(l.State(), w)
+	err := collector.Update(ctx, func(l *ledger.Ledger) (rest plan.State) {
+		rest, gap = rule(l.State(), w, r.plan)
 		return rest
 	})
 	if err == nil {
@@ -173,27 +187,38 @@ func (w *worker) work(ctx context.Context, interrupted func() bool) {
 			return
 		case errors.Is(err, errCancelled):
 			if step.Lane == trace.Backfill {
-				w.giveUp(ctx, step.Window)
+				w.giveUp(ctx, plan.GiveUp, step.Window)
 			}
 		case err == nil:
 			w.health.ok(service)
 			failures = 0
-		case errors.Is(err, ledger.ErrUnreadable):
-			w.failed(storing, step, &storageError{err})
-			return
-		case ofService(err):
-			w.failed(service, step, err)
-			return
 		default:
-			w.health.ok(service)
+			if w.report(step, err) {
+				return
+			}
 			healthy = false
 			failures++
-			w.failed(w.subject, step, err)
 		}
 		if step.Lane != trace.Live && interrupted() {
 			return
 		}
 	}
+}
+
+// report tells of a window that could not be read. It returns true if that is not about the window, so that there is no
+// use in reading others.
+func (w *worker) report(step plan.Step, err error) (hopeless bool) {
+	switch {
+	case errors.Is(err, ledger.ErrUnreadable):
+		w.failed(storing, step, &storageError{err})
+		return true
+	case ofService(err):
+		w.failed(service, step, err)
+		return true
+	}
+	w.health.ok(service)
+	w.failed(w.subject, step, err)
+	return false
 }
 
 func (w *worker) failed(s subject, step plan.Step, err error) {

@@ -41,10 +41,21 @@ func (o observer) Page(ctx context.Context, lane trace.Lane, p collect.Page) {
 }
 
 // Accepted implements collect.Observer.
-func (o observer) Accepted(_ context.Context, again func() plog.Logs) {
-	if book := o.Book(); book.Capturing() {
-		book.Captured(again())
+func (o observer) Accepted(logs plog.Logs) { o.Book().Captured(logs) }
+
+// Watched implements collect.Observer.
+func (o observer) Watched() bool { return o.Book().Capturing() }
+
+// admit waits until a job may ask the service for a page.
+func (o observer) admit(ctx context.Context, lane trace.Lane) error {
+	slot := slotOf(ctx)
+	for !o.quota.Await(ctx, lane, 0) {
+		slot.release()
+		if !o.quota.Await(ctx, lane, maxSleep) && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 	}
+	return slot.ensure(ctx)
 }
 
 // Offered implements collect.Observer.
@@ -57,6 +68,9 @@ func (o observer) Offered(ctx context.Context, w trace.Window, err error) {
 	message := "the pipeline refuses records; they are offered again"
 	if refusal.permanent {
 		message = "the pipeline refuses records for good; they are dropped, and offered again when the window is read at a later age"
+	}
+	if slot := slotOf(ctx); slot != nil {
+		slot.release()
 	}
 	o.health.failed(delivering, message, refusal, zap.Stringer("window", w))
 	jobLog(ctx).Warn(message, zap.String("error", refusal.Error()))

@@ -54,9 +54,9 @@ type messageTraceReceiver struct {
 	collector *collect.Collector
 	skew      skew
 	// running is the collector, for those who look at it from another goroutine.
-	running atomic.Pointer[collect.Collector]
-	book    atomic.Pointer[jobs.Book]
-	desk    desk
+	running  atomic.Pointer[collect.Collector]
+	book     atomic.Pointer[jobs.Book]
+	requests requests
 	// wake has backfill look for what is open.
 	wake chan struct{}
 	// lacks is what has been said of tokens, and failed of fields.
@@ -86,7 +86,7 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 		return nil, err
 	}
 	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, telemetry: t, tooLoud: tooLoud, wake: make(chan struct{}, 1)}
-	r.plan = cfg.planConfig(offset(set.ID, cfg.PollSpread), r.serviceClock)
+	r.plan = cfg.planConfig(offset(set.ID, cfg.PollSpread))
 	r.dial = r.connect
 	r.fields, err = fields.Compile(cfg.definitions(), set.TelemetrySettings, observer{r}.fieldFailed)
 	return r, err
@@ -103,11 +103,12 @@ func offset(id component.ID, spread time.Duration) time.Duration {
 	return time.Duration(hash.Sum64()%seconds) * time.Second //nolint:gosec // less than an hour
 }
 
-// planConfig is what the plan depends on. now turns the time of a tick into the latest that can be asked for then.
-func (cfg *Config) planConfig(offset time.Duration, now func(tick time.Time) time.Time) plan.Config {
+// planConfig is what the plan depends on.
+func (cfg *Config) planConfig(offset time.Duration) plan.Config {
 	return plan.Config{
 		Offset:          offset,
-		Range:           cfg.planRange(now),
+		Range:           cfg.planRange(),
+		Hold:            cfg.Statuses == FinalStatuses,
 		Interval:        cfg.PollInterval,
 		InitialLookback: min(cfg.InitialLookback, cfg.limits().retention-plan.KeepMargin),
 		MinAge:          cfg.MinAge,
@@ -186,15 +187,21 @@ func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("the loop did not end in time: %w", ctx.Err())
 	}
 	r.release()
-	for _, client := range r.clients {
-		client.CloseIdleConnections()
-	}
+	r.closeConnections()
 	if r.storage == nil {
 		return nil
 	}
 	err := r.storage.Close(ctx)
 	r.storage = nil
 	return err
+}
+
+// closeConnections closes the connections that no request uses, for good.
+func (r *messageTraceReceiver) closeConnections() {
+	for _, client := range r.clients {
+		client.CloseIdleConnections()
+	}
+	r.clients = nil
 }
 
 // checkExtensions reports every extension that the configuration names and the host does not have.

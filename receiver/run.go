@@ -36,29 +36,28 @@ func (w *worker) run(ctx context.Context, step plan.Step) error {
 	})
 }
 
-// job waits for a slot and reads, and says in the metrics and in the job how that ended.
+// job reads, and says in the metrics and in the job's record how that ended.
 func (w *worker) job(ctx context.Context, job *jobs.Job, lane trace.Lane, read func(ctx context.Context) error) error {
-	ctx, end := w.desk.begin(ctx, job)
+	ctx, end := w.requests.begin(ctx, job)
 	defer end()
-	release, err := allSlots.acquire(ctx, lane)
-	if err != nil {
-		job.End(jobs.Cancelled, nil, "")
-		return err
-	}
-	defer release()
+	ctx, slot := withSlot(ctx, lane)
+	defer slot.release()
 	started := time.Now()
-	job.Start(w.collector.State().Ticked)
-	err = read(ctx)
+	err := slot.ensure(ctx)
+	if err == nil {
+		job.Start(w.collector.State().Ticked)
+		err = read(ctx)
+	}
 	state := outcome(ctx, err)
 	w.telemetry.job(ctx, lane, string(state), time.Since(started))
 	if state == jobs.Cancelled {
 		job.End(state, nil, "")
-	} else {
-		if err != nil {
-			jobLog(ctx).Error("the window could not be read to its end", zap.String("error", err.Error()), zap.String("hint", hintOf(err)))
-		}
-		job.End(state, err, hintOf(err))
+		return err
 	}
+	if err != nil {
+		jobLog(ctx).Error("the window could not be read to its end", zap.String("error", err.Error()), zap.String("hint", hintOf(err)))
+	}
+	job.End(state, err, hintOf(err))
 	return err
 }
 
@@ -76,12 +75,9 @@ func (w *worker) read(ctx context.Context, step plan.Step) error {
 	return err
 }
 
-// fulfil reads a window that somebody asked for, in one job. What it leaves open is read as other backfill is.
-func (w *worker) fulfil(ctx context.Context, asked *wish) {
-	if asked.givenUp {
-		w.giveUp(ctx, asked.window)
-		return
-	}
+// serve reads a window that somebody asked for, in one job. What it leaves open is read as other backfill is.
+func (w *worker) serve(ctx context.Context, asked *backfillRequest) {
+	failed := plan.Step{Window: asked.window, Lane: trace.Backfill}
 	err := w.job(ctx, asked.job, trace.Backfill, func(ctx context.Context) (err error) {
 		var tried plan.Intervals
 		for failures := 0; failures < maxFailures; {
@@ -94,7 +90,8 @@ func (w *worker) fulfil(ctx context.Context, asked *wish) {
 			if failure == nil {
 				continue
 			}
-			if err = failure; ctx.Err() != nil || ofService(err) {
+			failed, err = step, failure
+			if ctx.Err() != nil || ofService(err) {
 				break
 			}
 			failures++
@@ -104,14 +101,14 @@ func (w *worker) fulfil(ctx context.Context, asked *wish) {
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, errCancelled):
-		w.giveUp(ctx, asked.window)
+		w.giveUp(ctx, plan.Withdraw, asked.window)
 	case err != nil:
-		w.failed(w.subject, plan.Step{Window: asked.window, Lane: trace.Backfill}, err)
+		w.report(failed, err)
 	}
 }
 
 // nextAsked returns the next window to read of what somebody asked for.
-func (w *worker) nextAsked(asked *wish, tried plan.Intervals) (plan.Step, bool) {
+func (w *worker) nextAsked(asked *backfillRequest, tried plan.Intervals) (plan.Step, bool) {
 	state := w.collector.State()
 	open := plan.State{Asked: state.Asked.Within(asked.window)}
 	if asked.redeliver {
@@ -127,7 +124,7 @@ func (w *worker) nextAsked(asked *wish, tried plan.Intervals) (plan.Step, bool) 
 func (w *worker) resize(report collect.Report, err error) {
 	w.calm++
 	switch {
-	case report.Pages > manyPages, report.Pages == 0 && isTimeout(err), transport.MayBeTooMuch(err):
+	case report.Pages > manyPages, report.Read == 0 && isTimeout(err), transport.MayBeTooMuch(err):
 		w.size, w.calm = max(w.size/2, minSize), 0
 	case err == nil && w.calm >= manyCalm:
 		w.size, w.calm = min(w.size*2, w.plan.LongestWindow()), 0

@@ -243,6 +243,7 @@ func TestOnlyTheLeaderPolls(t *testing.T) {
 		w.start(func(c *Config) { c.LeaderElectorID = &id })
 		requests := func() int { return len(sim.Requests()) }
 		time.Sleep(time.Hour + time.Second)
+		synctest.Wait()
 		assert.Zero(t, requests())
 		e.started(t.Context())
 		time.Sleep(time.Hour)

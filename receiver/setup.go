@@ -79,18 +79,18 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 	if err != nil {
 		return nil, err
 	}
-	books, err := r.openLedger(ctx)
+	opened, err := r.openLedger(ctx)
 	if err != nil {
 		return nil, &storageError{err}
 	}
 	client, err := r.dial(ctx, endpoint)
 	if err != nil {
-		r.clients = nil
+		r.closeConnections()
 		return nil, &clientError{err}
 	}
 	return collect.New(collect.Options{
 		Source: client,
-		Ledger: books,
+		Ledger: opened,
 		Origin: &records.Origin{
 			InputID:       r.set.ID.String(),
 			TenantID:      r.cfg.TenantID,
@@ -109,7 +109,7 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 		Now:      func() time.Time { return r.serviceClock(wallClock()) },
 		Finest:   r.cfg.limits().finest,
 
-		Hold:         r.cfg.Statuses == FinalStatuses,
+		Admit:        observer{r}.admit,
 		Plan:         r.plan,
 		WithinWindow: !r.cfg.DisableTimeFilter,
 		Timeout:      r.cfg.JobTimeout,
@@ -130,7 +130,7 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, 
 		}
 		client = r.storage
 	}
-	books, err := ledger.Open(ctx, ledger.Options{
+	opened, err := ledger.Open(ctx, ledger.Options{
 		Client: client,
 		Tenant: r.cfg.tenantKey(),
 		Warn:   func(message string) { r.set.Logger.Warn(message) },
@@ -139,8 +139,8 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, 
 	if err != nil {
 		return nil, err
 	}
-	r.quota.Restore(books.SavedStamps())
-	return books, nil
+	r.quota.Restore(opened.SavedStamps())
+	return opened, nil
 }
 
 // connect makes the client of the service.

@@ -29,10 +29,10 @@ type slots struct {
 // allSlots are those of all receivers in this process.
 var allSlots = &slots{}
 
-// join applies a receiver's limit to all until leave is called; 0 is the default.
+// join applies a receiver's limit to all until leave is called; 0 is none.
 func (s *slots) join(limit int) (leave func()) {
 	if limit == 0 {
-		limit = defaultSlotsPerCPU * runtime.GOMAXPROCS(0)
+		return func() {}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,13 +81,72 @@ func (s *slots) release() {
 	s.hand()
 }
 
+// limit is the lowest limit that a receiver sets.
+func (s *slots) limit() int {
+	if len(s.limits) == 0 {
+		return defaultSlotsPerCPU * runtime.GOMAXPROCS(0)
+	}
+	return slices.Min(s.limits)
+}
+
 // hand gives the free slots to those who wait.
 func (s *slots) hand() {
 	for rank := range s.waiting {
-		for len(s.waiting[rank]) > 0 && (len(s.limits) == 0 || s.running < slices.Min(s.limits)) {
+		for len(s.waiting[rank]) > 0 && s.running < s.limit() {
 			s.running++
 			close(s.waiting[rank][0])
 			s.waiting[rank] = s.waiting[rank][1:]
 		}
+	}
+}
+
+// slot is the slot of one job. The job gives it back while it waits for the quota or the pipeline, so that one tenant that
+// is throttled, or one pipeline that refuses, keeps nobody else from reading.
+type slot struct {
+	lane trace.Lane
+
+	mu   sync.Mutex
+	free func()
+}
+
+type slotKey struct{}
+
+// withSlot returns the slot of a job, which it does not have yet, and a context that knows it.
+func withSlot(ctx context.Context, lane trace.Lane) (context.Context, *slot) {
+	s := &slot{lane: lane}
+	return context.WithValue(ctx, slotKey{}, s), s
+}
+
+// slotOf is the slot of the job that runs in ctx.
+func slotOf(ctx context.Context) *slot {
+	s, _ := ctx.Value(slotKey{}).(*slot)
+	return s
+}
+
+// ensure waits until the job has its slot.
+func (s *slot) ensure(ctx context.Context) error {
+	s.mu.Lock()
+	has := s.free != nil
+	s.mu.Unlock()
+	if has {
+		return nil
+	}
+	free, err := allSlots.acquire(ctx, s.lane)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = free
+	return nil
+}
+
+// release gives the slot back, if the job has it.
+func (s *slot) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free != nil {
+		s.free()
+		s.free = nil
 	}
 }

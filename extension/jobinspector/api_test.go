@@ -6,10 +6,8 @@ package jobinspector
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,7 +35,7 @@ func TestInputs(t *testing.T) {
 		ID: "one", TenantID: "contoso.com", API: "graph", Endpoint: "https://graph.example/x", Plan: "gcc", Mode: "continuous",
 		PollInterval: 5 * time.Minute, Tags: []string{"soc", "mail"},
 		Health:       jobs.Health{Status: "recoverable_error", Hint: "wait", Since: begin},
-		CompleteUpTo: begin, SettledUpTo: begin.Add(-time.Hour), NextTick: begin.Add(time.Minute), Lag: 1500 * time.Millisecond,
+		CompleteUpTo: begin, SettledUpTo: begin.Add(-time.Hour), NextTick: begin.Add(time.Minute),
 		Quota:  jobs.Quota{Used: 12, Limit: 90, Interval: 5 * time.Minute},
 		Config: map[string]any{"poll_interval": "5m"},
 	})
@@ -55,9 +53,11 @@ func TestInputs(t *testing.T) {
 	assert.Equal(t, []any{asJSON(t, `{"id": "one", "tenant_id": "contoso.com", "api": "graph",
 		"endpoint": "https://graph.example/x", "plan": "gcc", "mode": "continuous", "poll_interval_s": 300,
 		"tags": ["soc", "mail"], "health": {"status": "recoverable_error", "hint": "wait", "since": "2026-03-02T10:00:00Z"},
-		"complete_up_to": "2026-03-02T10:00:00Z", "settled_up_to": "2026-03-02T09:00:00Z", "lag_s": 1.5,
+		"complete_up_to": "2026-03-02T10:00:00Z", "settled_up_to": "2026-03-02T09:00:00Z", "lag_s": null,
 		"quota": {"used": 12, "limit": 90, "interval_s": 300}, "next_tick": "2026-03-02T10:01:00Z",
 		"jobs_running": 1, "rows_accepted": 7, "config": {"poll_interval": "5m"}}`)}, answer["items"])
+	lag := viewInput(&jobs.Description{LiveUpTo: begin}, nil, begin.Add(1500*time.Millisecond)).LagS
+	assert.InDelta(t, 1.5, *lag, 0)
 }
 
 func TestJobs(t *testing.T) {
@@ -201,89 +201,6 @@ func TestSeries(t *testing.T) {
 	minutes := values(answer, "minute")
 	assert.Less(t, minutes[0], minutes[1], "oldest first")
 	assert.Zero(t, values(s.get(t, "/api/v1/series?minutes=1&input=none"), "jobs")[0])
-}
-
-func TestStartABackfill(t *testing.T) {
-	t.Parallel()
-	s := start(t, nil)
-	in := s.input(t, jobs.Description{ID: "one"})
-	wish := `{"input": "one", "start": "2026-03-02T09:00:00+01:00", "end": "2026-03-02T10:00:00Z", "redeliver": true}`
-	post := func(body string) (int, map[string]any) {
-		return s.call(t, request{method: http.MethodPost, path: "/api/v1/jobs", body: body})
-	}
-	status, answer := post(wish)
-	require.Equal(t, http.StatusAccepted, status, answer)
-	assert.Equal(t, trace.Window{Start: begin.Add(-2 * time.Hour), End: begin}, in.window)
-	assert.True(t, in.redeliver)
-	assert.Equal(t, "scheduled", answer["state"])
-	assert.Equal(t, "backfill", answer["lane"])
-	assert.Equal(t, asJSON(t, `{"x": [{"start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}]}`)["x"], answer["remembered"])
-	assert.Equal(t, asJSON(t, `{"x": [{"start": "2026-03-02T08:00:00Z", "end": "2026-03-02T09:00:00Z"}]}`)["x"], answer["forgotten"])
-	assert.Equal(t, answer["id"], s.get(t, "/api/v1/jobs/"+answer["id"].(string))["id"])
-
-	for name, test := range map[string]struct {
-		body   string
-		status int
-		code   string
-	}{
-		"no body":          {"", 400, "body"},
-		"no JSON":          {"x", 400, "body"},
-		"two objects":      {wish + wish, 400, "body"},
-		"misspelt":         {strings.Replace(wish, "redeliver", "redelivr", 1), 400, "body"},
-		"no input":         {strings.Replace(wish, `"one"`, `""`, 1), 400, "body"},
-		"unknown input":    {strings.Replace(wish, `"one"`, `"two"`, 1), 404, "unknown_input"},
-		"no time":          {`{"input": "one"}`, 400, "body"},
-		"no such time":     {strings.Replace(wish, "T09", "T29", 1), 400, "body"},
-		"end before start": {strings.Replace(wish, "10:00:00Z", "07:00:00Z", 1), 400, "body"},
-		"too large":        {wish + strings.Repeat(" ", 1<<20), 400, "body"},
-	} {
-		status, answer := post(test.body)
-		assert.Equal(t, test.status, status, name)
-		assert.Equal(t, test.code, code(answer), name)
-	}
-	for _, test := range []struct {
-		refusal error
-		status  int
-	}{
-		{&jobs.RefusedError{Reason: "older than the service keeps"}, 400},
-		{fmt.Errorf("x: %w", &jobs.RefusedError{Reason: "not the leader", Conflict: true}), 409},
-		{errors.New("odd"), 500},
-	} {
-		in.refusal = test.refusal
-		status, answer := post(wish)
-		assert.Equal(t, test.status, status)
-		assert.NotEmpty(t, answer["error"].(map[string]any)["message"])
-	}
-}
-
-func TestCancelAJob(t *testing.T) {
-	t.Parallel()
-	s := start(t, nil)
-	in := s.input(t, jobs.Description{ID: "one"})
-	cancel := func(id, body string) (int, map[string]any) {
-		return s.call(t, request{method: http.MethodPost, path: "/api/v1/jobs/" + id + "/cancel", body: body})
-	}
-	job := in.book.Begin(trace.Live, window, begin)
-	for _, body := range []string{"", "{}"} {
-		status, answer := cancel(job.ID(), body)
-		assert.Equal(t, http.StatusAccepted, status)
-		assert.Equal(t, job.ID(), answer["id"])
-	}
-	assert.Equal(t, []string{job.ID(), job.ID()}, in.cancelled)
-	status, _ := cancel(job.ID(), "[]")
-	assert.Equal(t, http.StatusBadRequest, status)
-	status, answer := cancel("none", "")
-	assert.Equal(t, http.StatusNotFound, status)
-	assert.Equal(t, "unknown_job", code(answer))
-	in.refusal = jobs.ErrEnded
-	status, answer = cancel(job.ID(), "")
-	assert.Equal(t, http.StatusConflict, status)
-	assert.Equal(t, "ended", code(answer))
-	in.refusal = nil
-	job.End(jobs.Done, nil, "")
-	status, _ = cancel(job.ID(), "")
-	assert.Equal(t, http.StatusConflict, status)
-	assert.Len(t, in.cancelled, 3, "what has ended is not cancelled")
 }
 
 func TestWrongRequests(t *testing.T) {

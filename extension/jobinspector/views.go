@@ -62,7 +62,7 @@ type quotaView struct {
 	IntervalS float64 `json:"interval_s"`
 }
 
-func viewInput(d *jobs.Description, b *jobs.Book) inputView {
+func viewInput(d *jobs.Description, b *jobs.Book, now time.Time) inputView {
 	v := inputView{
 		ID:            d.ID,
 		TenantID:      d.TenantID,
@@ -81,8 +81,8 @@ func viewInput(d *jobs.Description, b *jobs.Book) inputView {
 		RowsAccepted:  b.RowsAccepted(),
 		Config:        d.Config,
 	}
-	if v.CompleteUpTo != nil {
-		lag := seconds(d.Lag)
+	if !d.LiveUpTo.IsZero() {
+		lag := seconds(now.Sub(d.LiveUpTo))
 		v.LagS = &lag
 	}
 	if v.Config == nil {

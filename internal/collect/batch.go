@@ -4,7 +4,7 @@
 package collect
 
 import (
-	"slices"
+	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/records"
@@ -19,8 +19,9 @@ const maxBatch = 1000
 type batch struct {
 	*records.Batch
 	page  *source.Page
-	rows  []ledger.Row
 	items []item
+	// rows are those of the items that are to be remembered: all but what is delivered once more.
+	rows []ledger.Row
 	// pending is the status with which a row is in the batch.
 	pending map[trace.Key]trace.Status
 	final   bool
@@ -30,8 +31,10 @@ type batch struct {
 
 // item is what it takes to convert a row once more.
 type item struct {
-	text    []byte
-	version records.Version
+	text     []byte
+	version  records.Version
+	received time.Time
+	again    bool
 }
 
 // newBatch returns an empty batch of rows of the page. The one before is over.
@@ -59,16 +62,28 @@ func (b *batch) again() *records.Batch {
 	return fresh
 }
 
-func (b *batch) full() bool { return len(b.rows) == maxBatch }
+func (b *batch) full() bool { return len(b.items) == maxBatch }
 
-func (b *batch) add(row *trace.Row, r ledger.Row, previous trace.Status) {
+// holds says whether the batch has this very version of the row, and whether it has another one.
+func (b *batch) holds(r ledger.Row) (this, other bool) {
+	status, ok := b.pending[r.Key]
+	return ok && status == r.Status, ok && status != r.Status
+}
+
+// add adds a version of a row, which may have been delivered before.
+func (b *batch) add(row *trace.Row, r ledger.Row, isNew bool, previous trace.Status) {
+	if !isNew {
+		previous = ""
+	}
 	version := records.Version{Key: r.Key, Status: r.Status, Previous: previous}
 	if b.page.Redact != nil && !row.Malformed {
 		row = b.page.Row(b.page.Redact(row.Raw))
 	}
 	b.Append(row, version)
-	b.rows = append(b.rows, r)
-	b.items = append(b.items, item{text: row.Raw, version: version})
+	b.items = append(b.items, item{text: row.Raw, version: version, received: r.Received, again: !isNew})
+	if isNew {
+		b.rows = append(b.rows, r)
+	}
 	b.pending[r.Key] = r.Status
 }
 
@@ -80,14 +95,13 @@ func (b *batch) markFinal() {
 // accepted counts the rows of the batch as accepted.
 func (b *batch) accepted(seen *Page) {
 	seen.Rows.Accepted += len(b.items)
-	seen.Late = slices.Grow(seen.Late, len(b.items))
-	for i, it := range b.items {
+	for _, it := range b.items {
 		seen.Accepted += len(it.text)
-		switch received := b.rows[i].Received; {
+		switch {
 		case it.version.Previous != "":
 			seen.Rows.Changed++
-		case !received.IsZero():
-			seen.Late = append(seen.Late, b.page.Arrived.Sub(received))
+		case !it.received.IsZero() && !it.again:
+			seen.Late = append(seen.Late, b.page.Arrived.Sub(it.received))
 		}
 	}
 }

@@ -35,8 +35,9 @@ type Observer interface {
 	Page(ctx context.Context, lane trace.Lane, p Page)
 	// Offered is called with the pipeline's answer each time that records of the window are offered to it.
 	Offered(ctx context.Context, w trace.Window, err error)
-	// Accepted is called when the pipeline has taken records. They can be made once more while it runs.
-	Accepted(ctx context.Context, again func() plog.Logs)
+	// Watched says that somebody wants a copy of the records that are accepted, and Accepted is called with it.
+	Watched() bool
+	Accepted(logs plog.Logs)
 	// Stored is called with the outcome each time that the ledger is written.
 	Stored(err error)
 }
@@ -47,7 +48,8 @@ type Page struct {
 	Size, Accepted int
 	// Rows counts the rows.
 	Rows Rows
-	// Late holds, for each row that was accepted for the first time, how long after its receipt its page arrived.
+	// Late holds, for each row that was accepted for the first time, how long after its receipt its page arrived. It is valid
+	// during the call only.
 	Late []time.Duration
 }
 
@@ -79,12 +81,13 @@ type Options struct {
 	Now func() time.Time
 	// Finest is the shortest window that a query can be narrowed to.
 	Finest time.Duration
-	// Hold holds back rows whose messages are on their way as long as a later window can bring them again, as Plan says.
-	Hold bool
+	// Plan says which rows are held back because a later window will bring them again.
 	Plan plan.Config
 	// WithinWindow drops rows that were received outside the window that was asked for.
 	WithinWindow bool
-	// Timeout bounds the time after which a job asks the service for nothing more; 0 means unlimited.
+	// Admit waits until a job may ask the service for a page; nil does not wait.
+	Admit func(ctx context.Context, lane trace.Lane) error
+	// Timeout bounds the time that a job waits for answers of the service; 0 means unlimited.
 	Timeout time.Duration
 	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
 	Retry func(n int) (time.Duration, bool)

@@ -40,7 +40,13 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	waits.Reset()
 	offer, again := b.Logs, func() plog.Logs { return b.again().Logs() }
 	for {
-		err := j.offer(ctx, offer())
+		logs, copied := offer(), plog.Logs{}
+		watched := j.Observer.Watched()
+		if watched {
+			copied = plog.NewLogs()
+			logs.CopyTo(copied)
+		}
+		err := j.offer(ctx, logs)
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -48,10 +54,12 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 		switch {
 		case err == nil:
 			b.accepted(seen)
-			j.Observer.Accepted(ctx, func() plog.Logs { return b.again().Logs() })
+			if watched {
+				j.Observer.Accepted(copied)
+			}
 			return j.Ledger.Remember(ctx, b.rows)
 		case Permanent(err):
-			seen.Rows.Refused += len(b.rows)
+			seen.Rows.Refused += len(b.items)
 			return nil
 		}
 		again = rest(err, again)

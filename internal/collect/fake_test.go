@@ -199,8 +199,9 @@ func (w *watcher) Page(_ context.Context, _ trace.Lane, p Page) { w.pages = appe
 func (w *watcher) Offered(_ context.Context, _ trace.Window, err error) {
 	w.offered = append(w.offered, err)
 }
-func (w *watcher) Accepted(context.Context, func() plog.Logs) {}
-func (w *watcher) Stored(err error)                           { w.stored = append(w.stored, err) }
+func (w *watcher) Watched() bool      { return false }
+func (w *watcher) Accepted(plog.Logs) {}
+func (w *watcher) Stored(err error)   { w.stored = append(w.stored, err) }
 
 // bench is a collector whose ledger has one hour open.
 type bench struct {

@@ -25,6 +25,8 @@ const maxDeadEnds = 100
 type Report struct {
 	// Pages is the number of pages that were read.
 	Pages int
+	// Read is how much received time was closed.
+	Read time.Duration
 }
 
 // UnreadableError is mail that the service does not hand out, in however small windows it is asked for.
@@ -57,14 +59,15 @@ func (e *TimeoutError) Hint() string { return "raise job_timeout if the service 
 // job is the reading of the window of one step.
 type job struct {
 	*Collector
-	step plan.Step
-	// fetching is the context of all requests. What has been fetched is delivered even if it ends.
-	fetching context.Context //nolint:containedctx // it lives as long as Run
-	report   Report
+	step   plan.Step
+	report Report
+	// waited is how long the job has waited for answers of the service.
+	waited time.Duration
 	// unreadable is what could not be read, in however small windows.
 	unreadable plan.Intervals
-	// batch is the rows that are delivered next.
+	// batch is the rows that are delivered next, and late the memory of Page.Late.
 	batch batch
+	late  []time.Duration
 	// todo is what is left to read, the newest part last.
 	todo []part
 	// deadEnds counts the dead links.
@@ -87,12 +90,7 @@ type part struct {
 func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
 	ctx, done := transport.Reuse(ctx)
 	defer done()
-	j := &job{Collector: c, step: step, fetching: ctx, todo: []part{{Window: step.Window}}}
-	if c.Timeout > 0 {
-		limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, &TimeoutError{Limit: c.Timeout})
-		defer cancel()
-		j.fetching = limited
-	}
+	j := &job{Collector: c, step: step, todo: []part{{Window: step.Window}}}
 	var failure error
 	for len(j.todo) > 0 {
 		next := j.todo[len(j.todo)-1]
@@ -101,7 +99,7 @@ func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
 		if err == nil {
 			continue
 		}
-		again, err := j.again(next, rest, err)
+		again, err := j.again(ctx, next, rest, err)
 		if err != nil {
 			return j.report, err
 		}
@@ -115,7 +113,7 @@ func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
 
 // again puts back what is left of a part that could not be read to its end, whole or halved, and returns why it had to;
 // or it returns the error that ends the job.
-func (j *job) again(p part, rest trace.Window, err error) (why, end error) {
+func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (why, end error) {
 	var dead *deadLinkError
 	switch {
 	case errors.As(err, &dead):
@@ -130,7 +128,7 @@ func (j *job) again(p part, rest trace.Window, err error) (why, end error) {
 			return nil, err
 		}
 		j.todo = append(j.todo, part{Window: rest, dead: p.dead, damaged: p.damaged + 1})
-		return err, transport.Sleep(j.fetching, wait)
+		return err, transport.Sleep(ctx, wait)
 	}
 	return nil, err
 }
@@ -157,12 +155,12 @@ func (j *job) halve(p part, rest trace.Window) {
 
 // read reads a window page by page. After an error, rest is what of it has not been read.
 func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err error) {
-	fetching, cancel := context.WithCancel(j.fetching)
+	fetching, cancel := context.WithCancel(ctx)
 	defer j.fetches.Wait()
 	defer cancel()
 	credit := newCredit(w, j.Now())
 	links := linkGuard{}
-	page, err := j.Source.First(fetching, j.step.Lane, w)
+	page, err := j.ask(fetching, func(ctx context.Context) (*source.Page, error) { return j.Source.First(ctx, j.step.Lane, w) })
 	for err == nil {
 		next := j.ahead(fetching, page, &links)
 		var rows int
@@ -190,6 +188,25 @@ func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err 
 	return credit.rest(), err
 }
 
+// ask asks the service for a page once it may be asked, and waits no longer for the answer than the job has time left. It
+// is never called twice at the same time.
+func (j *job) ask(ctx context.Context, get func(ctx context.Context) (*source.Page, error)) (*source.Page, error) {
+	if j.Admit != nil {
+		if err := j.Admit(ctx, j.step.Lane); err != nil {
+			return nil, err
+		}
+	}
+	if j.Timeout == 0 {
+		return get(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, j.Timeout-j.waited, &TimeoutError{Limit: j.Timeout})
+	defer cancel()
+	began := time.Now()
+	page, err := get(ctx)
+	j.waited += time.Since(began)
+	return page, err
+}
+
 // ahead begins to fetch the next page, if the page says which one before its rows have been walked.
 func (j *job) ahead(ctx context.Context, page *source.Page, links *linkGuard) (next func() (*source.Page, error)) {
 	link := page.Next()
@@ -206,7 +223,7 @@ func (j *job) fetch(ctx context.Context, link string) (next func() (*source.Page
 	done := make(chan struct{})
 	j.fetches.Go(func() {
 		defer close(done)
-		page, err = j.Source.Next(ctx, j.step.Lane, link)
+		page, err = j.ask(ctx, func(ctx context.Context) (*source.Page, error) { return j.Source.Next(ctx, j.step.Lane, link) })
 	})
 	return func() (*source.Page, error) {
 		<-done

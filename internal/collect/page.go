@@ -19,8 +19,11 @@ func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows
 		return 0, err
 	}
 	defer j.leave()
-	seen := Page{Size: page.Size}
-	defer func() { j.Observer.Page(ctx, j.step.Lane, seen) }()
+	seen := Page{Size: page.Size, Late: j.late[:0]}
+	defer func() {
+		j.late = seen.Late
+		j.Observer.Page(ctx, j.step.Lane, seen)
+	}()
 	credit.served(page.Served)
 	// What has been delivered is committed along with what has been read, or else by itself.
 	defer j.commit(ctx)
@@ -28,6 +31,7 @@ func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows
 		return rows, err
 	}
 	if read := credit.read(page.Next() == ""); !read.Empty() {
+		j.report.Read += read.Duration()
 		state := plan.Read(j.Ledger.State(), read, credit.began)
 		if j.step.Redeliver {
 			state = plan.Redelivered(state, read)
@@ -52,23 +56,18 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 			seen.Rows.Filtered++
 			continue
 		}
-		version := ledger.Row{Received: row.Received, Key: trace.KeyOf(row), Status: trace.ParseStatus(row.Status)}
-		if !credit.asked(row.Received) {
-			// What nobody asked for may have been forgotten long ago, so it is remembered by its key alone.
-			version.Received = time.Time{}
-		}
+		version := versionOf(row, credit)
 		if row.Malformed {
 			seen.Rows.Malformed++
 		}
 		// A full batch waits for the next row, since until then its last record may be the job's last. Another status of
 		// a row waits until the first one has been delivered.
-		pending, holds := b.pending[version.Key]
-		if b.full() || holds && pending != version.Status {
-			if err := j.deliver(ctx, b, seen); err != nil {
+		holds, holdsOther := b.holds(version)
+		if b.full() || holdsOther {
+			if b, err = j.next(ctx, b, seen); err != nil {
 				return rows, err
 			}
-			j.commit(ctx)
-			b, holds = j.newBatch(page), false
+			holds = false
 		}
 		isNew, previous, err := j.Ledger.IsNew(ctx, version)
 		if err != nil {
@@ -80,7 +79,7 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		case j.holds(version, credit.began):
 			seen.Rows.Held++
 		default:
-			b.add(row, version, previous)
+			b.add(row, version, isNew, previous)
 		}
 	}
 	if page.Next() == "" && len(j.todo) == 0 {
@@ -89,7 +88,26 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 	return rows, j.deliver(ctx, b, seen)
 }
 
+// versionOf is what the ledger knows a row by. What nobody asked for may have been forgotten long ago, so it is remembered
+// by its key alone.
+func versionOf(row *trace.Row, credit *credit) ledger.Row {
+	version := ledger.Row{Key: trace.KeyOf(row), Status: trace.ParseStatus(row.Status)}
+	if credit.asked(row.Received) {
+		version.Received = row.Received
+	}
+	return version
+}
+
+// next delivers and commits a batch, and returns an empty one for more rows of the same page.
+func (j *job) next(ctx context.Context, b *batch, seen *Page) (*batch, error) {
+	if err := j.deliver(ctx, b, seen); err != nil {
+		return nil, err
+	}
+	j.commit(ctx)
+	return j.newBatch(b.page), nil
+}
+
 // holds says whether a row is held back, since its message is on its way and a later window will tell what became of it.
 func (j *job) holds(r ledger.Row, began time.Time) bool {
-	return j.Hold && r.Status.Underway() && !r.Received.IsZero() && !plan.LastChance(j.Ledger.State(), r.Received, began, j.Plan)
+	return j.Plan.Hold && r.Status.Underway() && !r.Received.IsZero() && !plan.LastChance(j.Ledger.State(), r.Received, began, j.Plan)
 }

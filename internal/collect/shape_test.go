@@ -80,6 +80,10 @@ func TestRedeliveryDeliversWhatIsKnown(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, b.pipeline.taken, 50+30)
 	assert.Empty(t, b.State().Redeliver)
+	for _, record := range b.pipeline.taken {
+		_, changed := record.Attributes().Get("o365.message_trace.previous_status")
+		assert.False(t, changed)
+	}
 }
 
 func TestTimeoutEndsTheAskingButNotTheDelivery(t *testing.T) {
@@ -94,6 +98,7 @@ func TestTimeoutEndsTheAskingButNotTheDelivery(t *testing.T) {
 		assert.Contains(t, timeout.Hint(), "job_timeout")
 		assert.Equal(t, 1, report.Pages)
 		assert.Len(t, b.pipeline.taken, 20)
+		assert.Positive(t, report.Read)
 		assert.Equal(t, before(20*time.Minute-time.Millisecond), b.State().Unread[0].End, "what has been read is not read again")
 	})
 }

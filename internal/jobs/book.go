@@ -50,6 +50,9 @@ type Book struct {
 	failure error
 	// closed says that nothing is recorded any more.
 	closed bool
+	// writing ends all writes with Close.
+	writing context.Context //nolint:containedctx // a write outlives whatever asked for it
+	stop    context.CancelFunc
 }
 
 func (b *Book) now() time.Time { return b.options.Now().UTC() }
@@ -130,6 +133,7 @@ func (b *Book) Close(ctx context.Context) error {
 		return nil
 	}
 	err := b.Flush(ctx)
+	b.stop()
 	r := b.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()

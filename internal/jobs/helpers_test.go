@@ -75,7 +75,7 @@ type store struct {
 	values map[string][]byte
 	fail   error
 	panics bool
-	// hang holds up all batches until it is closed.
+	// hang takes a token of each batch, and then holds it up until it is closed.
 	hang chan struct{}
 	// largest is the size of the largest value written.
 	largest int
@@ -121,6 +121,7 @@ func (s *store) Batch(_ context.Context, ops ...*storage.Operation) error {
 	hang := s.hang
 	s.mu.Unlock()
 	if hang != nil {
+		hang <- struct{}{}
 		<-hang
 	}
 	s.mu.Lock()

@@ -22,14 +22,15 @@ type Description struct {
 	PollInterval time.Duration
 	Tags         []string
 	Health       Health
-	// CompleteUpTo is the instant up to which live mail has been read, SettledUpTo that up to which mail has been read at
+	// CompleteUpTo is the instant up to which all mail has been read, SettledUpTo that up to which mail has been read at
 	// every age. NextTick is when something is read next. Each is zero as long as it is not known.
 	CompleteUpTo time.Time
 	SettledUpTo  time.Time
 	NextTick     time.Time
-	// Lag is the time since CompleteUpTo.
-	Lag   time.Duration
-	Quota Quota
+	// LiveUpTo is the instant up to which the newest mail has been read, whatever is open of older mail; zero if it is not
+	// known.
+	LiveUpTo time.Time
+	Quota    Quota
 	// Config is the configuration without secrets. It must be JSON.
 	Config map[string]any
 }

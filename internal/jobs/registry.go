@@ -72,7 +72,9 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Book, error) {
 		o.Warn = func(string) {}
 	}
 	b := &Book{options: o, registry: r, series: newSeries(o.TTL), active: map[*Job]struct{}{}, loaded: o.Storage == nil}
+	b.writing, b.stop = context.WithCancel(context.Background())
 	if err := r.addBook(b); err != nil {
+		b.stop()
 		return nil, err
 	}
 	b.load(ctx)

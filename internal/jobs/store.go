@@ -232,8 +232,7 @@ func (b *Book) Flush(ctx context.Context) error {
 
 // writeAll writes until nothing is left to write or a write fails.
 func (b *Book) writeAll() {
-	// A write outlives whatever asked for it.
-	ctx := context.Background()
+	ctx := b.writing
 	for {
 		err := b.loadLate(ctx)
 		if err == nil {

@@ -251,6 +251,8 @@ func TestAHangingStorageHoldsNobodyUp(t *testing.T) {
 	b := open(t, r, jobs.Options{Storage: s})
 	hang := make(chan struct{})
 	s.set(func(s *store) { s.hang = hang })
+	ended(b, jobs.Done)
+	<-hang
 	for range 200 {
 		require.NotNil(t, ended(b, jobs.Done))
 	}
@@ -261,6 +263,22 @@ func TestAHangingStorageHoldsNobodyUp(t *testing.T) {
 	s.set(func(s *store) { s.hang = nil })
 	close(hang)
 	require.NoError(t, b.Close(t.Context()))
+	r = jobs.NewRegistry(50, nil)
+	open(t, r, jobs.Options{Storage: s})
+	assert.NotEmpty(t, all(r), "what had been handed to the storage is stored")
+}
+
+func TestIDsAscendOverARestartWithTheClockSetBack(t *testing.T) {
+	t.Parallel()
+	c, s := newClock(), newStore()
+	b := open(t, jobs.NewRegistry(100, c.now), jobs.Options{Storage: s})
+	before := ended(b, jobs.Done).ID()
+	require.NoError(t, b.Close(t.Context()))
+	c.advance(-time.Minute)
+	r := jobs.NewRegistry(100, c.now)
+	after := ended(open(t, r, jobs.Options{Storage: s}), jobs.Done).ID()
+	assert.Less(t, before, after)
+	assert.Equal(t, []string{after, before}, ids(all(r)))
 }
 
 // Whatever a crash leaves behind, a write is whole or not at all, so a copy between any two writes can be read.

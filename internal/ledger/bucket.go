@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -27,13 +26,18 @@ const (
 	timeless = math.MinInt64
 	// maxTimeless is how many rows without a received time are remembered. No age ever settles them.
 	maxTimeless = 1 << 16
-	// maxLoaded is how many buckets are held in memory. A window of an hour touches seven.
-	maxLoaded = 16
+	// maxLoaded is how many buckets are held in memory, and maxLoadedRows how many rows in them if they are more than two. A
+	// window of an hour touches seven.
+	maxLoaded     = 16
+	maxLoadedRows = 32_000
 	// maxEntries is how many entries a bucket may have before they are merged into one.
 	maxEntries = 16
 )
 
-// version is the last delivered status of a row, and how many records have been delivered of it.
+// maxCount is the most records of a row that are counted.
+const maxCount = math.MaxUint8
+
+// version is the last delivered status of a row, and how many records have been delivered of it, at least one.
 type version struct {
 	status statusCode
 	count  uint8
@@ -42,7 +46,7 @@ type version struct {
 // bucket is the delivered rows of one stretch of received time.
 type bucket struct {
 	// rows is nil while the bucket is not loaded.
-	rows map[trace.Key]version
+	rows *table
 	// count is the number of rows.
 	count int
 	// unsaved are the keys of the rows that changed since the last commit.
@@ -55,17 +59,13 @@ type bucket struct {
 	used int64
 }
 
-func newBucket() *bucket {
-	return &bucket{rows: map[trace.Key]version{}}
-}
-
 func (b *bucket) put(k trace.Key, status statusCode) {
-	last := b.rows[k]
+	last, _ := b.rows.get(k)
 	if last.count > 0 && last.status == status {
 		return
 	}
-	b.rows[k] = version{status: status, count: last.count + 1}
-	b.count = len(b.rows)
+	b.rows.put(k, version{status: status, count: min(last.count, maxCount-1) + 1})
+	b.count = b.rows.count
 	b.unsaved = append(b.unsaved, k)
 }
 
@@ -76,7 +76,7 @@ func (b *bucket) write(key string) []*storage.Operation {
 	if !b.merging {
 		return []*storage.Operation{storage.SetOperation(entryKey(key, b.next), b.encode(slices.Values(b.unsaved), len(b.unsaved)))}
 	}
-	return append(b.remove(key), storage.SetOperation(entryKey(key, b.next), b.encode(maps.Keys(b.rows), len(b.rows))))
+	return append(b.remove(key), storage.SetOperation(entryKey(key, b.next), b.encode(b.rows.keys(), b.rows.count)))
 }
 
 // saved notes that the operations of write have been carried out.
@@ -110,7 +110,7 @@ func (b *bucket) encode(keys func(yield func(trace.Key) bool), n int) []byte {
 	entry := make([]byte, entryHeader, entryHeader+n*entryRow)
 	entry[crc32.Size] = entryFormat
 	for k := range keys {
-		v := b.rows[k]
+		v, _ := b.rows.get(k)
 		entry = append(append(entry, k[:]...), byte(v.status), v.count)
 	}
 	binary.BigEndian.PutUint32(entry, crc32.Checksum(entry[crc32.Size:], castagnoli))
@@ -124,7 +124,7 @@ func (b *bucket) decode(entry []byte) bool {
 		return false
 	}
 	for row := range slices.Chunk(entry[entryHeader:], entryRow) {
-		b.rows[trace.Key(row)] = version{status: statusCode(row[entryRow-2]), count: row[entryRow-1]}
+		b.rows.put(trace.Key(row), version{status: statusCode(row[entryRow-2]), count: max(row[entryRow-1], 1)})
 	}
 	return true
 }
@@ -136,7 +136,7 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	if b.rows != nil {
 		return nil
 	}
-	b.rows = make(map[trace.Key]version, b.count)
+	b.rows = l.newRows(b.count)
 	ops := make([]*storage.Operation, 0, b.next-b.first)
 	for n := b.first; n < b.next; n++ {
 		ops = append(ops, storage.GetOperation(entryKey(l.bucketKey(index), n)))
@@ -155,8 +155,19 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 		l.repair(index, b)
 	}
 	l.loaded = append(l.loaded, index)
-	b.count = len(b.rows)
+	b.count = b.rows.count
 	return nil
+}
+
+// newRows returns an empty table, which may be that of a bucket that is no longer loaded: for so many rows one of about
+// the size, for a bucket that is to be filled, 0 rows, any.
+func (l *Ledger) newRows(rows int) *table {
+	spare := l.spare
+	if spare == nil || rows > 0 && (len(spare.slots) < slotsFor(rows) || len(spare.slots) > 4*slotsFor(rows)) {
+		return newTable(rows)
+	}
+	l.spare = nil
+	return spare.emptied()
 }
 
 // bound empties the bucket of the rows without a received time when it is full, before another row is put into it.
@@ -165,7 +176,7 @@ func (l *Ledger) bound(index int64, b *bucket) {
 		return
 	}
 	l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
-	*b = bucket{rows: map[trace.Key]version{}, first: b.next, next: b.next}
+	*b = bucket{rows: newTable(0), first: b.next, next: b.next}
 }
 
 // repair has the bucket written anew, without the rows that its damaged entries held.
@@ -177,7 +188,7 @@ func (l *Ledger) repair(index int64, b *bucket) {
 	l.Warn("remembered rows in the storage are damaged and have been dropped; rows " + which + " may be delivered once more")
 	l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
 	b.first = b.next
-	if b.unsaved = slices.Collect(maps.Keys(b.rows)); len(b.unsaved) > 0 {
+	if b.unsaved = slices.Collect(b.rows.keys()); len(b.unsaved) > 0 {
 		l.unsaved[index] = true
 	}
 	l.changed = true
@@ -191,16 +202,19 @@ func (l *Ledger) unload() {
 		b := l.buckets[index]
 		return b == nil || b.rows == nil
 	})
-	if len(l.loaded) <= maxLoaded {
-		return
-	}
 	slices.SortFunc(l.loaded, func(a, b int64) int { return int(l.buckets[b].used - l.buckets[a].used) })
-	for _, index := range l.loaded[maxLoaded:] {
+	kept, rows := 0, 0
+	for i, index := range l.loaded {
 		b := l.buckets[index]
+		if rows += b.count; i < 2 || i < maxLoaded && rows <= maxLoadedRows {
+			kept++
+			continue
+		}
+		l.spare = b.rows
 		b.rows = nil
 		b.unsaved = nil
 	}
-	l.loaded = l.loaded[:maxLoaded]
+	l.loaded = l.loaded[:kept]
 }
 
 // reach is how far beyond a window a query may go: the Reporting Web Service is asked for whole seconds, and one more on

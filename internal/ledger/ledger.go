@@ -31,7 +31,7 @@ const maxVersions = 8
 // been cancelled meanwhile.
 const (
 	commitTimeout     = 10 * time.Second
-	lastCommitTimeout = 500 * time.Millisecond
+	lastCommitTimeout = 200 * time.Millisecond
 )
 
 // ErrUnreadable is a storage that cannot be read.
@@ -69,6 +69,8 @@ type Ledger struct {
 	// unsaved are the numbers of the buckets that changed since the last commit, loaded those that are in memory.
 	unsaved map[int64]bool
 	loaded  []int64
+	// spare is the table of a bucket that is no longer loaded, for the next one.
+	spare *table
 	// prefix begins the keys of all records of this tenant.
 	prefix string
 	// garbage deletes entries that nothing refers to any more.
@@ -146,7 +148,7 @@ func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.S
 	if err := l.use(ctx, bucketOf(r.Received), b); err != nil {
 		return false, "", err
 	}
-	last, known := b.rows[r.Key]
+	last, known := b.rows.get(r.Key)
 	if !known {
 		return true, "", nil
 	}
@@ -161,7 +163,7 @@ func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 		index := bucketOf(r.Received)
 		b := l.buckets[index]
 		if b == nil {
-			b = newBucket()
+			b = &bucket{rows: l.newRows(0)}
 			l.buckets[index], l.order = b, nil
 			l.loaded = append(l.loaded, index)
 		}
@@ -178,12 +180,10 @@ func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 // Commit stores everything that has changed, in one batch. After an error nothing is lost: it is stored with the next
 // commit.
 func (l *Ledger) Commit(ctx context.Context) error {
-	limit := commitTimeout
-	if ctx.Err() != nil {
-		limit = lastCommitTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	asked := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
+	defer context.AfterFunc(asked, func() { time.AfterFunc(lastCommitTimeout, cancel) })()
 	l.forget()
 	var ops []*storage.Operation
 	written := slices.Sorted(maps.Keys(l.unsaved))

@@ -45,6 +45,9 @@ type Config struct {
 	Retention time.Duration
 	// Offset is how much later than the multiples of Interval the ticks are.
 	Offset time.Duration
+	// Hold says that rows are held back until their last age has passed, so that what has been read may not have been
+	// delivered.
+	Hold bool
 	// Range is the stretch of mail that each tick reads instead of what InitialLookback, MinAge and Ages say; nil if they do.
 	Range *Range
 }
@@ -91,7 +94,7 @@ type Served struct {
 // mail whose rows are remembered.
 func Tick(s State, tick, oldestKnown time.Time, cfg Config) State {
 	if s.Range != cfg.Range.name() {
-		s = State{Range: cfg.Range.name(), Done: s.Done, Asked: s.Asked, Redeliver: s.Redeliver}
+		s = changeMode(s, cfg)
 	}
 	if cfg.Range != nil {
 		return tickRange(s, tick, cfg)
@@ -103,6 +106,7 @@ func Tick(s State, tick, oldestKnown time.Time, cfg Config) State {
 	s.Unread = s.Unread.Add(trace.Window{Start: s.Head, End: head})
 	s.Head, s.Ticked = later(s.Head, head), later(s.Ticked, tick)
 
+	s = releaseHeld(s, cfg)
 	served := make([]Served, 0, len(cfg.Ages))
 	for _, age := range cfg.Ages {
 		upTo, known := servedUpTo(s, age)
@@ -159,15 +163,16 @@ func Read(s State, w trace.Window, began time.Time) State {
 }
 
 // DropUnkept gives up the open time that the service no longer keeps at now, or will have dropped before it can be read.
-// What of it has never been read is the gap.
+// What of it has never been read is the gap, and with Hold what may never have been delivered.
 func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) {
 	unkept := trace.Window{End: now.Add(KeepMargin - cfg.Retention)}
-	for _, never := range []*Intervals{&s.Unread, &s.Due, &s.Asked} {
-		gap = gap.Union(never.Within(unkept))
-		*never = never.Remove(unkept)
+	gap = s.Unread.Within(unkept).Union(s.Due.Within(unkept)).Union(unread(s, s.Asked.Within(unkept), cfg))
+	if cfg.Hold {
+		gap = gap.Union(s.Again.Within(unkept))
 	}
-	s.Again = s.Again.Remove(unkept)
-	s.Redeliver = s.Redeliver.Remove(unkept)
+	for _, open := range []*Intervals{&s.Unread, &s.Due, &s.Again, &s.Asked, &s.Redeliver} {
+		*open = open.Remove(unkept)
+	}
 	return s, gap
 }
 

@@ -99,15 +99,21 @@ func tickRange(s State, tick time.Time, cfg Config) State {
 // tickOnce opens an absolute range at the first tick, and notes at a later one that it has been read.
 func tickOnce(s State, tick time.Time, r *Range) State {
 	s.Ticked = tick
-	switch {
-	case slices.Contains(s.Done, r.Absolute):
-	case s.Begin.IsZero():
+	if s.Begin.IsZero() && !slices.Contains(s.Done, r.Absolute) {
 		all := r.At(tick)
 		s.Begin, s.Head = all.Start, all.End
 		s.Unread = s.Unread.Add(all)
-	case len(s.Unread) == 0:
-		s.Done = append(slices.Clone(s.Done[max(0, len(s.Done)+1-maxDone):]), r.Absolute)
+		return s
 	}
+	return noteDone(s)
+}
+
+// noteDone notes that an absolute range has been read.
+func noteDone(s State) State {
+	if s.Range == "" || s.Range == relative || s.Begin.IsZero() || len(s.Unread) > 0 || slices.Contains(s.Done, s.Range) {
+		return s
+	}
+	s.Done = append(slices.Clone(s.Done[max(0, len(s.Done)+1-maxDone):]), s.Range)
 	return s
 }
 
@@ -127,13 +133,16 @@ func missed(last, tick time.Time, cfg Config) (all Intervals) {
 	return all
 }
 
-// readDue closes the window in that of the latest tick.
+// readDue closes the window in that of the latest tick, which is read newest first.
 func (s State) readDue(w trace.Window) State {
 	if len(s.Due) == 0 {
 		return s
 	}
-	if s.Due = s.Due.Remove(w); len(s.Due) == 0 {
+	switch s.Due = s.Due.Remove(w); {
+	case len(s.Due) == 0:
 		s.Finished = s.Head
+	case s.Due[0].Start.After(s.Begin):
+		s.Finished = later(s.Finished, s.Due[0].Start)
 	}
 	return s
 }
@@ -149,6 +158,10 @@ func pullBackRange(s State, now time.Time) State {
 	return s
 }
 
+// keepInRange is how long rows are remembered with a range even if it does not bring them again, so that a change back to
+// ages delivers nothing twice. It is as long as the longest age by default.
+const keepInRange = 30 * time.Hour
+
 // MayComeAgain says whether a window can still bring rows that were received in w: an open one, the next one, or one of an
 // age that has not been served past the end of w. Windows include their ends.
 func MayComeAgain(s State, w trace.Window) bool {
@@ -158,13 +171,10 @@ func MayComeAgain(s State, w trace.Window) bool {
 			return true
 		}
 	}
-	switch s.Range {
-	case "":
+	if s.Range == "" {
 		return !s.Head.After(w.End) || slices.ContainsFunc(s.Served, func(each Served) bool { return !each.UpTo.After(w.End) })
-	case relative:
-		return !s.Begin.After(w.End)
 	}
-	return false
+	return !s.Ticked.Add(-keepInRange).After(w.End) || s.Range == relative && !s.Begin.After(w.End)
 }
 
 // LastChance says whether no window that becomes due later brings a row that was received at the given instant once more.
@@ -172,11 +182,51 @@ func MayComeAgain(s State, w trace.Window) bool {
 func LastChance(s State, received, began time.Time, cfg Config) bool {
 	switch {
 	case cfg.Range == nil:
-		return len(cfg.Ages) == 0 || !began.Before(received.Add(cfg.Ages[len(cfg.Ages)-1]))
+		return !slices.ContainsFunc(s.Served, func(each Served) bool {
+			return !each.UpTo.After(received) && began.Before(received.Add(each.Age))
+		})
 	case cfg.Range.Absolute != "":
 		return true
 	}
 	return received.Before(cfg.Range.At(s.Ticked.Add(cfg.Interval)).Start)
+}
+
+// changeMode begins a new position. What has been read but perhaps not delivered is read once more.
+func changeMode(s State, cfg Config) State {
+	s = noteDone(s)
+	next := State{Range: cfg.Range.name(), Done: s.Done, Asked: s.Asked, Redeliver: s.Redeliver}
+	if !cfg.Hold {
+		return next
+	}
+	from := s.Head
+	if s.Range == relative {
+		from = s.Begin
+	}
+	for _, each := range s.Served {
+		from = earlier(from, each.UpTo)
+	}
+	next.Asked = next.Asked.Add(trace.Window{Start: from, End: s.Head})
+	return next
+}
+
+// releaseHeld has read once more what the ages that are no longer in the configuration would have read.
+func releaseHeld(s State, cfg Config) State {
+	if !cfg.Hold {
+		return s
+	}
+	upTo, last := s.Head, time.Duration(0)
+	if n := len(cfg.Ages); n > 0 {
+		last = cfg.Ages[n-1]
+		if served, known := servedUpTo(s, last); known {
+			upTo = served
+		}
+	}
+	for _, each := range s.Served {
+		if each.Age > last {
+			s.Again = s.Again.Add(trace.Window{Start: each.UpTo, End: upTo})
+		}
+	}
+	return s
 }
 
 // Ask opens a window that somebody asks for, whether or not it has been read.
@@ -195,9 +245,26 @@ func Redelivered(s State, w trace.Window) State {
 	return s
 }
 
-// GiveUp closes a window of backfill that nobody wants any more, and returns what of it has never been read.
-func GiveUp(s State, w trace.Window) (rest State, gap Intervals) {
-	gap = s.Unread.Within(w).Union(s.Asked.Within(w))
-	s.Unread, s.Asked, s.Redeliver = s.Unread.Remove(w), s.Asked.Remove(w), s.Redeliver.Remove(w)
+// Withdraw closes a window that somebody has asked for and no longer wants. What of it has never been read is the gap.
+func Withdraw(s State, w trace.Window, cfg Config) (rest State, gap Intervals) {
+	gap = unread(s, s.Asked.Within(w), cfg)
+	s.Asked, s.Redeliver = s.Asked.Remove(w), s.Redeliver.Remove(w)
 	return s, gap
+}
+
+// GiveUp closes a window of backfill that nobody wants any more. What of it has never been read is the gap.
+func GiveUp(s State, w trace.Window, cfg Config) (rest State, gap Intervals) {
+	s, gap = Withdraw(s, w, cfg)
+	gap = gap.Union(s.Unread.Within(w))
+	s.Unread = s.Unread.Remove(w)
+	return s, gap
+}
+
+// unread is what of the windows has not been read, nor is going to be.
+func unread(s State, windows Intervals, cfg Config) Intervals {
+	first := s.Begin
+	if s.Range == "" {
+		first = first.Add(-cfg.InitialLookback)
+	}
+	return windows.Remove(trace.Window{Start: first, End: s.Head})
 }

@@ -114,7 +114,8 @@ func TestAbsoluteRangeIsReadOnce(t *testing.T) {
 	assert.Equal(t, []Step{{Window: window(-200, -190), Lane: trace.Backfill}}, rangeSteps(s, other))
 	s = tick(tick(read(s, -200, -190, 115), 120, other), 125, c)
 	assert.Empty(t, rangeSteps(s, c), "it has been read before the other one")
-	assert.False(t, MayComeAgain(s, window(-90, 0)))
+	assert.True(t, MayComeAgain(s, window(-90, 0)), "for a day and a bit")
+	assert.False(t, MayComeAgain(tick(s, 100+31*60, c), window(-90, 0)))
 }
 
 func TestChangeOfModeBeginsAnew(t *testing.T) {
@@ -137,8 +138,8 @@ func TestWhatMayComeAgainIsRemembered(t *testing.T) {
 	c := moving(30, 10, 10*time.Minute)
 	s := read(tick(State{}, 100, c), 70, 90, 100)
 	assert.True(t, MayComeAgain(s, window(60, 70)), "the next window begins at 80, but this one has not been left for good")
-	assert.False(t, MayComeAgain(s, window(50, 69)))
-	assert.True(t, MayComeAgain(Ask(s, window(0, 5), true), window(5, 6)))
+	assert.False(t, MayComeAgain(s, window(-30*60, -29*60)))
+	assert.True(t, MayComeAgain(Ask(s, window(-29*60, -29*60+5), true), window(-30*60, -29*60)))
 }
 
 func TestLastChance(t *testing.T) {
@@ -147,7 +148,6 @@ func TestLastChance(t *testing.T) {
 	none := cfg
 	none.Ages = nil
 	c := moving(30, 10, 10*time.Minute)
-	s := tick(State{}, 100, c)
 	for name, test := range map[string]struct {
 		cfg      Config
 		received int
@@ -155,12 +155,14 @@ func TestLastChance(t *testing.T) {
 	}{
 		"the last age has passed":       {cfg: ages, received: 70, want: true},
 		"the last age is to come":       {cfg: ages, received: 71},
+		"no age ever reads it":          {cfg: ages, received: -10, want: true},
 		"there are no ages":             {cfg: none, received: 100, want: true},
 		"before the next window":        {cfg: c, received: 79, want: true},
 		"in the next window":            {cfg: c, received: 80},
 		"an absolute range has no next": {cfg: fixed(0, 100), received: 100, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			s := tick(State{}, 100, test.cfg)
 			assert.Equal(t, test.want, LastChance(s, at(test.received), at(100), test.cfg))
 		})
 	}
@@ -178,10 +180,18 @@ func TestAskedWindows(t *testing.T) {
 	assert.Equal(t, []Step{{Window: window(10, 20), Lane: trace.Backfill, Redeliver: true}}, allSteps(s, cfg), "an ordinary reading redelivers nothing")
 	assert.Empty(t, allSteps(Redelivered(s, window(10, 20)), cfg))
 
-	s, gap := GiveUp(Ask(s, window(0, 30), false), window(5, 25))
-	assert.Equal(t, Intervals{window(5, 25)}, gap)
-	assert.Equal(t, Intervals{window(0, 5), window(25, 30)}, s.Asked)
+	s, gap := Withdraw(Ask(s, window(0, 60), false), window(5, 55), cfg)
+	assert.Equal(t, Intervals{window(5, 40)}, gap, "what comes after has been read")
+	assert.Equal(t, Intervals{window(0, 5), window(55, 60)}, s.Asked)
 	assert.Empty(t, s.Redeliver)
+}
+
+func TestGivenUpBackfill(t *testing.T) {
+	s := tick(State{}, 100, cfg)
+	s, gap := GiveUp(Ask(s, window(90, 100), false), window(50, 60), cfg)
+	assert.Equal(t, Intervals{window(50, 60)}, gap)
+	assert.Equal(t, Intervals{window(40, 50), window(60, 100)}, s.Unread)
+	assert.Equal(t, Intervals{window(90, 100)}, s.Asked)
 }
 
 func TestClockThatWasAheadPullsTheRangeBack(t *testing.T) {
@@ -193,4 +203,58 @@ func TestClockThatWasAheadPullsTheRangeBack(t *testing.T) {
 	for _, step := range rangeSteps(s, c) {
 		assert.False(t, step.Window.End.After(at(130)), "%s", step.Window)
 	}
+}
+
+func TestWindowThatEndsNowTakesTheLastSecondAlong(t *testing.T) {
+	c := moving(10, 0, 10*time.Minute)
+	s := tick(State{}, 100, c)
+	s = Read(s, trace.Window{Start: at(90), End: at(100).Add(-time.Second)}, at(100))
+	assert.Equal(t, at(100).Add(-time.Second), LiveUpTo(s))
+	s = tick(s, 110, c)
+	assert.Equal(t, scheduled(trace.Window{Start: at(100).Add(-time.Second), End: at(110)}), rangeSteps(s, c))
+}
+
+func TestWindowAheadOfTheServiceIsReadWhenItGetsThere(t *testing.T) {
+	c := moving(10, 0, 10*time.Minute)
+	s := tick(State{}, 100, c)
+	steps := func(now int) (all []Step) {
+		for step := range Steps(s, at(now), MaxQuery, nil, c) {
+			all = append(all, step)
+		}
+		return all
+	}
+	assert.Equal(t, scheduled(window(90, 95)), steps(95))
+	s = tick(read(s, 90, 95, 95), 110, c)
+	assert.Equal(t, scheduled(window(100, 105), window(95, 100)), steps(105))
+	assert.Empty(t, Intervals{}.Union(s.Due).Within(window(95, 100)))
+}
+
+func TestFirstRangeIsRememberedAcrossASecond(t *testing.T) {
+	first, second := fixed(-90, 0), fixed(-200, -190)
+	second.Range.Absolute = "second"
+	s := tick(read(tick(State{}, 100, first), -90, 0, 100), 101, second)
+	s = tick(read(s, -200, -190, 101), 102, first)
+	assert.Empty(t, rangeSteps(s, first), "there was no tick between its last page and the second one")
+}
+
+func TestWhatMayBeHeldIsReadOnceMore(t *testing.T) {
+	held := withAges(10*time.Minute, 30*time.Minute)
+	held.Hold = true
+	s := read(tick(State{}, 100, held), 40, 100, 100)
+	s = tick(s, 105, held)
+
+	fewer := held
+	fewer.Ages = held.Ages[:1]
+	assert.Equal(t, Intervals{window(70, 95)}, tick(s, 105, fewer).Again.Union(Intervals{window(75, 95)}), "what the longer age had not read")
+	none := held
+	none.Ages = nil
+	assert.Equal(t, at(105), tick(s, 105, none).Again[0].End)
+
+	scheduled := moving(20, 10, 10*time.Minute)
+	scheduled.Hold = true
+	assert.Equal(t, at(105), tick(s, 110, scheduled).Asked[0].End)
+	assert.Empty(t, tick(s, 110, moving(20, 10, 10*time.Minute)).Asked)
+
+	_, gap := DropUnkept(State{Again: Intervals{window(0, 10)}}, at(200), Config{Hold: true, Retention: 2 * time.Hour})
+	assert.Equal(t, Intervals{window(0, 10)}, gap)
 }

@@ -49,9 +49,10 @@ func Steps(s State, now time.Time, size time.Duration, skip Intervals, cfg Confi
 		}) && steps(s.Asked, min(size, MaxWindow), trace.Backfill, yield)
 	}
 	if cfg.Range != nil {
+		due, unread := withCrumb(s.Due.Within(trace.Window{End: now}), s.Unread.Within(trace.Window{End: now}))
 		return func(yield func(Step) bool) {
-			_ = steps(s.Due, size, trace.Scheduled, yield) && asked(yield) &&
-				steps(s.Unread, min(size, MaxWindow), cfg.Range.lane(), yield)
+			_ = steps(due, size, trace.Scheduled, yield) && asked(yield) &&
+				steps(unread, min(size, MaxWindow), cfg.Range.lane(), yield)
 		}
 	}
 	unread, again := s.Unread, s.Again
@@ -80,6 +81,20 @@ func split(unread Intervals, liveFrom time.Time) (live, backfill Intervals) {
 		}
 	}
 	return live, backfill
+}
+
+// withCrumb lets the window of the latest tick take along a crumb that earlier ones left right before it: the last second
+// of a window that ends now is always left, since the service may not show all of its mail yet.
+func withCrumb(due, unread Intervals) (_, rest Intervals) {
+	if len(due) == 0 {
+		return due, unread
+	}
+	for _, w := range unread {
+		if w.End.Equal(due[0].Start) && w.Duration() < crumb {
+			return due.Add(w), unread.Remove(w)
+		}
+	}
+	return due, unread
 }
 
 // cut parts a set at an instant.

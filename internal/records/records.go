@@ -109,8 +109,14 @@ func (b *Batch) MarkFinal() {
 	}
 }
 
+// A batch that has manyRecords is likely to become a full one, which has at most about fullBatch.
+const manyRecords, fullBatch = 64, 1000
+
 // Append adds the record of one version of a row.
 func (b *Batch) Append(r *trace.Row, v Version) {
+	if b.Len() == manyRecords {
+		b.records.EnsureCapacity(fullBatch)
+	}
 	record := b.records.AppendEmpty()
 	record.SetEventName(EventName)
 	record.SetObservedTimestamp(b.observed)

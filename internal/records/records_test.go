@@ -312,7 +312,7 @@ func TestShape(t *testing.T) {
 		"everything":         {shape: func(*Origin) {}, body: text},
 		"no body":            {shape: func(o *Origin) { o.Body = false }},
 		"no internal fields": {shape: func(o *Origin) { o.Internal = false }, body: text, lacking: []string{"__inputId", "__source", "__final", "__isBroken"}},
-		"no local domain": {shape: func(o *Origin) { o.Local = nil }, body: text, lacking: []string{"email.direction"}},
+		"no local domain":    {shape: func(o *Origin) { o.Local = nil }, body: text, lacking: []string{"email.direction"}},
 		"a field": {
 			shape: func(o *Origin) {
 				o.Fields = fieldFunc(func(r plog.LogRecord) { r.Attributes().PutInt("n", int64(r.Attributes().Len())) })

@@ -92,7 +92,7 @@ func (w *Walker) assign(c *column, value []byte, escaped bool) {
 	case c.text != nil:
 		*c.text = value[1 : len(value)-1]
 	case c.received:
-		w.row.Received, _ = trace.ParseTime(w.text(value))
+		w.row.Received = w.clock.read(w.text(value))
 	case c.number != nil:
 		*c.number = w.number(value)
 	}
@@ -127,7 +127,9 @@ func scanInteger(b []byte, pos int) (end int) {
 	if b[pos] == '-' {
 		pos++
 	}
-	for end = pos; end < len(b) && '0' <= b[end] && b[end] <= '9'; end++ {
+	end = pos
+	for end < len(b) && '0' <= b[end] && b[end] <= '9' {
+		end++
 	}
 	if digits := end - pos; digits == 0 || digits > 1 && b[pos] == '0' {
 		return 0

@@ -33,6 +33,7 @@ type Walker struct {
 	shift int64
 	// columns are the members of the rows so far, by their position in a row.
 	columns []column
+	clock   clock
 	// thorough reads the rows that scan does not.
 	thorough *jsontext.Decoder
 }
@@ -166,16 +167,16 @@ var errDelimiter = errors.New("expected one comma between two rows, or the end o
 
 // resume has dec go on behind the rows, which it has not seen.
 func (w *Walker) resume(pos int) error {
-	prefix := ""
+	var prefix []byte
 	for i := 1; i < w.dec.StackDepth(); i++ {
 		if kind, _ := w.dec.StackIndex(i); kind == '{' {
-			prefix += `{"":`
+			prefix = append(prefix, `{"":`...)
 		} else {
-			prefix += `[`
+			prefix = append(prefix, '[')
 		}
 	}
-	prefix += `[]`
-	w.dec.Reset(io.MultiReader(strings.NewReader(prefix), bytes.NewReader(w.body[pos:])), lenient...)
+	prefix = append(prefix, `[]`...)
+	w.dec.Reset(io.MultiReader(bytes.NewReader(prefix), bytes.NewReader(w.body[pos:])), lenient...)
 	w.shift = int64(pos - len(prefix))
 	for w.dec.InputOffset() < int64(len(prefix)) {
 		if _, err := w.dec.ReadToken(); err != nil {

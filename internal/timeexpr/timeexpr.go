@@ -14,7 +14,7 @@
 //
 // The offset comes first and the snapping second, and snapping only ever goes back. @w and @w0 snap to Sunday, @w1 to
 // Monday and so on to @w6; @w7 is Sunday as well. Months, quarters and years keep the day of the month, or take the last
-// day of a shorter month: on 31 March, -1mon is 28 or 29 February.
+// second of a shorter month: on 31 March, -1mon is the end of February, so that no bound moves back as time goes on.
 //
 // Bounds are whole seconds. A fraction of a second other than zero is an error: dropping it would move the bound.
 // The package is pure: it has no clock of its own.
@@ -89,9 +89,13 @@ func (e Expr) moved(t time.Time) time.Time {
 	}
 	y, m, d := t.Date()
 	m += time.Month(e.count * months[e.unit])
-	// The day before the first of the next month.
-	last := time.Date(y, m+1, 0, 0, 0, 0, 0, time.UTC).Day()
-	return time.Date(y, m, min(d, last), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	// The last second of the month.
+	last := time.Date(y, m+1, 1, 0, 0, -1, 0, time.UTC)
+	if d > last.Day() {
+		// Not the same time of its last day: the bound must not move back at the end of that day.
+		return last
+	}
+	return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 
 // snapped goes back to the beginning of the unit to snap to.

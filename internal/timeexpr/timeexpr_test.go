@@ -43,12 +43,12 @@ func TestAt(t *testing.T) {
 		{"-1y", "2025-03-31T10:45:50Z"},
 		{"-1q", "2025-12-31T10:45:50Z"},
 		// Months keep the day or take the last one.
-		{"-1mon", "2026-02-28T10:45:50Z"},
-		{"-25mon", "2024-02-29T10:45:50Z"},
-		{"+1mon", "2026-04-30T10:45:50Z"},
+		{"-1mon", "2026-02-28T23:59:59Z"},
+		{"-25mon", "2024-02-29T23:59:59Z"},
+		{"+1mon", "2026-04-30T23:59:59Z"},
 		{"-2mon", "2026-01-31T10:45:50Z"},
 		{"-3mon", "2025-12-31T10:45:50Z"},
-		{"+2q", "2026-09-30T10:45:50Z"},
+		{"+2q", "2026-09-30T23:59:59Z"},
 		// Snapping, after the offset.
 		{"@s", "2026-03-31T10:45:50Z"},
 		{"@m", "2026-03-31T10:45:00Z"},
@@ -96,11 +96,23 @@ func TestAt(t *testing.T) {
 	}
 }
 
+func TestBoundsNeverMoveBack(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"-1mon", "-1q", "-1y", "-1mon@d", "-1mon@mon", "-1q@q", "-1w@w1", "-3h@h", "now"} {
+		e, before := parse(t, text), time.Time{}
+		for at := time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2026; at = at.Add(5 * time.Hour) {
+			bound := e.At(at)
+			assert.False(t, bound.Before(before), "%s at %s", text, at)
+			before = bound
+		}
+	}
+}
+
 func TestLeapDay(t *testing.T) {
 	t.Parallel()
 	leapDay := time.Date(2024, time.February, 29, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
-		"-1y": "2023-02-28T12:00:00Z", "+4y": "2028-02-29T12:00:00Z", "-1mon": "2024-01-29T12:00:00Z", "@mon": "2024-02-01T00:00:00Z",
+		"-1y": "2023-02-28T23:59:59Z", "+4y": "2028-02-29T12:00:00Z", "-1mon": "2024-01-29T12:00:00Z", "@mon": "2024-02-01T00:00:00Z",
 	} {
 		assert.Equal(t, want, parse(t, text).At(leapDay).Format(time.RFC3339), text)
 	}

@@ -47,29 +47,41 @@ func parseTime(text []byte) (time.Time, bool) {
 // parseUTC reads what nearly all times look like, 2006-01-02T15:04:05.9999999Z with 0 to 9 fraction digits. Each row has
 // one, and time.Parse takes several times as long.
 func parseUTC(text []byte) (time.Time, bool) {
-	const layout = "2006-01-02T15:04:05"
-	n := len(text) - 1
-	if n < len(layout) || text[n] != 'Z' || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':' {
+	if len(text) < MinuteLength || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':' {
 		return time.Time{}, false
-	}
-	fraction, scale := 0, 1
-	if n > len(layout) {
-		digits := n - len(layout) - 1
-		if text[len(layout)] != '.' || digits == 0 || digits > 9 {
-			return time.Time{}, false
-		}
-		for fraction = decimal(text[n-digits : n]); digits < 9; digits++ {
-			scale *= 10
-		}
 	}
 	year, month, day := decimal(text[0:4]), decimal(text[5:7]), decimal(text[8:10])
-	hour, minute, second := decimal(text[11:13]), decimal(text[14:16]), decimal(text[17:19])
-	// Anything negative is no number. The last days of a month are left to time.Parse, which knows how many there are.
-	if year < minYear || year > maxYear || fraction|hour|minute|second < 0 || month < 1 || month > 12 || day < 1 || day > 28 || hour > 23 || minute > 59 || second > 59 {
+	hour, minute := decimal(text[11:13]), decimal(text[14:16])
+	rest, ok := ParseSeconds(text[MinuteLength:])
+	// What is no number is negative. The last days of a month are left to time.Parse, which knows how many there are.
+	if !ok || year < minYear || year > maxYear || month < 1 || month > 12 || day < 1 || day > 28 ||
+		hour < 0 || hour > 23 || minute < 0 || minute > 59 {
 		return time.Time{}, false
 	}
-	seconds := int64(days(year, month, day))*86_400 + int64(hour)*3600 + int64(minute)*60 + int64(second)
-	return time.Unix(seconds, int64(fraction*scale)).UTC(), true
+	minutes := int64(days(year, month, day))*24*60 + int64(hour)*60 + int64(minute)
+	return time.Unix(minutes*60, int64(rest)).UTC(), true
+}
+
+// MinuteLength is the length of a time as far as its minutes, 2006-01-02T15:04:, behind which ParseSeconds goes on.
+const MinuteLength = len("2006-01-02T15:04:")
+
+// ParseSeconds reads the end of a time in UTC, 05.9999999Z with 0 to 9 fraction digits.
+func ParseSeconds(text []byte) (time.Duration, bool) {
+	n := len(text) - 1
+	if n < 2 || text[n] != 'Z' {
+		return 0, false
+	}
+	second, fraction := decimal(text[:2]), 0
+	if n > 2 {
+		digits := n - 3
+		if text[2] != '.' || digits == 0 || digits > 9 {
+			return 0, false
+		}
+		for fraction = decimal(text[3:n]); digits < 9; digits++ {
+			fraction *= 10
+		}
+	}
+	return time.Duration(second)*time.Second + time.Duration(fraction), second >= 0 && second <= 59 && fraction >= 0
 }
 
 // days counts the days since 1970 in the Gregorian calendar. A year begins in March here, so that a leap day is its last.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
@@ -156,4 +157,19 @@ func FuzzParseTime(f *testing.F) {
 		assert.True(t, ok)
 		assert.Equal(t, got, again)
 	})
+}
+
+// Most times are read without time.Parse. They must come out the same.
+func TestParseTimeAgreesWithTheStandardLibrary(t *testing.T) {
+	t.Parallel()
+	for day := time.Date(1970, time.January, 1, 23, 59, 58, 1, time.UTC); day.Year() < 2262; day = day.Add(7*24*time.Hour + 12*time.Hour + 61*time.Second + 987654321) {
+		for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05.000Z07:00", time.RFC3339Nano} {
+			text := day.Format(layout)
+			want, err := time.Parse(time.RFC3339, text)
+			require.NoError(t, err)
+			got, ok := trace.ParseTime([]byte(text))
+			require.True(t, ok, text)
+			require.Equal(t, want, got, text)
+		}
+	}
 }

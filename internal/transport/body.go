@@ -82,7 +82,7 @@ func (c *Client) readAll(resp *http.Response, s *shelf) ([]byte, error) {
 	if length < 0 {
 		// Pages that follow each other are about as large.
 		last := c.last.Load()
-		length = max(firstRoom, last+last/8)
+		length = max(firstRoom, last+last/64)
 	}
 	body, err := appendAll(s.take(length), resp.Body)
 	switch {

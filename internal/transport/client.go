@@ -234,7 +234,8 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	}
 	arrived := time.Now()
 	return &Response{
-		Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp), shelf: memory, secrets: secrets,
+		Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp),
+		shelf: memory, secrets: secrets,
 	}, nil
 }
 

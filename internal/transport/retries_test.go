@@ -75,7 +75,9 @@ func (w *witness) Retrying(_ context.Context, _ error, reason string, n int, wai
 	w.reasons, w.counts, w.waits = append(w.reasons, reason), append(w.counts, n), append(w.waits, wait)
 }
 
-func (w *witness) Throttled(_ context.Context, _ error, pause time.Duration) { w.pauses = append(w.pauses, pause) }
+func (w *witness) Throttled(_ context.Context, _ error, pause time.Duration) {
+	w.pauses = append(w.pauses, pause)
+}
 
 // rules are those of the defaults.
 func rules(change func(r *Retry)) Retry {

@@ -1,0 +1,69 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bench
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// pageSize is how many rows Microsoft Graph puts on a page at most.
+	pageSize = 5000
+	// rowSize is the size of a row's JSON text in bytes.
+	rowSize = 410
+	// pace is the time between two rows: 100,000 an hour.
+	pace = 36 * time.Millisecond
+	path = "/v1.0/admin/exchange/tracing/messageTraces"
+)
+
+// rowsIn returns the numbers of the rows that were received in a window, ends included. A row's number says when it was
+// received.
+func rowsIn(start, end time.Time) (first, last int64) {
+	return (start.UnixNano() + int64(pace) - 1) / int64(pace), end.UnixNano() / int64(pace)
+}
+
+// appendPage appends the page that begins with the row last and goes back no further than to first.
+func appendPage(dst []byte, base, query string, first, last int64) []byte {
+	end := max(first, last-pageSize+1)
+	dst = append(dst, `{"@odata.context":"`+base+`/v1.0/$metadata#admin/exchange/tracing/messageTraces"`...)
+	if end > first {
+		dst = append(dst, `,"@odata.nextLink":"`+base+path+`?`+query+`&$skiptoken=`+strconv.FormatInt(end-1, 10)+`"`...)
+	}
+	dst = append(dst, `,"value":[`...)
+	for i := last; i >= end; i-- {
+		if i < last {
+			dst = append(dst, ',')
+		}
+		dst = appendRow(dst, i)
+	}
+	return append(dst, "]}"...)
+}
+
+// subjects are what the rows are about. One in five has letters beyond ASCII, and one in ten quotation marks.
+var subjects = []string{
+	"Weekly report", "Your order has been shipped", "Re: Angebot f\u00fcr die K\u00fcche", "Minutes of the meeting", "Invitation: planning",
+	`Fwd: the \"final\" version`, "Invoice 2026-118", "R\u00e9union de mercredi", "Out of office", "Access to the shared folder",
+}
+
+// appendRow appends a row, padded in its subject to rowSize bytes.
+func appendRow(dst []byte, i int64) []byte {
+	begin := len(dst)
+	received := time.Unix(0, i*int64(pace)).UTC()
+	dst = fmt.Appendf(dst, `{"id":"b7c1f4d2-9a6e-4c3b-8f2d-%012x","senderAddress":"sender%02d@fabrikam.example",`+
+		`"recipientAddress":"recipient%03d@contoso.com","messageId":"<1f2e3d4c5b6a7980%012x@mail.fabrikam.example>",`+
+		`"receivedDateTime":"`, i, i%97, i%997, i)
+	dst = received.AppendFormat(dst, "2006-01-02T15:04:05.999Z")
+	tail := fmt.Sprintf(`","size":%d,"fromIP":"203.0.113.%d","toIP":"198.51.100.%d","status":"delivered"}`, 10_000+i%90_000, i%256, i%251)
+	dst = append(dst, `","subject":"`...)
+	dst = append(dst, subjects[i%int64(len(subjects))]...)
+	if rest := rowSize - (len(dst) - begin) - len(tail); rest > 0 {
+		dst = append(dst, strings.Repeat(".", rest)...)
+	}
+	return append(dst, tail...)
+}

@@ -1,0 +1,101 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"encoding/binary"
+	"iter"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// table maps the keys of rows to their versions, with open addressing. Keys are hashes already, so that looking one up
+// takes half the time that it takes in a map.
+type table struct {
+	// A free slot has a version without records.
+	slots []slot
+	count int
+}
+
+type slot struct {
+	key trace.Key
+	version
+}
+
+// minSlots is how many slots a table has at least.
+const minSlots = 16
+
+// spread decides, with the key, in which slot a key is looked for first. It is odd and nobody can know it, so that nobody
+// can choose keys that get into each other's way.
+var spread = rand.Uint64() | 1 //nolint:gosec // ChaCha8, seeded by the system
+
+// newTable returns an empty table with room for so many rows.
+func newTable(rows int) *table {
+	return &table{slots: make([]slot, slotsFor(rows))}
+}
+
+// emptied returns the table without its rows.
+func (t *table) emptied() *table {
+	clear(t.slots)
+	t.count = 0
+	return t
+}
+
+// slotsFor returns how many slots so many rows take. A third is free, and a quarter at least once more rows have come.
+func slotsFor(rows int) int { return max(minSlots, rows+rows/2) }
+
+// find returns the slot that has the key, or else the free one where it belongs.
+func (t *table) find(k *trace.Key) *slot {
+	first, _ := bits.Mul64(binary.LittleEndian.Uint64(k[:])*spread, uint64(len(t.slots)))
+	for i := int(first); ; i++ { //nolint:gosec // less than the number of slots
+		if i == len(t.slots) {
+			i = 0
+		}
+		if s := &t.slots[i]; s.count == 0 || s.key == *k {
+			return s
+		}
+	}
+}
+
+// get returns the version of the row with the key, if there is one.
+func (t *table) get(k trace.Key) (v version, ok bool) {
+	s := t.find(&k)
+	return s.version, s.count > 0
+}
+
+// put sets the version of the row with the key. It has at least one record.
+func (t *table) put(k trace.Key, v version) {
+	s := t.find(&k)
+	if s.count == 0 {
+		if t.count++; t.count > len(t.slots)*3/4 {
+			t.grow()
+			s = t.find(&k)
+		}
+		s.key = k
+	}
+	s.version = v
+}
+
+func (t *table) grow() {
+	old := t.slots
+	t.slots = make([]slot, 2*len(old))
+	for i := range old {
+		if old[i].count > 0 {
+			*t.find(&old[i].key) = old[i]
+		}
+	}
+}
+
+// keys walks the keys.
+func (t *table) keys() iter.Seq[trace.Key] {
+	return func(yield func(trace.Key) bool) {
+		for i := range t.slots {
+			if t.slots[i].count > 0 && !yield(t.slots[i].key) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,81 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// A table does what a map does.
+func TestATableIsAMap(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		model := map[trace.Key]version{}
+		rows := newTable(rapid.IntRange(0, 40).Draw(t, "room"))
+		if rapid.Bool().Draw(t, "used before") {
+			rows.put(trace.Key{14: 1}, version{count: 1})
+			rows = rows.emptied()
+		}
+		for range rapid.IntRange(0, 300).Draw(t, "rows") {
+			var k trace.Key
+			// Few keys, whose first bytes are mostly the same.
+			k[0], k[15] = rapid.Byte().Draw(t, "first")%4, rapid.Byte().Draw(t, "last")
+			v := version{status: statusCode(rapid.Byte().Draw(t, "status")), count: rapid.Uint8Range(1, 255).Draw(t, "count")}
+			rows.put(k, v)
+			model[k] = v
+			require.Equal(t, len(model), rows.count)
+		}
+		for k, v := range model {
+			got, ok := rows.get(k)
+			require.True(t, ok)
+			require.Equal(t, v, got)
+		}
+		_, ok := rows.get(trace.Key{14: 1})
+		require.False(t, ok)
+		require.Equal(t, maps.Collect(maps.All(model)), modelOf(rows))
+	})
+}
+
+func modelOf(rows *table) map[trace.Key]version {
+	model := map[trace.Key]version{}
+	for k := range rows.keys() {
+		model[k], _ = rows.get(k)
+	}
+	return model
+}
+
+func TestATableHasRoomForWhatItIsMadeFor(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 12, 13, 1000, 16_667} {
+		rows := newTable(n)
+		room := len(rows.slots)
+		for i := range n {
+			var k trace.Key
+			binary.BigEndian.PutUint64(k[:], uint64(i))
+			rows.put(k, version{count: 1})
+		}
+		assert.Len(t, rows.slots, room, n)
+		assert.Len(t, slices.Collect(rows.keys()), n)
+	}
+}
+
+func TestRecordsOfARowAreCountedUpToALimit(t *testing.T) {
+	t.Parallel()
+	b := &bucket{rows: newTable(0)}
+	for i := range 600 {
+		b.put(trace.Key{1}, statusCode(i%2))
+	}
+	v, ok := b.rows.get(trace.Key{1})
+	assert.True(t, ok)
+	assert.EqualValues(t, maxCount, v.count)
+}

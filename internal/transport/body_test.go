@@ -1,0 +1,79 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func page(t *testing.T, s *shelf, text string, length int64) *Response {
+	t.Helper()
+	body, err := new(Client).readAll(&http.Response{Body: io.NopCloser(strings.NewReader(text)), ContentLength: length}, s)
+	require.NoError(t, err)
+	require.Equal(t, text, string(body))
+	return &Response{Body: body, shelf: s}
+}
+
+func TestPagesUseTheMemoryOfPagesThatAreDone(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	first, second := page(t, s, strings.Repeat("1", 5000), 5000), page(t, s, "22", -1)
+	one, two := &first.Body[0], &second.Body[0]
+	assert.Equal(t, strings.Repeat("1", 5000), string(first.Body), "a page in hand stays as it is")
+	first.Release()
+	first.Release()
+	assert.Nil(t, first.Body)
+	third := page(t, s, "333", -1)
+	assert.Same(t, one, &third.Body[0])
+	fourth := page(t, s, "4", -1)
+	assert.NotSame(t, one, &fourth.Body[0])
+	assert.NotSame(t, two, &fourth.Body[0])
+	assert.Equal(t, "22333", string(second.Body)+string(third.Body))
+}
+
+func TestTheShelfHoldsLittle(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	for range 5 {
+		s.put(make([]byte, 1))
+	}
+	assert.Len(t, s.free, maxFree)
+	s = &shelf{}
+	s.put(make([]byte, maxRecycled+1))
+	assert.Empty(t, s.free)
+}
+
+func TestRoomForAPage(t *testing.T) {
+	t.Parallel()
+	const length = 100_000
+	exact := page(t, &shelf{}, strings.Repeat("x", length), length)
+	assert.Equal(t, length+1, cap(exact.Body), "as much as it says, and what the end takes")
+	assert.LessOrEqual(t, cap((&shelf{}).take(1<<40)), maxFirstRoom+1, "what a response says is not believed")
+
+	c := &Client{}
+	resp := func() *http.Response {
+		return &http.Response{Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 3<<20))), ContentLength: -1}
+	}
+	_, err := c.readAll(resp(), &shelf{})
+	require.NoError(t, err)
+	next, err := c.readAll(resp(), &shelf{})
+	require.NoError(t, err)
+	assert.Less(t, cap(next), 4<<20, "as much as the page before took, and a little more")
+}
+
+func TestReuse(t *testing.T) {
+	t.Parallel()
+	ctx, done := Reuse(t.Context())
+	defer done()
+	one, another := shelfOf(ctx), shelfOf(ctx)
+	assert.Same(t, one, another)
+	one, another = shelfOf(t.Context()), shelfOf(t.Context())
+	assert.NotSame(t, one, another, "without it, every page has its own")
+}
