@@ -190,10 +190,14 @@ func TestModesChangedOverRestarts(t *testing.T) {
 		w.start(between("-10m", "now", 5*time.Minute))
 		time.Sleep(20*time.Minute + time.Second)
 		w.stop()
+		w.start(between(began.Add(-50*time.Minute).Format(time.RFC3339), began.Add(-40*time.Minute).Format(time.RFC3339), 5*time.Minute))
+		time.Sleep(10 * time.Minute)
+		w.stop()
 		w.start(func(c *Config) { c.RevisitAges = nil; c.InitialLookback = 10 * time.Minute })
 		time.Sleep(20 * time.Minute)
 		w.stop()
-		w.check(began.Add(-10*time.Minute), time.Now().Add(-5*time.Minute))
+		w.check(began.Add(-10*time.Minute), began.Add(40*time.Minute))
+		w.check(began.Add(-50*time.Minute), began.Add(-40*time.Minute))
 	})
 }
 

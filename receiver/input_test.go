@@ -5,6 +5,7 @@ package receiver
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -151,6 +152,24 @@ func TestRefusedBackfills(t *testing.T) {
 			require.ErrorAs(t, err, &refused, name)
 			assert.False(t, refused.Conflict, name)
 		}
+		w.stop()
+	})
+}
+
+func TestBackfillIsRefusedWhileThePipelineRefuses(t *testing.T) {
+	punctual(t, 50_000, 2*time.Hour, func(t *testing.T, w *world) {
+		i, with := w.inspect()
+		w.sink.refuse(errors.New("full"))
+		w.start(with)
+		time.Sleep(time.Minute)
+		began := wallClock()
+		_, err := i.Inputs()[0].Backfill(t.Context(), trace.Window{Start: began.Add(-90 * time.Minute), End: began.Add(-80 * time.Minute)}, false)
+		var refused *jobs.RefusedError
+		require.ErrorAs(t, err, &refused)
+		assert.True(t, refused.Conflict)
+		assert.LessOrEqual(t, time.Since(began), 5*time.Second)
+		w.sink.refuse(nil)
+		time.Sleep(time.Minute)
 		w.stop()
 	})
 }

@@ -21,6 +21,8 @@ import (
 	"go.uber.org/zap/zapcore"
 	logobserver "go.uber.org/zap/zaptest/observer"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
@@ -43,6 +45,23 @@ func TestStuckJobEndsAndItsWindowIsReadAtTheNextTick(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		w.stop()
 		w.check(began, began.Add(5*time.Minute))
+	})
+}
+
+// TestJobTimeoutCountsOnlyWaitsForTheService reads a day of mail with a quota that keeps every job waiting.
+func TestJobTimeoutCountsOnlyWaitsForTheService(t *testing.T) {
+	punctual(t, 5_000, 25*time.Hour, func(t *testing.T, w *world) {
+		i, with := w.inspect()
+		w.start(func(c *Config) {
+			with(c)
+			c.JobTimeout = 30 * time.Second
+			c.InitialLookback, c.RevisitAges = 24*time.Hour, nil
+			c.RateLimit = RateLimit{Requests: 8, Interval: 5 * time.Minute}
+		})
+		time.Sleep(2*time.Hour + 4*time.Minute)
+		assert.Empty(t, i.jobs(jobs.Failed))
+		assert.Less(t, w.current.collector.State().Unread.Duration(), 2*time.Second)
+		w.stop()
 	})
 }
 
@@ -258,6 +277,37 @@ func TestOnlyTheLeaderPolls(t *testing.T) {
 		e.stopped()
 		w.stop()
 		w.check(time.Now().Add(-35*time.Hour), time.Now().Add(-33*time.Hour))
+	})
+}
+
+func TestStandbyChangesNothing(t *testing.T) {
+	punctual(t, 20_000, time.Hour, func(t *testing.T, w *world) {
+		e, id := &elector{}, component.MustNewID("k8s_leader_elector")
+		i, with := w.inspect()
+		w.extensions[id] = e
+		w.start(func(c *Config) {
+			with(c)
+			c.LeaderElectorID = &id
+		})
+		synctest.Wait()
+		began := wallClock()
+		window := trace.Window{Start: began.Add(-30 * time.Minute), End: began.Add(-20 * time.Minute)}
+		ask := func() error {
+			_, err := i.Inputs()[0].Backfill(t.Context(), window, false)
+			return err
+		}
+		var refused *jobs.RefusedError
+		for range 3 {
+			require.ErrorAs(t, ask(), &refused)
+			assert.True(t, refused.Conflict)
+			e.started(t.Context())
+			time.Sleep(10 * time.Minute)
+			require.NoError(t, ask())
+			e.stopped()
+			time.Sleep(time.Minute)
+		}
+		w.stop()
+		assert.Zero(t, w.sink.repeated)
 	})
 }
 
