@@ -21,44 +21,54 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
-// TestAMonthOfMail runs a tenant's mail through the receiver on a fake clock, with restarts and kills, and compares what
-// was delivered with what a perfect reader would have seen.
+// TestAMonthOfMail runs two tenants' mail of fifteen days each through receivers on fake clocks, with restarts and kills,
+// and compares what was delivered with what a perfect reader would have seen.
 func TestAMonthOfMail(t *testing.T) {
 	// What is remembered for the comparison is much and lives long.
-	defer debug.SetGCPercent(debug.SetGCPercent(800))
-	days := 30
+	percent := debug.SetGCPercent(800)
+	t.Cleanup(func() { debug.SetGCPercent(percent) })
+	days := 15
 	switch {
 	case raceEnabled:
 		days = 1
 	case testing.Short():
-		days = 3
+		days = 2
 	}
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		end := began.Add(time.Duration(days) * 24 * time.Hour)
-		sim, err := simulator.New(simulator.Config{Traffic: traffic.Config{RowsPerDay: 50_000, From: began, To: end, Seed: 7}})
-		require.NoError(t, err)
-		world := newWorld(t, sim)
+	for _, tenant := range []string{"contoso.com", "fabrikam.com"} {
+		t.Run(tenant, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { runForDays(t, tenant, days) })
+		})
+	}
+}
 
-		random := rand.New(rand.NewPCG(1, 2))
-		for time.Now().Before(end) {
-			world.start(nil)
-			time.Sleep(time.Duration(random.IntN(72)) * time.Hour / 2)
-			if random.IntN(2) == 0 {
-				world.kill()
-			} else {
-				world.stop()
-			}
-			time.Sleep(time.Duration(random.IntN(180)) * time.Minute)
-		}
+func runForDays(t *testing.T, tenant string, days int) {
+	began := time.Now()
+	end := began.Add(time.Duration(days) * 24 * time.Hour)
+	seed := uint64(len(tenant))
+	sim, err := simulator.New(simulator.Config{TenantID: tenant, Traffic: traffic.Config{RowsPerDay: 50_000, From: began, To: end, Seed: seed}})
+	require.NoError(t, err)
+	world := newWorld(t, sim)
+	world.tenant = tenant
+
+	random := rand.New(rand.NewPCG(1, seed))
+	for time.Now().Before(end) {
 		world.start(nil)
-		time.Sleep(35 * time.Hour)
-		world.stop()
+		time.Sleep(time.Duration(random.IntN(72)) * time.Hour / 2)
+		if random.IntN(2) == 0 {
+			world.kill()
+		} else {
+			world.stop()
+		}
+		time.Sleep(time.Duration(random.IntN(180)) * time.Minute)
+	}
+	world.start(nil)
+	time.Sleep(35 * time.Hour)
+	world.stop()
 
-		world.check(began, end)
-		t.Logf("%d rows, %d records, %d repeated by %d kills, %d requests", world.rows, len(world.sink.times), world.sink.repeated,
-			world.kills, len(sim.Requests()))
-	})
+	world.check(began, end)
+	t.Logf("%d rows, %d records, %d repeated by %d kills, %d requests", world.rows, len(world.sink.times), world.sink.repeated,
+		world.kills, len(sim.Requests()))
 }
 
 // simulate runs a scenario with a tenant of so many rows a day, whose mail reaches so far back, on a fake clock.

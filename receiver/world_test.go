@@ -38,6 +38,7 @@ import (
 type world struct {
 	t       *testing.T
 	sim     *simulator.Simulator
+	tenant  string
 	storage *crashable
 	jobs    ledger.Memory
 	sink    *sink
@@ -52,13 +53,13 @@ type world struct {
 
 func newWorld(t *testing.T, sim *simulator.Simulator) *world {
 	core, logs := logobserver.New(zapcore.WarnLevel)
-	return &world{t: t, sim: sim, storage: &crashable{Memory: ledger.Memory{}}, jobs: ledger.Memory{}, sink: newSink(), logs: logs, logger: zap.New(core)}
+	return &world{t: t, sim: sim, tenant: simulator.DefaultTenantID, storage: &crashable{Memory: ledger.Memory{}}, jobs: ledger.Memory{}, sink: newSink(), logs: logs, logger: zap.New(core)}
 }
 
 // start starts a receiver with the configuration as change leaves it.
 func (w *world) start(change func(*Config)) {
 	cfg := createDefaultConfig().(*Config)
-	cfg.TenantID = simulator.DefaultTenantID
+	cfg.TenantID = w.tenant
 	cfg.Authentication.OAuth = configoptional.Some(OAuth{ClientID: "client", ClientSecret: "secret"})
 	if change != nil {
 		change(cfg)
