@@ -93,29 +93,31 @@ func (cfg *Config) validateBounds(b bounds, now time.Time) error {
 	case b.absolute() && b.start.At(now).After(now):
 		return fmt.Errorf("date_range.start: %s is in the future", b.start)
 	}
-	longest := cfg.longest(b, now)
+	longest, read := cfg.longest(b, now)
 	switch keeps := cfg.limits().retention; {
 	case longest < 0:
 		return errors.New("date_range: start is after end; swap them")
 	case longest == 0:
 		return errors.New("date_range: start and end are the same, so that there is nothing between them")
+	case read <= 0:
+		return fmt.Errorf("date_range.start: %s is never in the past, so that there is no mail to read", b.start)
 	case !b.start.Absolute() && now.Truncate(time.Second).Sub(b.start.At(now)) > keeps:
 		return fmt.Errorf("date_range.start: %s is further back than the service keeps mail, %s", b.start, short(keeps))
 	}
 	return nil
 }
 
-// longest is the length of the longest window between the bounds, at any tick within a day.
-func (cfg *Config) longest(b bounds, now time.Time) time.Duration {
+// longest is the length of the longest window between the bounds at any tick within a day, and of what is read of it.
+func (cfg *Config) longest(b bounds, now time.Time) (longest, read time.Duration) {
 	step := cfg.PollInterval
 	if step < time.Second || b.absolute() {
 		step = 24 * time.Hour
 	}
-	longest := b.end.At(now).Sub(b.start.At(now))
+	longest, read = b.end.At(now).Sub(b.start.At(now)), b.at(now).Duration()
 	for at := now.Truncate(step); at.Before(now.Add(24 * time.Hour)); at = at.Add(step) {
-		longest = max(longest, b.at(at).Duration())
+		longest, read = max(longest, b.end.At(at).Sub(b.start.At(at))), max(read, b.at(at).Duration())
 	}
-	return longest
+	return longest, read
 }
 
 // sayWhatIsNotCovered warns of a date range whose windows leave mail out.

@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
@@ -61,7 +60,7 @@ func (r *messageTraceReceiver) jobStorage(ctx context.Context) storage.Client {
 	if id == nil {
 		return nil
 	}
-	client, err := r.host.GetExtensions()[*id].(storage.Extension).GetClient(ctx, component.KindReceiver, r.set.ID, "jobs")
+	client, err := r.storageClient(ctx, *id, "jobs")
 	if err != nil {
 		r.set.Logger.Warn("the Job Inspector forgets jobs at a restart, since the extension named in storage cannot keep them", zap.Error(err))
 		return nil
@@ -181,7 +180,8 @@ func (r *messageTraceReceiver) Backfill(ctx context.Context, w trace.Window, red
 	if err != nil {
 		return jobs.Backfill{}, err
 	}
-	request := &backfillRequest{job: r.Book().Schedule(trace.Backfill, w), window: w, redeliver: redeliver}
+	request := &backfillRequest{job: r.Book().Schedule(trace.Backfill, w), window: w, redeliver: redeliver, opened: make(chan struct{})}
+	defer close(request.opened)
 	if request.job == nil || !r.requests.put(request) {
 		request.job.End(jobs.Cancelled, nil, "")
 		return jobs.Backfill{}, &jobs.RefusedError{Reason: "too many jobs wait already; try again later", Conflict: true}
@@ -195,6 +195,7 @@ func (r *messageTraceReceiver) Backfill(ctx context.Context, w trace.Window, red
 	})
 	if err != nil {
 		r.requests.cancel(request.job.ID())
+		r.requests.left(request)
 		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the pipeline keeps the receiver busy; try again later", Conflict: true}
 	}
 	r.wakeBackfill()
@@ -237,6 +238,7 @@ func (r *messageTraceReceiver) Cancel(id string) error {
 		ctx, cancel := context.WithTimeout(context.Background(), busyAfter)
 		defer cancel()
 		r.giveUp(ctx, plan.Withdraw, waiting.window)
+		r.requests.left(waiting)
 	}
 	return nil
 }

@@ -178,7 +178,10 @@ func TestCancelledBackfillIsGivenUpAndCounted(t *testing.T) {
 	punctual(t, 50_000, 10*time.Hour, func(t *testing.T, w *world) {
 		i, with := w.inspect()
 		began := wallClock()
-		w.start(with)
+		w.start(func(c *Config) {
+			with(c)
+			c.JobTimeout = 20 * time.Second
+		})
 		time.Sleep(time.Minute)
 		require.NoError(t, w.sim.Faults().Set(fault.Rule{Kind: fault.Hang, Delay: time.Hour, For: time.Minute}))
 		in := i.Inputs()[0]
@@ -197,7 +200,14 @@ func TestCancelledBackfillIsGivenUpAndCounted(t *testing.T) {
 			require.ErrorIs(t, in.Cancel(b.Job.ID()), jobs.ErrEnded)
 		}
 		assert.Empty(t, w.current.collector.State().Asked)
-		assert.Equal(t, 2, w.logs.FilterMessageSnippet("has been cancelled").Len())
+		third, err := in.Backfill(t.Context(), trace.Window{Start: began.Add(-7 * time.Hour), End: began.Add(-6 * time.Hour)}, false)
+		require.NoError(t, err)
+		_, err = in.Backfill(t.Context(), trace.Window{Start: began.Add(-390 * time.Minute), End: began.Add(-330 * time.Minute)}, false)
+		require.NoError(t, err)
+		require.NoError(t, in.Cancel(third.Job.ID()))
+		time.Sleep(10 * time.Minute)
+		w.check(began.Add(-390*time.Minute), began.Add(-330*time.Minute))
+		assert.Equal(t, 3, w.logs.FilterMessageSnippet("has been cancelled").Len())
 		w.stop()
 	})
 }

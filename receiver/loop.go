@@ -120,9 +120,10 @@ func (r *messageTraceReceiver) sayGap(ctx context.Context, message string, gap p
 	}
 }
 
-// giveUp closes the window of a job that somebody has cancelled, by the rule for such windows.
+// giveUp closes the window of a job that somebody has cancelled, by the rule for such windows, except for what others have
+// asked for as well.
 func (r *messageTraceReceiver) giveUp(
-	ctx context.Context, rule func(plan.State, trace.Window, plan.Config) (plan.State, plan.Intervals), w trace.Window,
+	ctx context.Context, rule func(plan.State, plan.Intervals, plan.Config) (plan.State, plan.Intervals), w trace.Window,
 ) {
 	collector := r.running.Load()
 	if collector == nil {
@@ -130,7 +131,12 @@ func (r *messageTraceReceiver) giveUp(
 	}
 	var gap plan.Intervals
 	err := collector.Update(ctx, func(l *ledger.Ledger) (rest plan.State) {
-		rest, gap = rule(l.State(), w, r.plan)
+		windows := plan.Intervals{w}
+		others, _ := r.requests.windows()
+		for _, other := range others {
+			windows = windows.Remove(other)
+		}
+		rest, gap = rule(l.State(), windows, r.plan)
 		return rest
 	})
 	if err == nil {
@@ -226,8 +232,12 @@ func (w *worker) failed(s subject, step plan.Step, err error) {
 		zap.String("lane", string(step.Lane)), zap.Stringer("window", step.Window))
 }
 
-// next returns the next window to read.
+// next returns the next window to read. What somebody has asked for is left to the job that waits for it.
 func (w *worker) next(tried plan.Intervals) (plan.Step, bool) {
+	if w.subject == backfilling {
+		waiting, leaving := w.requests.windows()
+		tried = tried.Union(waiting).Union(leaving)
+	}
 	for step := range plan.Steps(w.collector.State(), w.serviceNow(), w.size, tried, w.plan) {
 		if w.of(step) {
 			return step, true

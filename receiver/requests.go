@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
@@ -24,12 +25,16 @@ type backfillRequest struct {
 	job       *jobs.Job
 	window    trace.Window
 	redeliver bool
+	// opened is closed once the window is open, or will not be.
+	opened chan struct{}
 }
 
 // requests are what those who look at the Job Inspector have asked for.
 type requests struct {
 	mu      sync.Mutex
 	waiting []*backfillRequest
+	// leaving are those that waited and have been cancelled, until their windows are closed.
+	leaving []*backfillRequest
 	// cancels end the jobs that run, by their IDs.
 	cancels map[string]context.CancelCauseFunc
 }
@@ -55,6 +60,26 @@ func (r *requests) take() *backfillRequest {
 	b := r.waiting[0]
 	r.waiting = r.waiting[1:]
 	return b
+}
+
+// windows is what backfills that wait are to read, and what is about to be closed.
+func (r *requests) windows() (waiting, leaving plan.Intervals) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.waiting {
+		waiting = waiting.Add(b.window)
+	}
+	for _, b := range r.leaving {
+		leaving = leaving.Add(b.window)
+	}
+	return waiting, leaving
+}
+
+// left notes that the window of a cancelled backfill is closed.
+func (r *requests) left(b *backfillRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaving = slices.DeleteFunc(r.leaving, func(other *backfillRequest) bool { return other == b })
 }
 
 // clear ends the jobs of all backfills that wait. Their windows stay open and are read as other backfill is.
@@ -99,6 +124,7 @@ func (r *requests) cancel(id string) (waiting *backfillRequest, ok bool) {
 	}
 	waiting = r.waiting[i]
 	r.waiting = slices.Delete(r.waiting, i, i+1)
+	r.leaving = append(r.leaving, waiting)
 	waiting.job.End(jobs.Cancelled, nil, "")
 	return waiting, true
 }

@@ -78,6 +78,11 @@ func (w *worker) read(ctx context.Context, step plan.Step) error {
 // serve reads a window that somebody asked for, in one job. What it leaves open is read as other backfill is.
 func (w *worker) serve(ctx context.Context, asked *backfillRequest) {
 	failed := plan.Step{Window: asked.window, Lane: trace.Backfill}
+	select {
+	case <-asked.opened:
+	case <-ctx.Done():
+		return
+	}
 	err := w.job(ctx, asked.job, trace.Backfill, func(ctx context.Context) (err error) {
 		var tried plan.Intervals
 		for failures := 0; failures < maxFailures; {

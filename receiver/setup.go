@@ -122,9 +122,9 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, 
 	var client storage.Client = ledger.Memory{}
 	if id := r.cfg.StorageID; id != nil {
 		if r.storage == nil {
-			opened, err := r.host.GetExtensions()[*id].(storage.Extension).GetClient(ctx, component.KindReceiver, r.set.ID, "")
+			opened, err := r.storageClient(ctx, *id, "")
 			if err != nil {
-				return nil, fmt.Errorf("cannot open the storage: %w", err)
+				return nil, err
 			}
 			r.storage = opened
 		}
@@ -141,6 +141,20 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, 
 	}
 	r.quota.Restore(opened.SavedStamps())
 	return opened, nil
+}
+
+// storageClient opens what the extension keeps under a name of the receiver's. File storage panics on some damaged files.
+func (r *messageTraceReceiver) storageClient(ctx context.Context, id component.ID, name string) (client storage.Client, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			client, err = nil, fmt.Errorf("cannot open the storage: %v", reason)
+		}
+	}()
+	client, err = r.host.GetExtensions()[id].(storage.Extension).GetClient(ctx, component.KindReceiver, r.set.ID, name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the storage: %w", err)
+	}
+	return client, nil
 }
 
 // connect makes the client of the service.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
@@ -77,8 +78,12 @@ func (cfg *Config) validateEndpoint() error {
 	if !cfg.isTCP() {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(cfg.NetAddr.Endpoint); err != nil {
+	_, port, err := net.SplitHostPort(cfg.NetAddr.Endpoint)
+	if err != nil {
 		return fmt.Errorf("endpoint: %q is no host and port, such as %s", cfg.NetAddr.Endpoint, defaultEndpoint)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("endpoint: %q has a port that is none from 0 to 65535", cfg.NetAddr.Endpoint)
 	}
 	return nil
 }

@@ -75,6 +75,9 @@ func (i *inspector) getJobs(w http.ResponseWriter, r *http.Request) error {
 	if q.err != nil {
 		return q.err
 	}
+	if wanted.Before != "" && !jobs.IsID(wanted.Before) {
+		return badRequest("parameter", `parameter "after" must be the value of next in the list before`)
+	}
 	records, more := i.registry.List(wanted)
 	now := time.Now()
 	var views []jobView

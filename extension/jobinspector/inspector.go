@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -78,7 +80,7 @@ func (i *inspector) announce() {
 	if i.cfg.TLS.HasValue() {
 		scheme = "https"
 	}
-	i.set.Logger.Info("the Job Inspector is at "+scheme+"://"+i.address, zap.Bool("read_only", i.cfg.ReadOnly),
+	i.set.Logger.Info("the Job Inspector is at "+scheme+"://"+i.shownAddress(), zap.Bool("read_only", i.cfg.ReadOnly),
 		zap.Bool("capture", i.cfg.captures()))
 	if i.cfg.local() || i.cfg.Auth.HasValue() {
 		return
@@ -90,6 +92,15 @@ func (i *inspector) announce() {
 	if !i.cfg.ReadOnly {
 		i.set.Logger.Warn("other machines can reach the Job Inspector, and start and cancel jobs; set auth, or read_only: true")
 	}
+}
+
+// shownAddress is an address that a browser on this machine can open.
+func (i *inspector) shownAddress() string {
+	host, port, err := net.SplitHostPort(i.address)
+	if address, parsed := netip.ParseAddr(host); err == nil && parsed == nil && address.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return i.address
 }
 
 // shutdownTimeout is how long answers under way may take at shutdown.

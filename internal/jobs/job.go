@@ -173,6 +173,12 @@ const (
 	maxSerial  = 0xffff
 )
 
+// IsID says whether the text can be the ID of a job.
+func IsID(text string) bool {
+	_, ok := idTime(text)
+	return ok
+}
+
 // idTime returns the milliseconds since 1970 that an ID begins with.
 func idTime(id string) (ms int64, ok bool) {
 	if len(id) != idLength || strings.Trim(id, "0123456789abcdef") != "" {

@@ -99,7 +99,7 @@ func tickRange(s State, tick time.Time, cfg Config) State {
 // tickOnce opens an absolute range at the first tick, and notes at a later one that it has been read.
 func tickOnce(s State, tick time.Time, r *Range) State {
 	s.Ticked = tick
-	if s.Begin.IsZero() && !slices.Contains(s.Done, r.Absolute) {
+	if s.Head.IsZero() && !slices.Contains(s.Done, r.Absolute) {
 		all := r.At(tick)
 		s.Begin, s.Head = all.Start, all.End
 		s.Unread = s.Unread.Add(all)
@@ -110,7 +110,7 @@ func tickOnce(s State, tick time.Time, r *Range) State {
 
 // noteDone notes that an absolute range has been read.
 func noteDone(s State) State {
-	if s.Range == "" || s.Range == relative || s.Begin.IsZero() || len(s.Unread) > 0 || slices.Contains(s.Done, s.Range) {
+	if s.Range == "" || s.Range == relative || s.Head.IsZero() || len(s.Unread) > 0 || slices.Contains(s.Done, s.Range) {
 		return s
 	}
 	s.Done = append(slices.Clone(s.Done[max(0, len(s.Done)+1-maxDone):]), s.Range)
@@ -245,18 +245,22 @@ func Redelivered(s State, w trace.Window) State {
 	return s
 }
 
-// Withdraw closes a window that somebody has asked for and no longer wants. What of it has never been read is the gap.
-func Withdraw(s State, w trace.Window, cfg Config) (rest State, gap Intervals) {
-	gap = unread(s, s.Asked.Within(w), cfg)
-	s.Asked, s.Redeliver = s.Asked.Remove(w), s.Redeliver.Remove(w)
+// Withdraw closes windows that somebody has asked for and no longer wants. What of them has never been read is the gap.
+func Withdraw(s State, windows Intervals, cfg Config) (rest State, gap Intervals) {
+	for _, w := range windows {
+		gap = gap.Union(unread(s, s.Asked.Within(w), cfg))
+		s.Asked, s.Redeliver = s.Asked.Remove(w), s.Redeliver.Remove(w)
+	}
 	return s, gap
 }
 
-// GiveUp closes a window of backfill that nobody wants any more. What of it has never been read is the gap.
-func GiveUp(s State, w trace.Window, cfg Config) (rest State, gap Intervals) {
-	s, gap = Withdraw(s, w, cfg)
-	gap = gap.Union(s.Unread.Within(w))
-	s.Unread = s.Unread.Remove(w)
+// GiveUp closes windows of backfill that nobody wants any more. What of them has never been read is the gap.
+func GiveUp(s State, windows Intervals, cfg Config) (rest State, gap Intervals) {
+	s, gap = Withdraw(s, windows, cfg)
+	for _, w := range windows {
+		gap = gap.Union(s.Unread.Within(w))
+		s.Unread = s.Unread.Remove(w)
+	}
 	return s, gap
 }
 

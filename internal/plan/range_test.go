@@ -180,7 +180,7 @@ func TestAskedWindows(t *testing.T) {
 	assert.Equal(t, []Step{{Window: window(10, 20), Lane: trace.Backfill, Redeliver: true}}, allSteps(s, cfg), "an ordinary reading redelivers nothing")
 	assert.Empty(t, allSteps(Redelivered(s, window(10, 20)), cfg))
 
-	s, gap := Withdraw(Ask(s, window(0, 60), false), window(5, 55), cfg)
+	s, gap := Withdraw(Ask(s, window(0, 60), false), Intervals{window(5, 55)}, cfg)
 	assert.Equal(t, Intervals{window(5, 40)}, gap, "what comes after has been read")
 	assert.Equal(t, Intervals{window(0, 5), window(55, 60)}, s.Asked)
 	assert.Empty(t, s.Redeliver)
@@ -188,7 +188,7 @@ func TestAskedWindows(t *testing.T) {
 
 func TestGivenUpBackfill(t *testing.T) {
 	s := tick(State{}, 100, cfg)
-	s, gap := GiveUp(Ask(s, window(90, 100), false), window(50, 60), cfg)
+	s, gap := GiveUp(Ask(s, window(90, 100), false), Intervals{window(50, 60)}, cfg)
 	assert.Equal(t, Intervals{window(50, 60)}, gap)
 	assert.Equal(t, Intervals{window(40, 50), window(60, 100)}, s.Unread)
 	assert.Equal(t, Intervals{window(90, 100)}, s.Asked)
