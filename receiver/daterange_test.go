@@ -182,7 +182,7 @@ func TestFixedTimesAreReadOnceThroughKillsAndRestarts(t *testing.T) {
 }
 
 func TestModesChangedOverRestarts(t *testing.T) {
-	punctual(t, 50_000, time.Hour, func(t *testing.T, w *world) {
+	punctual(t, 50_000, time.Hour, func(_ *testing.T, w *world) {
 		began := wallClock()
 		w.start(func(c *Config) { c.RevisitAges = nil; c.InitialLookback = 10 * time.Minute })
 		time.Sleep(20 * time.Minute)
@@ -214,7 +214,8 @@ func TestDateRangeAtATick(t *testing.T) {
 		"an end in the future": {DateRange{Start: "-5m", End: "+1h"}, trace.Window{Start: now.Add(-5 * time.Minute), End: now}, false},
 		"fixed": {
 			DateRange{Start: "1763802000", End: "2026-11-22T10:00:00Z"},
-			trace.Window{Start: time.Unix(1763802000, 0).UTC(), End: now.Add(-30 * time.Minute)}, true,
+			trace.Window{Start: time.Unix(1763802000, 0).UTC(), End: now.Add(-30 * time.Minute)},
+			true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

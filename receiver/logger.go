@@ -4,9 +4,10 @@
 package receiver
 
 import (
-	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 )
 
 // levels are the severities that log_level knows.

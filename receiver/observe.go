@@ -37,7 +37,8 @@ func (o observer) Page(ctx context.Context, lane trace.Lane, p collect.Page) {
 		Malformed: p.Rows.Malformed,
 		Refused:   p.Rows.Refused,
 	})
-	jobLog(ctx).Debug("a page has been read", zap.Int("bytes", p.Size), zap.Int("accepted", p.Rows.Accepted), zap.Int("duplicate", p.Rows.Duplicate))
+	jobLog(ctx).Debug("a page has been read",
+		zap.Int("bytes", p.Size), zap.Int("accepted", p.Rows.Accepted), zap.Int("duplicate", p.Rows.Duplicate))
 }
 
 // Accepted implements collect.Observer.
@@ -120,7 +121,8 @@ func (o observer) Retrying(ctx context.Context, err error, reason string, n int,
 		log.Warn("the service asks to wait", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	case n > 1:
 		o.health.failed(service, "a request fails again and again; it is sent again", err)
-		jobLog(ctx).Warn("a request fails again and again; it is sent again", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
+		jobLog(ctx).Warn("a request fails again and again; it is sent again",
+			zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	default:
 		log.Debug("a request failed and is sent again", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	}

@@ -94,7 +94,7 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 
 // offset is how much later than others the receiver with the ID ticks: whole seconds, less than spread.
 func offset(id component.ID, spread time.Duration) time.Duration {
-	seconds := uint64(spread / time.Second)
+	seconds := uint64(spread / time.Second) //nolint:gosec // not negative
 	if seconds == 0 {
 		return 0
 	}

@@ -8,12 +8,13 @@ import (
 	"errors"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
-	"go.uber.org/zap"
 )
 
 const (

@@ -9,9 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 )
 
 // clockAt is a time of the day on which the schedule is tested.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
@@ -91,7 +92,7 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 // versionOf is what the ledger knows a row by. What nobody asked for may have been forgotten long ago, so it is remembered
 // by its key alone.
 func versionOf(row *trace.Row, credit *credit) ledger.Row {
-	version := ledger.Row{Key: trace.KeyOf(row), Status: trace.ParseStatus(row.Status)}
+	version := ledger.Row{Key: identity.KeyOf(row), Status: trace.ParseStatus(row.Status)}
 	if credit.asked(row.Received) {
 		version.Received = row.Received
 	}

@@ -67,7 +67,9 @@ func newCompiler(settings component.TelemetrySettings) (*ottl.ParserCollection[e
 		return nil, err
 	}
 	type collection = ottl.ParserCollection[expression]
-	only := func(_ *collection, _ ottl.ValueExpressionsGetter, parsed []expression) (expression, error) { return parsed[0], nil }
+	only := func(_ *collection, _ ottl.ValueExpressionsGetter, parsed []expression) (expression, error) {
+		return parsed[0], nil
+	}
 	return ottl.NewParserCollection(settings,
 		ottl.WithParserCollectionContext(logContext, &parser, ottl.WithValueExpressionConverter(only)))
 }

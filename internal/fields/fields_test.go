@@ -57,7 +57,7 @@ func TestValues(t *testing.T) {
 		`resource.attributes["service.name"]`: "exchange-online",
 		`Concat(["mailbox", log.attributes["email.to.address"], attributes["email.to.address"]], ":")`: "mailbox:b@contoso.com:b@contoso.com",
 		`log.attributes["o365.message_trace.size"] * 2`:                                                int64(14),
-		`Duration("90s")`: "1m30s",
+		`Duration("90s")`:                       "1m30s",
 		`Time("2026-01-31", "%Y-%m-%d", "UTC")`: "2026-01-31T00:00:00Z",
 	} {
 		t.Run(expression, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestWrongExpressionsAreNamed(t *testing.T) {
 	_, _, err := compile(t, Definition{"good", `1`}, Definition{"bad", `Concat(`}, Definition{"worse", `Nonsense(body)`}, Definition{"worst", `log.nonsense`})
 	require.Error(t, err)
 	for _, want := range []string{`fields[1].value: of "bad"`, `fields[2].value: of "worse"`, `fields[3].value: of "worst"`} {
-		assert.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, want)
 	}
 	assert.NotContains(t, err.Error(), "good")
 }

@@ -183,7 +183,8 @@ func (l *Ledger) Commit(ctx context.Context) error {
 	asked := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	defer context.AfterFunc(asked, func() { time.AfterFunc(lastCommitTimeout, cancel) })()
+	stop := context.AfterFunc(asked, func() { time.AfterFunc(lastCommitTimeout, cancel) })
+	defer stop()
 	l.forget()
 	var ops []*storage.Operation
 	written := slices.Sorted(maps.Keys(l.unsaved))

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/xpdata"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
@@ -153,8 +154,8 @@ func Reserved(name string) bool { return slices.Contains(attributeNames, name) }
 // putTexts sets the body and the attributes that are texts of the row. All of them are parts of one copy.
 func (b *Batch) putTexts(record plog.LogRecord, r *trace.Row, v Version) {
 	b.texts.begin(r.Raw, b.origin.Body)
-	b.texts.buf = trace.AppendUID(b.texts.buf, b.origin.TenantID, v.Key, v.Status)
-	b.texts.end("log.record.uid", trace.UIDLength)
+	b.texts.buf = identity.AppendUID(b.texts.buf, b.origin.TenantID, v.Key, v.Status)
+	b.texts.end("log.record.uid", identity.UIDLength)
 	b.texts.add("email.message_id", r.MessageID)
 	b.texts.add("email.local_id", r.ID)
 	b.texts.add("email.from.address", r.Sender)

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/goleak"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
@@ -63,7 +64,7 @@ func everything() *trace.Row {
 }
 
 func versionOf(r *trace.Row) Version {
-	return Version{Key: trace.KeyOf(r), Status: trace.ParseStatus(r.Status)}
+	return Version{Key: identity.KeyOf(r), Status: trace.ParseStatus(r.Status)}
 }
 
 // record returns the one record of a batch of one row.
@@ -91,7 +92,7 @@ func TestARecordHasEverythingOfItsRow(t *testing.T) {
 	v.Previous = trace.Pending
 	r := record(t, everything(), v)
 	assert.Equal(t, map[string]any{
-		"log.record.uid":                     string(trace.AppendUID(nil, testOrigin().TenantID, v.Key, trace.Failed)),
+		"log.record.uid":                     string(identity.AppendUID(nil, testOrigin().TenantID, v.Key, trace.Failed)),
 		"email.message_id":                   "<1@contoso.com>",
 		"email.local_id":                     "b7c1f4d2-9a6e-4c3b-8f2d-1e0a6c5b4d3f",
 		"email.from.address":                 "sender@contoso.com",
@@ -198,7 +199,7 @@ func TestAMalformedRowIsDeliveredRaw(t *testing.T) {
 	r := record(t, row, versionOf(row))
 	assert.Equal(t, `["not", "an object"]`, r.Body().Str())
 	assert.Equal(t, map[string]any{
-		"log.record.uid":          string(trace.AppendUID(nil, testOrigin().TenantID, trace.KeyOf(row), "")),
+		"log.record.uid":          string(identity.AppendUID(nil, testOrigin().TenantID, identity.KeyOf(row), "")),
 		"o365.message_trace.lane": "live",
 		"__inputId":               "o365messagetrace/contoso",
 		"__source":                testOrigin().Endpoint,

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
@@ -197,7 +198,7 @@ func TestARowWithoutRecipientIsKnownByWhatDoesNotEchoTheQuery(t *testing.T) {
 		c, _ := newClient(t, 2000, `{"value":[`+row+`]}`)
 		page, err := c.First(t.Context(), trace.Live, window())
 		require.NoError(t, err)
-		return trace.KeyOf(&walk(t, page)[0])
+		return identity.KeyOf(&walk(t, page)[0])
 	}
 	first := key(`{"__metadata":{"id":"1"},"MessageTraceId":"1","StartDate":"a","EndDate":"b","Index":1}`)
 	assert.Equal(t, first, key(`{"__metadata":{"id":"2"},"MessageTraceId":"1","StartDate":"c","EndDate":"d","Index":2}`))

@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package trace
+package identity
 
 import (
 	"encoding/binary"

@@ -1,13 +1,14 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package trace_test
+package identity_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
@@ -35,7 +36,7 @@ func TestKeyIsTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, trace.KeyOf(rows[0]), trace.KeyOf(rows[1]))
+			assert.Equal(t, identity.KeyOf(rows[0]), identity.KeyOf(rows[1]))
 		})
 	}
 }
@@ -44,7 +45,7 @@ func TestKeyDependsOnTheRowAlone(t *testing.T) {
 	t.Parallel()
 	one, two := row("1", "a@x", ""), row("1", "a@x", "")
 	two.Status, two.Raw, two.Subject, two.Size = []byte("failed"), []byte("{}"), []byte("s"), trace.Number{Value: 1, Valid: true}
-	assert.Equal(t, trace.KeyOf(one), trace.KeyOf(two), "what changes with the status must not be part of the key")
+	assert.Equal(t, identity.KeyOf(one), identity.KeyOf(two), "what changes with the status must not be part of the key")
 }
 
 func TestKeyDiffers(t *testing.T) {
@@ -66,7 +67,7 @@ func TestKeyDiffers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.NotEqual(t, trace.KeyOf(rows[0]), trace.KeyOf(rows[1]))
+			assert.NotEqual(t, identity.KeyOf(rows[0]), identity.KeyOf(rows[1]))
 		})
 	}
 }
@@ -79,31 +80,31 @@ func TestKeyOfLongTexts(t *testing.T) {
 	}
 	other := append([]byte(nil), long...)
 	other[999] = 'b'
-	assert.NotEqual(t, trace.KeyOf(row("1", string(long), "")), trace.KeyOf(row("1", string(other), "")))
+	assert.NotEqual(t, identity.KeyOf(row("1", string(long), "")), identity.KeyOf(row("1", string(other), "")))
 }
 
 func uid(tenant string, key trace.Key, s trace.Status) string {
-	return string(trace.AppendUID(nil, tenant, key, s))
+	return string(identity.AppendUID(nil, tenant, key, s))
 }
 
 // Back ends de-duplicate by this value, so it must never change: not with a release, not with the service.
 func TestUIDHasTheseVeryValues(t *testing.T) {
 	t.Parallel()
 	const tenant = "11111111-1111-1111-1111-111111111111"
-	key := trace.KeyOf(row(exampleID, exampleRecipient, ""))
+	key := identity.KeyOf(row(exampleID, exampleRecipient, ""))
 	assert.Equal(t, "b3ca234263b64e62ed1147c3e8cbd584", uid("", key, ""))
 	assert.Equal(t, "4a65e2379c3459e7067f34cf63dca382", uid(tenant, key, trace.Delivered))
 	assert.Equal(t, "db837d8314573561eddd18e7bc079147", uid(tenant, key, trace.Quarantined))
-	assert.Equal(t, "c718a09d49304f9a246581eeb0861ee1", uid(tenant, trace.KeyOf(row("", "", "[1]")), ""))
+	assert.Equal(t, "c718a09d49304f9a246581eeb0861ee1", uid(tenant, identity.KeyOf(row("", "", "[1]")), ""))
 }
 
 func TestUIDDependsOnTenantRowAndStatus(t *testing.T) {
 	t.Parallel()
-	key := trace.KeyOf(row(exampleID, exampleRecipient, ""))
+	key := identity.KeyOf(row(exampleID, exampleRecipient, ""))
 	one := uid("contoso.com", key, trace.Delivered)
 	assert.Regexp(t, "^[0-9a-f]{32}$", one)
 	assert.Equal(t, one, uid("Contoso.COM", key, trace.Delivered), "the case of the tenant does not count")
 	assert.NotEqual(t, one, uid("fabrikam.com", key, trace.Delivered))
 	assert.NotEqual(t, one, uid("contoso.com", key, trace.Pending))
-	assert.NotEqual(t, one, uid("contoso.com", trace.KeyOf(row(exampleID, "b@contoso.com", "")), trace.Delivered))
+	assert.NotEqual(t, one, uid("contoso.com", identity.KeyOf(row(exampleID, "b@contoso.com", "")), trace.Delivered))
 }
