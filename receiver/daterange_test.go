@@ -155,17 +155,17 @@ func TestFixedTimesAreReadOnceThroughKillsAndRestarts(t *testing.T) {
 		}
 		w.start(once)
 		time.Sleep(2 * time.Minute)
-		require.NotEmpty(t, w.current.collector.State().Unread)
+		require.NotEmpty(t, w.state().Unread)
 		w.kills++
 		w.storage.dead.Store(true)
 		w.sink.live(false)
 		w.stop()
 		w.start(once)
 		time.Sleep(time.Hour)
-		assert.Empty(t, w.current.collector.State().Unread)
+		assert.Empty(t, w.state().Unread)
 		w.stop()
 		w.check(from, to)
-		assert.LessOrEqual(t, w.sink.repeated, 100, "a page")
+		assert.LessOrEqual(t, w.sink.repeats(), 100, "a page")
 
 		requests := len(w.sim.Requests())
 		w.start(once)

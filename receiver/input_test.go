@@ -59,7 +59,7 @@ func TestJobsAreRecorded(t *testing.T) {
 			assert.False(t, record.Tick.IsZero())
 			rows += record.Rows.Accepted
 		}
-		assert.Equal(t, len(w.sink.statuses), rows)
+		assert.Equal(t, w.sink.rows(), rows)
 		assert.Equal(t, rows, w.current.Book().RowsAccepted())
 		assert.Empty(t, i.jobs(jobs.Failed))
 		require.Len(t, i.Inputs(), 1)
@@ -109,7 +109,7 @@ func TestBackfillOnRequest(t *testing.T) {
 			c.InitialLookback = time.Hour
 		})
 		time.Sleep(time.Minute)
-		delivered := len(w.sink.statuses)
+		delivered := w.sink.rows()
 		ask := func(from, to time.Duration, redeliver bool) jobs.Backfill {
 			answer, err := i.Inputs()[0].Backfill(t.Context(), trace.Window{Start: began.Add(-from), End: began.Add(-to)}, redeliver)
 			require.NoError(t, err)
@@ -124,15 +124,15 @@ func TestBackfillOnRequest(t *testing.T) {
 		record := answer.Job.Record()
 		assert.Equal(t, trace.Backfill, record.Lane)
 		assert.Positive(t, record.Rows.Duplicate)
-		assert.Equal(t, len(w.sink.statuses), delivered+record.Rows.Accepted)
-		assert.Zero(t, w.sink.repeated)
+		assert.Equal(t, w.sink.rows(), delivered+record.Rows.Accepted)
+		assert.Zero(t, w.sink.repeats())
 
 		answer = ask(40*time.Minute, 20*time.Minute, true)
 		record = answer.Job.Record()
 		assert.Zero(t, record.Rows.Duplicate)
-		assert.Equal(t, record.Rows.Accepted, w.sink.repeated, "delivered once more")
-		assert.Empty(t, w.current.collector.State().Redeliver)
-		assert.Empty(t, w.current.collector.State().Asked)
+		assert.Equal(t, record.Rows.Accepted, w.sink.repeats(), "delivered once more")
+		assert.Empty(t, w.state().Redeliver)
+		assert.Empty(t, w.state().Asked)
 		w.stop()
 	})
 }
@@ -199,7 +199,7 @@ func TestCancelledBackfillIsGivenUpAndCounted(t *testing.T) {
 			assert.Equal(t, jobs.Cancelled, b.Job.Record().State)
 			require.ErrorIs(t, in.Cancel(b.Job.ID()), jobs.ErrEnded)
 		}
-		assert.Empty(t, w.current.collector.State().Asked)
+		assert.Empty(t, w.state().Asked)
 		third, err := in.Backfill(t.Context(), trace.Window{Start: began.Add(-7 * time.Hour), End: began.Add(-6 * time.Hour)}, false)
 		require.NoError(t, err)
 		_, err = in.Backfill(t.Context(), trace.Window{Start: began.Add(-390 * time.Minute), End: began.Add(-330 * time.Minute)}, false)
@@ -236,11 +236,11 @@ func TestCaptureSeesWhatIsAccepted(t *testing.T) {
 		time.Sleep(time.Second)
 		capture, err := i.Capture("", 0)
 		require.NoError(t, err)
-		before := len(w.sink.statuses)
+		before := w.sink.rows()
 		time.Sleep(5 * time.Minute)
 		records, _ := capture.Take()
 		assert.NotEmpty(t, records)
-		assert.LessOrEqual(t, len(records), len(w.sink.statuses)-before)
+		assert.LessOrEqual(t, len(records), w.sink.rows()-before)
 		capture.Close()
 		w.stop()
 	})

@@ -60,7 +60,7 @@ func TestJobTimeoutCountsOnlyWaitsForTheService(t *testing.T) {
 		})
 		time.Sleep(2*time.Hour + 4*time.Minute)
 		assert.Empty(t, i.jobs(jobs.Failed))
-		assert.Less(t, w.current.collector.State().Unread.Duration(), 2*time.Second)
+		assert.Less(t, w.state().Unread.Duration(), 2*time.Second)
 		w.stop()
 	})
 }
@@ -108,6 +108,8 @@ func TestFilterChangedOverARestart(t *testing.T) {
 
 // recipients are the rows of one recipient that have been delivered.
 func (s *sink) recipients(recipient string) (keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for key := range s.statuses {
 		if strings.HasSuffix(key, "|"+recipient) {
 			keys = append(keys, key)
@@ -134,7 +136,7 @@ func TestHeldRowsAreDeliveredOnceTheirFateIsKnownOrTheLastAgeHasPassed(t *testin
 			c.Statuses = FinalStatuses
 			c.RevisitAges = []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}
 		})
-		statuses := func(id string) []string { return w.sink.statuses[keyOf(id, "c@contoso.com")] }
+		statuses := func(id string) []string { return w.sink.delivered(mail.Row{ID: id, Recipient: "c@contoso.com"}) }
 		time.Sleep(15 * time.Minute)
 		assert.Equal(t, []string{"delivered"}, statuses("at once"))
 		assert.Empty(t, statuses("later"))
@@ -144,7 +146,7 @@ func TestHeldRowsAreDeliveredOnceTheirFateIsKnownOrTheLastAgeHasPassed(t *testin
 		time.Sleep(40 * time.Minute)
 		assert.Equal(t, []string{"pending"}, statuses("never"))
 		w.stop()
-		assert.Zero(t, w.sink.repeated)
+		assert.Zero(t, w.sink.repeats())
 	})
 }
 
@@ -156,7 +158,7 @@ func TestFieldsThatFailAreSaidOnce(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		w.stop()
 		assert.Equal(t, 1, w.logs.FilterField(zap.String("field", "bad")).Len())
-		assert.NotEmpty(t, w.sink.statuses)
+		assert.Positive(t, w.sink.rows())
 	})
 }
 
@@ -307,7 +309,7 @@ func TestStandbyChangesNothing(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		w.stop()
-		assert.Zero(t, w.sink.repeated)
+		assert.Zero(t, w.sink.repeats())
 	})
 }
 

@@ -67,7 +67,7 @@ func runForDays(t *testing.T, tenant string, days int) {
 	world.stop()
 
 	world.check(began, end)
-	t.Logf("%d rows, %d records, %d repeated by %d kills, %d requests", world.rows, len(world.sink.times), world.sink.repeated,
+	t.Logf("%d rows, %d of them delivered, %d repeated by %d kills, %d requests", world.rows, world.sink.rows(), world.sink.repeats(),
 		world.kills, len(sim.Requests()))
 }
 
@@ -199,7 +199,7 @@ func TestBackfillDoesNotDelayLiveMail(t *testing.T) {
 			now := time.Now()
 			assert.Less(t, now.Sub(w.current.telemetry.state.Load().liveUpTo), 25*time.Second)
 		}
-		assert.NotEmpty(t, w.current.collector.State().Unread, "the backfill goes on")
+		assert.NotEmpty(t, w.state().Unread, "the backfill goes on")
 		w.stop()
 		requests := w.sim.Requests()
 		for i := range requests {
@@ -253,7 +253,7 @@ func TestNothingIsLostInChaos(t *testing.T) {
 				time.Sleep(20 * time.Minute)
 				w.stop()
 				w.check(began.Add(-9*time.Minute), began.Add(5*time.Minute))
-				t.Logf("%d rows, %d repeated", w.rows, w.sink.repeated)
+				t.Logf("%d rows, %d repeated", w.rows, w.sink.repeats())
 			})
 		})
 	}

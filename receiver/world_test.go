@@ -29,6 +29,7 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
@@ -99,6 +100,9 @@ func (w *world) kill() {
 	w.stop()
 }
 
+// state is what the receiver has to remember of what it has read.
+func (w *world) state() plan.State { return w.current.running.Load().State() }
+
 // check compares what was delivered with what became visible.
 func (w *world) check(from, to time.Time) {
 	lost, unsettled := 0, 0
@@ -118,9 +122,9 @@ func (w *world) check(from, to time.Time) {
 	}
 	assert.Zero(w.t, lost, "rows lost")
 	assert.Zero(w.t, unsettled, "final statuses missed")
-	assert.LessOrEqual(w.t, w.sink.repeated, w.kills*1000, "at most a batch is repeated per kill")
+	assert.LessOrEqual(w.t, w.sink.repeats(), w.kills*1000, "at most a batch is repeated per kill")
 	if w.kills == 0 {
-		assert.Zero(w.t, w.sink.repeated)
+		assert.Zero(w.t, w.sink.repeats())
 	}
 }
 
@@ -197,6 +201,19 @@ func (s *sink) delivered(row mail.Row) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.statuses[keyOf(row.ID, row.Recipient)]
+}
+
+// rows is how many rows have been delivered, and repeats how many records of them once too often.
+func (s *sink) rows() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.statuses)
+}
+
+func (s *sink) repeats() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.repeated
 }
 
 // refuse makes the pipeline refuse everything with the error, or nothing any more.
