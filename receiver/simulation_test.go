@@ -21,8 +21,8 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
-// TestAMonthOfMail runs two tenants' mail of fifteen days each through receivers on fake clocks, with restarts and kills,
-// and compares what was delivered with what a perfect reader would have seen.
+// TestAMonthOfMail runs two tenants' mail of fifteen days each through receivers on fake clocks, with restarts, kills and
+// a fault in every hundredth request, and compares what was delivered with what a perfect reader would have seen.
 func TestAMonthOfMail(t *testing.T) {
 	// What is remembered for the comparison is much and lives long.
 	percent := debug.SetGCPercent(800)
@@ -48,6 +48,7 @@ func runForDays(t *testing.T, tenant string, days int) {
 	seed := uint64(len(tenant))
 	sim, err := simulator.New(simulator.Config{TenantID: tenant, Traffic: traffic.Config{RowsPerDay: 50_000, From: began, To: end, Seed: seed}})
 	require.NoError(t, err)
+	require.NoError(t, sim.Faults().Set(fault.Rule{Kind: fault.Chaos, Probability: 0.01}))
 	world := newWorld(t, sim)
 	world.tenant = tenant
 
