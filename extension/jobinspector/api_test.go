@@ -40,7 +40,7 @@ func TestInputs(t *testing.T) {
 		Config: map[string]any{"poll_interval": "5m"},
 	})
 	s.input(t, jobs.Description{ID: "another"})
-	in.book.Begin(trace.Live, window, begin).Page(1, 1, jobs.Rows{Accepted: 7})
+	started(in.book, trace.Live).Page(1, 1, jobs.Rows{Accepted: 7})
 	in.book.Schedule(trace.Live, window)
 
 	answer := s.get(t, "/api/v1/inputs")
@@ -65,8 +65,8 @@ func TestJobs(t *testing.T) {
 	s := start(t, nil)
 	one := s.input(t, jobs.Description{ID: "one", Tags: []string{"soc"}})
 	two := s.input(t, jobs.Description{ID: "two"})
-	live := one.book.Begin(trace.Live, window, begin)
-	revisit := two.book.Begin(trace.Revisit, window, begin)
+	live := started(one.book, trace.Live)
+	revisit := started(two.book, trace.Revisit)
 	revisit.End(jobs.Failed, errors.New("no"), "hint")
 	waiting := one.book.Schedule(trace.Revisit, window)
 	for query, want := range map[string][]any{
@@ -95,7 +95,7 @@ func TestPagesOfJobs(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	var want, got []any
 	for range 25 {
-		want = append(want, in.book.Begin(trace.Live, window, begin).ID())
+		want = append(want, started(in.book, trace.Live).ID())
 	}
 	slices.Reverse(want)
 	next := ""
@@ -105,7 +105,7 @@ func TestPagesOfJobs(t *testing.T) {
 		if next = answer["next"].(string); next == "" {
 			break
 		}
-		in.book.Begin(trace.Live, window, begin)
+		started(in.book, trace.Live)
 	}
 	assert.Equal(t, want, got)
 }
@@ -114,7 +114,7 @@ func TestAJobWithItsLog(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	in := s.input(t, jobs.Description{ID: "one"})
-	job := in.book.Begin(trace.Backfill, window, begin)
+	job := started(in.book, trace.Backfill)
 	zap.New(job.Core()).Warn("line", zap.Int("n", 1))
 	zap.New(job.Core()).Debug("plain")
 	job.Request()
@@ -154,7 +154,7 @@ func TestLogs(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	one, two := s.input(t, jobs.Description{ID: "one"}), s.input(t, jobs.Description{ID: "two", Tags: []string{"soc"}})
-	a, b := one.book.Begin(trace.Live, window, begin), two.book.Begin(trace.Live, window, begin)
+	a, b := started(one.book, trace.Live), started(two.book, trace.Live)
 	zap.New(a.Core()).Debug("asked")
 	zap.New(b.Core()).Error("failed", zap.String("why", "Asked too much"))
 	for query, want := range map[string][]any{
@@ -180,7 +180,7 @@ func TestSeries(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	in := s.input(t, jobs.Description{ID: "one"})
-	job := in.book.Begin(trace.Live, window, begin)
+	job := started(in.book, trace.Live)
 	job.Page(100, 50, jobs.Rows{Accepted: 1, Duplicate: 2})
 	job.End(jobs.Failed, nil, "")
 	assert.Len(t, s.get(t, "/api/v1/series")["items"], 60, "as long as jobs are kept")
@@ -272,7 +272,7 @@ func TestFiftyReadersAtOnce(t *testing.T) {
 					return
 				default:
 				}
-				job := in.book.Begin(trace.Live, window, begin)
+				job := started(in.book, trace.Live)
 				zap.New(job.Core()).Info("line")
 				job.Page(10, 5, jobs.Rows{Accepted: 1})
 				in.book.Captured(record("x"))

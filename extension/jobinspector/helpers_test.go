@@ -187,3 +187,10 @@ func record(body string) plog.Logs {
 	logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(body)
 	return logs
 }
+
+// started is a job of the book that runs.
+func started(b *jobs.Book, lane trace.Lane) *jobs.Job {
+	j := b.Schedule(lane, window)
+	j.Start(begin)
+	return j
+}

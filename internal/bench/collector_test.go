@@ -91,7 +91,9 @@ func BenchmarkCollector(b *testing.B) {
 // served is how many rows the service has sent.
 func (s *service) served(tb testing.TB) int {
 	tb.Helper()
-	resp, err := http.Get(s.Plain + servedPath)
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get(s.Plain + servedPath)
 	require.NoError(tb, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)

@@ -33,7 +33,7 @@ type Fields struct {
 
 type field struct {
 	name  string
-	value *ottl.ValueExpression[*ottllog.TransformContext]
+	value expression
 }
 
 // Compile reads the expressions, and calls failed whenever one of them cannot be evaluated for a record. Its error joins

@@ -63,14 +63,6 @@ func (b *Book) expired(r *Record, now time.Time) bool {
 	return now.Sub(r.Finished).Abs() >= b.options.TTL
 }
 
-// Begin records a job that runs from now on. The result is nil if as many jobs as may be kept are running or scheduled.
-func (b *Book) Begin(lane trace.Lane, w trace.Window, tick time.Time) *Job {
-	if b == nil {
-		return nil
-	}
-	return b.add(&Record{State: Running, Lane: lane, Window: w, Tick: tick, Started: b.now()})
-}
-
 // Schedule records a job that waits for its turn. The result is nil if as many jobs as may be kept are running or scheduled.
 func (b *Book) Schedule(lane trace.Lane, w trace.Window) *Job {
 	if b == nil {

@@ -165,7 +165,7 @@ func open(t *testing.T, r *jobs.Registry, o jobs.Options) *jobs.Book {
 
 // ended records a job that has ended.
 func ended(b *jobs.Book, state jobs.State) *jobs.Job {
-	j := b.Begin(trace.Live, window, begin)
+	j := started(b, trace.Live)
 	j.End(state, nil, "")
 	return j
 }
@@ -183,3 +183,10 @@ func all(r *jobs.Registry) []jobs.Record {
 }
 
 func logger(j *jobs.Job) *zap.Logger { return zap.New(j.Core()) }
+
+// started is a job of the book that runs.
+func started(b *jobs.Book, lane trace.Lane) *jobs.Job {
+	j := b.Schedule(lane, window)
+	j.Start(begin)
+	return j
+}

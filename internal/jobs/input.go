@@ -60,7 +60,7 @@ type Input interface {
 	// read is a *RefusedError.
 	Backfill(ctx context.Context, w trace.Window, redeliver bool) (Backfill, error)
 	// Cancel ends a job: a backfill is given up, any other window is read again at the next tick. It fails with
-	// ErrUnknownJob or ErrEnded.
+	// ErrEnded.
 	Cancel(id string) error
 }
 

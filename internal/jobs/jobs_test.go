@@ -64,7 +64,7 @@ func TestAJobFromScheduleToEnd(t *testing.T) {
 func TestNobodyRecordsNothing(t *testing.T) {
 	t.Parallel()
 	var b *jobs.Book
-	for _, j := range []*jobs.Job{b.Begin(trace.Live, window, begin), b.Schedule(trace.Live, window)} {
+	for _, j := range []*jobs.Job{started(b, trace.Live), b.Schedule(trace.Live, window)} {
 		assert.Nil(t, j)
 		j.Start(begin)
 		j.Request()
@@ -90,7 +90,7 @@ func TestNobodyCostsNothing(t *testing.T) {
 	var b *jobs.Book
 	ctx := t.Context()
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		j := b.Begin(trace.Live, window, begin)
+		j := started(b, trace.Live)
 		jobs.FromContext(jobs.WithJob(ctx, j)).Request()
 		j.Page(1, 1, jobs.Rows{Accepted: 1})
 		j.End(jobs.Done, nil, "")
@@ -133,12 +133,12 @@ func TestAnInputHasOneBook(t *testing.T) {
 	_, err = r.Open(t.Context(), jobs.Options{Input: "two"})
 	require.ErrorContains(t, err, "time to live")
 	j := ended(b, jobs.Done)
-	running := b.Begin(trace.Live, window, begin)
+	running := started(b, trace.Live)
 	require.NoError(t, b.Close(t.Context()))
 	require.NoError(t, b.Close(t.Context()), "closing twice is no harm")
 	assert.Empty(t, all(r))
 	assert.Nil(t, r.Job(j.ID()))
-	assert.Nil(t, b.Begin(trace.Live, window, begin))
+	assert.Nil(t, started(b, trace.Live))
 	running.End(jobs.Cancelled, nil, "")
 	assert.Empty(t, all(r))
 	open(t, r, jobs.Options{Input: "one"})
@@ -147,7 +147,7 @@ func TestAnInputHasOneBook(t *testing.T) {
 func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := open(t, jobs.NewRegistry(10, nil), jobs.Options{})
-	j := b.Begin(trace.Live, window, begin)
+	j := started(b, trace.Live)
 	j.End(jobs.Failed, errors.New(strings.Repeat("ü", 1<<20)), strings.Repeat("x", 1<<20))
 	record := j.Record()
 	assert.Less(t, len(record.Error), 5000)

@@ -21,8 +21,8 @@ func TestListFilters(t *testing.T) {
 	t.Parallel()
 	r := jobs.NewRegistry(10, nil)
 	one, two := open(t, r, jobs.Options{Input: "one"}), open(t, r, jobs.Options{Input: "two"})
-	a := one.Begin(trace.Live, window, begin)
-	b := two.Begin(trace.Revisit, window, begin)
+	a := started(one, trace.Live)
+	b := started(two, trace.Revisit)
 	b.End(jobs.Failed, errors.New("no"), "")
 	c := one.Schedule(trace.Revisit, window)
 	for name, test := range map[string]struct {
@@ -80,7 +80,7 @@ func TestAnEndedJobIsForgottenAfterItsTime(t *testing.T) {
 	c := newClock()
 	r := jobs.NewRegistry(10, c.now)
 	b := open(t, r, jobs.Options{TTL: time.Hour})
-	running := b.Begin(trace.Live, window, begin)
+	running := started(b, trace.Live)
 	done := ended(b, jobs.Done)
 	c.advance(time.Hour - 1)
 	assert.Len(t, all(r), 2)
@@ -105,10 +105,10 @@ func TestTheNumberOfJobsIsBoundedOverAllBooks(t *testing.T) {
 	assert.Equal(t, want[:5], ids(all(r)), "those that ended first go first")
 
 	for range 5 {
-		require.NotNil(t, one.Begin(trace.Live, window, begin))
+		require.NotNil(t, started(one, trace.Live))
 	}
 	assert.Len(t, all(r), 5)
-	over := two.Begin(trace.Live, window, begin)
+	over := started(two, trace.Live)
 	assert.Nil(t, over, "what runs is never dropped, so there is room for no more")
 	over.End(jobs.Done, nil, "")
 }
@@ -119,7 +119,7 @@ func TestTheMemoryOfEndedJobsIsBounded(t *testing.T) {
 	r := jobs.NewRegistry(most, nil)
 	b := open(t, r, jobs.Options{})
 	for range 3 * most {
-		j := b.Begin(trace.Live, window, begin)
+		j := started(b, trace.Live)
 		for range 100 {
 			logger(j).Info(strings.Repeat("x", 1000))
 		}
@@ -140,11 +140,11 @@ func TestSeries(t *testing.T) {
 	c := newClock()
 	r := jobs.NewRegistry(10, c.now)
 	one, two := open(t, r, jobs.Options{Input: "one"}), open(t, r, jobs.Options{Input: "two", TTL: 2 * time.Hour})
-	j := one.Begin(trace.Live, window, begin)
+	j := started(one, trace.Live)
 	j.Page(1000, 600, jobs.Rows{Accepted: 6, Duplicate: 2})
 	c.advance(time.Minute)
 	j.Page(500, 100, jobs.Rows{Accepted: 1, Malformed: 1})
-	k := two.Begin(trace.Live, window, begin)
+	k := started(two, trace.Live)
 	k.Page(10, 10, jobs.Rows{Accepted: 1})
 	k.End(jobs.Failed, errors.New("no"), "")
 	c.advance(59 * time.Second)

@@ -24,7 +24,7 @@ import (
 func newJob(t *testing.T) (*jobs.Registry, *jobs.Job) {
 	t.Helper()
 	r := jobs.NewRegistry(100, nil)
-	return r, open(t, r, jobs.Options{}).Begin(trace.Live, window, begin)
+	return r, started(open(t, r, jobs.Options{}), trace.Live)
 }
 
 func TestLogLines(t *testing.T) {
@@ -97,7 +97,7 @@ func TestLinesOfAllJobs(t *testing.T) {
 	t.Parallel()
 	r := jobs.NewRegistry(100, nil)
 	one, two := open(t, r, jobs.Options{Input: "one"}), open(t, r, jobs.Options{Input: "two"})
-	a, b := one.Begin(trace.Live, window, begin), two.Begin(trace.Live, window, begin)
+	a, b := started(one, trace.Live), started(two, trace.Live)
 	logger(a).Debug("Asked", zap.String("url", "https://Graph.example"))
 	logger(b).Info("asked")
 	logger(a).Error("failed")
@@ -143,7 +143,7 @@ func TestPagesOfLines(t *testing.T) {
 	r := jobs.NewRegistry(1000, nil)
 	b := open(t, r, jobs.Options{})
 	for n := range 40 {
-		j := b.Begin(trace.Live, window, begin)
+		j := started(b, trace.Live)
 		for m := range 30 {
 			logger(j).Info(fmt.Sprintf("%d/%d", n, m))
 		}
@@ -160,7 +160,7 @@ func TestPagesOfLines(t *testing.T) {
 		require.NoError(t, err)
 		paged = append(paged, page...)
 		q.Before = page[len(page)-1].Cursor()
-		logger(b.Begin(trace.Live, window, begin)).Info("meanwhile")
+		logger(started(b, trace.Live)).Info("meanwhile")
 	}
 	assert.Equal(t, messages(whole), messages(paged))
 }

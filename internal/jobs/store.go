@@ -4,15 +4,13 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
@@ -45,20 +43,6 @@ type storedJob struct {
 }
 
 func slotKey(n uint64) string { return "job/" + strconv.FormatUint(n%slots, 10) }
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// seal puts a checksum before the JSON text of a record.
-func seal(record any) []byte {
-	text, _ := json.Marshal(record) // texts, numbers, times and valid JSON
-	return append(fmt.Appendf(nil, "%08x\n", crc32.Checksum(text, castagnoli)), text...)
-}
-
-// unseal reads what seal has written. It returns false for what is damaged.
-func unseal(sealed []byte, record any) bool {
-	checksum, text, _ := bytes.Cut(sealed, []byte("\n"))
-	return string(checksum) == fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) && json.Unmarshal(text, record) == nil
-}
 
 // safely calls the storage. A panic in it, as of a damaged database, is an error: the record of jobs is no reason to end
 // the collector.
@@ -109,15 +93,15 @@ func (b *Book) tryLoad(ctx context.Context) error {
 
 // readIndex reads the index. A damaged one is like none.
 func (b *Book) readIndex(ctx context.Context) (index storedIndex, err error) {
-	var sealed []byte
+	var stored []byte
 	err = safely(ctx, func(ctx context.Context) (err error) {
-		sealed, err = b.options.Storage.Get(ctx, indexKey)
+		stored, err = b.options.Storage.Get(ctx, indexKey)
 		return err
 	})
-	if err != nil || sealed == nil {
+	if err != nil || stored == nil {
 		return storedIndex{}, err
 	}
-	if !unseal(sealed, &index) || index.Format != storeFormat || index.Next < index.First || index.Next-index.First > slots {
+	if sealed.Open(stored, &index) != nil || index.Format != storeFormat || index.Next < index.First || index.Next-index.First > slots {
 		b.options.Warn("the stored record of jobs is damaged or of another version: it begins anew; mail is not affected")
 		return storedIndex{}, nil
 	}
@@ -145,9 +129,9 @@ func (b *Book) readSlots(ctx context.Context, from, to uint64) (jobs []*Job, dam
 }
 
 // decode returns a stored job, nil if it is damaged.
-func (b *Book) decode(sealed []byte) *Job {
+func (b *Book) decode(stored []byte) *Job {
 	var s storedJob
-	if !unseal(sealed, &s) || s.Format != storeFormat || !s.State.Ended() {
+	if sealed.Open(stored, &s) != nil || s.Format != storeFormat || !s.State.Ended() {
 		return nil
 	}
 	if _, ok := idTime(s.ID); !ok {
@@ -163,7 +147,7 @@ func (b *Book) decode(sealed []byte) *Job {
 }
 
 func (j *Job) encode() []byte {
-	return seal(storedJob{Format: storeFormat, Record: j.record, Log: j.log.lines, Written: j.log.written})
+	return sealed.Seal(storedJob{Format: storeFormat, Record: j.record, Log: j.log.lines, Written: j.log.written})
 }
 
 // adopt adds stored jobs to the record, those whose time is up left out.
@@ -301,7 +285,7 @@ func (b *Book) nextBatch() *batch {
 		w.ops = append(w.ops, storage.SetOperation(slotKey(w.next), j.encode()))
 		w.next++
 	}
-	w.ops = append(w.ops, storage.SetOperation(indexKey, seal(storedIndex{Format: storeFormat, First: w.first, Next: w.next})))
+	w.ops = append(w.ops, storage.SetOperation(indexKey, sealed.Seal(storedIndex{Format: storeFormat, First: w.first, Next: w.next})))
 	return w
 }
 

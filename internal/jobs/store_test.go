@@ -56,14 +56,14 @@ func TestEndedJobsSurviveARestart(t *testing.T) {
 			c := newClock()
 			client, closeClient := newClient(t)
 			b := open(t, jobs.NewRegistry(1000, c.now), jobs.Options{Storage: client})
-			first := b.Begin(trace.Live, window, begin)
+			first := started(b, trace.Live)
 			logger(first).Warn("line", zap.String("key", "value"))
 			first.Page(100, 50, jobs.Rows{Accepted: 5, Duplicate: 2})
 			first.End(jobs.Failed, errors.New("no"), "hint")
 			for range 300 {
 				ended(b, jobs.Done)
 			}
-			b.Begin(trace.Live, window, begin) // is lost
+			started(b, trace.Live) // is lost
 			want, wantLog := first.Record(), first.Log()
 			require.NoError(t, b.Close(t.Context()))
 			closeClient()
@@ -115,7 +115,7 @@ func TestTheStorageIsBounded(t *testing.T) {
 	s := newStore()
 	b := open(t, jobs.NewRegistry(20, nil), jobs.Options{Storage: s})
 	for range 100 {
-		j := b.Begin(trace.Live, window, begin)
+		j := started(b, trace.Live)
 		for range 100 {
 			logger(j).Info(strings.Repeat("x", 3000))
 		}

@@ -157,7 +157,7 @@ func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.S
 	return isNew, previous, nil
 }
 
-// Remember notes versions, every one of which IsNew, as delivered. They are stored with the next commit.
+// Remember notes versions as delivered, each of which was new. They are stored with the next commit.
 func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 	for _, r := range rows {
 		index := bucketOf(r.Received)

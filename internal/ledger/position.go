@@ -4,18 +4,16 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
 )
 
 // positionFormat is the version of the stored position.
@@ -84,12 +82,8 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if record == nil {
 		return nil
 	}
-	checksum, text, _ := bytes.Cut(record, []byte("\n"))
-	if string(checksum) != checksumOf(text) {
-		return &DamagedError{"its checksum is wrong"}
-	}
 	var p position
-	if err := json.Unmarshal(text, &p); err != nil {
+	if err := sealed.Open(record, &p); err != nil {
 		return &DamagedError{err.Error()}
 	}
 	if p.Format != positionFormat {
@@ -114,11 +108,5 @@ func (l *Ledger) encodePosition() []byte {
 		}
 	}
 	p.Buckets = l.encodeIndex()
-	// A struct of times, numbers and texts can always be marshalled.
-	text, _ := json.Marshal(p)
-	return append([]byte(checksumOf(text)+"\n"), text...)
-}
-
-func checksumOf(text []byte) string {
-	return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli))
+	return sealed.Seal(p)
 }
