@@ -10,8 +10,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
 )
 
 // Storage clients cannot list their keys. So the ended jobs of a book lie in numbered slots, in the order in which they
