@@ -32,7 +32,7 @@ func TestConsumeContract(t *testing.T) {
 		Quota: -1,
 		// A service whose clock is ahead has all mail of a window when it is asked, so that no row is read twice: rows
 		// that the pipeline refuses for good are offered again when they are.
-		Now: func() time.Time { return time.Now().Add(2 * time.Second) },
+		Now: func() time.Time { return time.Now().Add(3 * time.Second) },
 	})
 	cfg := createDefaultConfig().(*Config)
 	cfg.Endpoint = sim.URL + graphPath
@@ -81,10 +81,11 @@ func (*mailer) Stop()  {}
 
 func (m *mailer) Generate() []receivertest.UniqueIDAttrVal {
 	id := strconv.FormatInt(m.n.Add(1), 10)
-	now := time.Now().Add(time.Second)
+	// Windows begin and end with whole seconds, and mail on an end is read with both.
+	midSecond := time.Now().Add(1500 * time.Millisecond).Truncate(time.Second).Add(500 * time.Millisecond)
 	require.NoError(m.t, m.sim.Add(mail.Row{
-		ID: id, Sender: "a@contoso.com", Recipient: "b@contoso.com", Received: now,
-		Timeline: []mail.Change{{At: now, Status: mail.Delivered}},
+		ID: id, Sender: "a@contoso.com", Recipient: "b@contoso.com", Received: midSecond,
+		Timeline: []mail.Change{{At: midSecond, Status: mail.Delivered}},
 	}))
 	return []receivertest.UniqueIDAttrVal{receivertest.UniqueIDAttrVal(id)}
 }
