@@ -4,6 +4,7 @@
 package collect
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
@@ -18,33 +19,44 @@ const maxBatch = 1000
 // batch is the new rows of a page that are delivered together. A job fills one batch after the other.
 type batch struct {
 	*records.Batch
-	page  *source.Page
-	items []item
+	origin *records.Origin
+	page   *source.Page
+	items  []item
+	// index finds the items by their keys.
+	index index
 	// rows are those of the items that are to be remembered: all but what is delivered once more.
-	rows []ledger.Row
-	// pending is the status with which a row is in the batch.
-	pending map[trace.Key]trace.Status
-	final   bool
+	rows  []ledger.Row
+	final bool
 	// fresh returns records without rows.
 	fresh func() *records.Batch
 }
 
 // item is what it takes to convert a row once more.
 type item struct {
+	key      trace.Key
 	text     []byte
 	version  records.Version
 	received time.Time
 	again    bool
 }
 
+// index holds the numbers of items, counted from one, where their keys belong. Keys are hashes already.
+type index [2048]uint16
+
+// of returns where the number of the item with that key is, or else where it belongs: a place that holds 0.
+func (x *index) of(key *trace.Key, items []item) *uint16 {
+	for at := binary.LittleEndian.Uint16(key[:]); ; at++ {
+		if n := &x[int(at)%len(x)]; *n == 0 || items[*n-1].key == *key {
+			return n
+		}
+	}
+}
+
 // newBatch returns an empty batch of rows of the page. The one before is over.
 func (j *job) newBatch(page *source.Page) *batch {
 	b := &j.batch
-	if b.pending == nil {
-		b.pending = map[trace.Key]trace.Status{}
-	}
-	clear(b.pending)
-	b.page, b.rows, b.items, b.final = page, b.rows[:0], b.items[:0], false
+	b.index = index{}
+	b.origin, b.page, b.rows, b.items, b.final = j.Origin, page, b.rows[:0], b.items[:0], false
 	b.fresh = func() *records.Batch { return j.Origin.NewBatch(page.Arrived, j.step.Lane) }
 	b.Batch = b.fresh()
 	return b
@@ -65,26 +77,31 @@ func (b *batch) again() *records.Batch {
 func (b *batch) full() bool { return len(b.items) == maxBatch }
 
 // holds says whether the batch has this very version of the row, and whether it has another one.
-func (b *batch) holds(r ledger.Row) (this, other bool) {
-	status, ok := b.pending[r.Key]
-	return ok && status == r.Status, ok && status != r.Status
+func (b *batch) holds(r *ledger.Row) (this, other bool) {
+	n := *b.index.of(&r.Key, b.items)
+	if n == 0 {
+		return false, false
+	}
+	this = b.items[n-1].version.Status == r.Status
+	return this, !this
 }
 
 // add adds a version of a row, which may have been delivered before.
-func (b *batch) add(row *trace.Row, r ledger.Row, isNew bool, previous trace.Status) {
+func (b *batch) add(row *trace.Row, r *ledger.Row, isNew bool, previous trace.Status) {
 	if !isNew {
 		previous = ""
 	}
-	version := records.Version{Key: r.Key, Status: r.Status, Previous: previous}
+	version := b.origin.Version(row, r.Status, previous)
 	if b.page.Redact != nil && !row.Malformed {
 		row = b.page.Row(b.page.Redact(row.Raw))
 	}
 	b.Append(row, version)
-	b.items = append(b.items, item{text: row.Raw, version: version, received: r.Received, again: !isNew})
+	number := b.index.of(&r.Key, b.items)
+	b.items = append(b.items, item{key: r.Key, text: row.Raw, version: version, received: r.Received, again: !isNew})
+	*number = uint16(len(b.items)) //nolint:gosec // at most maxBatch
 	if isNew {
-		b.rows = append(b.rows, r)
+		b.rows = append(b.rows, *r)
 	}
-	b.pending[r.Key] = r.Status
 }
 
 func (b *batch) markFinal() {

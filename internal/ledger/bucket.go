@@ -59,14 +59,14 @@ type bucket struct {
 	used int64
 }
 
-func (b *bucket) put(k trace.Key, status statusCode) {
-	last, _ := b.rows.get(k)
-	if last.count > 0 && last.status == status {
+func (b *bucket) put(k *trace.Key, status statusCode) {
+	v := b.rows.claim(k)
+	if v.count > 0 && v.status == status {
 		return
 	}
-	b.rows.put(k, version{status: status, count: min(last.count, maxCount-1) + 1})
+	v.status, v.count = status, min(v.count, maxCount-1)+1
 	b.count = b.rows.count
-	b.unsaved = append(b.unsaved, k)
+	b.unsaved = append(b.unsaved, *k)
 }
 
 // write returns the operations that store what is unsaved. They can be asked for again as long as they have not been
@@ -124,7 +124,7 @@ func (b *bucket) decode(entry []byte) bool {
 		return false
 	}
 	for row := range slices.Chunk(entry[entryHeader:], entryRow) {
-		b.rows.put(trace.Key(row), version{status: statusCode(row[entryRow-2]), count: max(row[entryRow-1], 1)})
+		*b.rows.claim((*trace.Key)(row)) = version{status: statusCode(row[entryRow-2]), count: max(row[entryRow-1], 1)}
 	}
 	return true
 }

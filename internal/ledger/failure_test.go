@@ -212,7 +212,9 @@ func TestADamagedPosition(t *testing.T) {
 		"cut short":     {func(v []byte) []byte { return v[:len(v)-1] }, "its checksum is wrong"},
 		"empty":         {func([]byte) []byte { return []byte{} }, "its checksum is wrong"},
 		"no JSON":       {func([]byte) []byte { return sealed("NO JSON") }, "invalid character"},
-		"of the future": {func([]byte) []byte { return sealed(`{"v":2}`) }, "another version of the receiver"},
+		"of the past":   {func([]byte) []byte { return sealed(`{"v":1}`) }, "another version of the receiver"},
+		"of the future": {func([]byte) []byte { return sealed(`{"v":3}`) }, "another version of the receiver"},
+		"short":         {func([]byte) []byte { return sealed(`{"v":2,"secret":"c2hvcnQ="}`) }, "its secret is too short"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

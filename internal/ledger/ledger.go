@@ -19,6 +19,7 @@ import (
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
@@ -61,6 +62,7 @@ type Options struct {
 type Ledger struct {
 	Options
 	state    plan.State
+	secret   identity.Secret
 	stamps   []time.Time
 	statuses statuses
 	buckets  map[int64]*bucket
@@ -83,7 +85,7 @@ type Ledger struct {
 
 // Open reads the ledger. A position that is damaged is an error of type *DamagedError.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
-	l := &Ledger{Options: o, buckets: map[int64]*bucket{}, unsaved: map[int64]bool{}}
+	l := &Ledger{Options: o, secret: identity.NewSecret(), buckets: map[int64]*bucket{}, unsaved: map[int64]bool{}}
 	if err := l.bind(ctx); err != nil {
 		return nil, err
 	}
@@ -92,6 +94,9 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	return l, nil
 }
+
+// KeyOf returns the key that the row is remembered by.
+func (l *Ledger) KeyOf(r *trace.Row) trace.Key { return l.secret.KeyOf(r) }
 
 // State returns what the plan has to remember.
 func (l *Ledger) State() plan.State { return l.state }
@@ -152,14 +157,17 @@ func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.S
 	if !known {
 		return true, "", nil
 	}
-	previous = l.statuses.text(last.status)
+	if previous = l.statuses.text(last.status); previous == r.Status {
+		return false, previous, nil
+	}
 	isNew = l.statuses.code(r.Status) != last.status && progress(r.Status) >= progress(previous) && last.count < maxVersions
 	return isNew, previous, nil
 }
 
 // Remember notes versions as delivered, each of which was new. They are stored with the next commit.
 func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
-	for _, r := range rows {
+	for i := range rows {
+		r := &rows[i]
 		index := bucketOf(r.Received)
 		b := l.buckets[index]
 		if b == nil {
@@ -171,7 +179,7 @@ func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 		if err := l.use(ctx, index, b); err != nil {
 			return err
 		}
-		b.put(r.Key, l.statuses.code(r.Status))
+		b.put(&r.Key, l.statuses.code(r.Status))
 		l.unsaved[index] = true
 	}
 	return nil

@@ -17,14 +17,16 @@ import (
 )
 
 // positionFormat is the version of the stored position.
-const positionFormat = 1
+const positionFormat = 2
 
 // position is the stored form of everything but the rows.
 type position struct {
-	Format   int        `json:"v"`
-	State    plan.State `json:"state"`
-	Buckets  []byte     `json:"buckets,omitempty"`
-	Statuses statuses   `json:"statuses,omitempty"`
+	Format int        `json:"v"`
+	State  plan.State `json:"state"`
+	// Secret is what the keys of the rows are made with.
+	Secret   []byte   `json:"secret"`
+	Buckets  []byte   `json:"buckets,omitempty"`
+	Statuses statuses `json:"statuses,omitempty"`
 	// Stamps are in nanoseconds since 1970.
 	Stamps []int64 `json:"stamps,omitempty"`
 }
@@ -90,6 +92,9 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 		return &DamagedError{fmt.Sprintf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)}
 	}
 	l.state, l.statuses = p.State, p.Statuses
+	if copy(l.secret[:], p.Secret) != len(l.secret) {
+		return &DamagedError{"its secret is too short"}
+	}
 	for _, stamp := range p.Stamps {
 		l.stamps = append(l.stamps, time.Unix(0, stamp).UTC())
 	}
@@ -101,7 +106,7 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 
 // encodePosition writes the position as it is once the pending entries have been written.
 func (l *Ledger) encodePosition() []byte {
-	p := position{Format: positionFormat, State: l.state, Statuses: l.statuses}
+	p := position{Format: positionFormat, State: l.state, Secret: l.secret[:], Statuses: l.statuses}
 	if l.Stamps != nil {
 		for _, stamp := range l.Stamps() {
 			p.Stamps = append(p.Stamps, stamp.UnixNano())

@@ -7,13 +7,12 @@ import (
 	"encoding/binary"
 	"iter"
 	"math/bits"
-	"math/rand/v2"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// table maps the keys of rows to their versions, with open addressing. Keys are hashes already, so that looking one up
-// takes half the time that it takes in a map.
+// table maps the keys of rows to their versions, with open addressing. Keys are hashes already, of a kind that nobody can
+// choose, so that looking one up takes half the time that it takes in a map.
 type table struct {
 	// A free slot has a version without records.
 	slots []slot
@@ -27,10 +26,6 @@ type slot struct {
 
 // minSlots is how many slots a table has at least.
 const minSlots = 16
-
-// spread decides, with the key, in which slot a key is looked for first. It is odd and nobody can know it, so that nobody
-// can choose keys that get into each other's way.
-var spread = rand.Uint64() | 1 //nolint:gosec // ChaCha8, seeded by the system
 
 // newTable returns an empty table with room for so many rows.
 func newTable(rows int) *table {
@@ -49,7 +44,7 @@ func slotsFor(rows int) int { return max(minSlots, rows+rows/2) }
 
 // find returns the slot that has the key, or else the free one where it belongs.
 func (t *table) find(k *trace.Key) *slot {
-	first, _ := bits.Mul64(binary.LittleEndian.Uint64(k[:])*spread, uint64(len(t.slots)))
+	first, _ := bits.Mul64(binary.LittleEndian.Uint64(k[:]), uint64(len(t.slots)))
 	for i := int(first); ; i++ { //nolint:gosec // less than the number of slots
 		if i == len(t.slots) {
 			i = 0
@@ -66,17 +61,18 @@ func (t *table) get(k trace.Key) (v version, ok bool) {
 	return s.version, s.count > 0
 }
 
-// put sets the version of the row with the key. It has at least one record.
-func (t *table) put(k trace.Key, v version) {
-	s := t.find(&k)
+// claim returns where the version of the row with the key is. That of a new row has no records yet, and is to be given at
+// least one.
+func (t *table) claim(k *trace.Key) *version {
+	s := t.find(k)
 	if s.count == 0 {
 		if t.count++; t.count > len(t.slots)*3/4 {
 			t.grow()
-			s = t.find(&k)
+			s = t.find(k)
 		}
-		s.key = k
+		s.key = *k
 	}
-	s.version = v
+	return &s.version
 }
 
 func (t *table) grow() {

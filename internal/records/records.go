@@ -52,10 +52,15 @@ type Fields interface {
 
 // Version is one status of one row: what a record is about.
 type Version struct {
-	Key    trace.Key
+	UID    identity.UID
 	Status trace.Status
 	// Previous is the last status that was delivered, empty for a new row.
 	Previous trace.Status
+}
+
+// Version returns the version of a row that nothing has been cut out of.
+func (o *Origin) Version(r *trace.Row, s, previous trace.Status) Version {
+	return Version{UID: identity.UIDOf(o.TenantID, r, s), Status: s, Previous: previous}
 }
 
 // Batch is the records of some rows of one page.
@@ -154,7 +159,7 @@ func Reserved(name string) bool { return slices.Contains(attributeNames, name) }
 // putTexts sets the body and the attributes that are texts of the row. All of them are parts of one copy.
 func (b *Batch) putTexts(record plog.LogRecord, r *trace.Row, v Version) {
 	b.texts.begin(r.Raw, b.origin.Body)
-	b.texts.buf = identity.AppendUID(b.texts.buf, b.origin.TenantID, v.Key, v.Status)
+	b.texts.buf = v.UID.AppendHex(b.texts.buf)
 	b.texts.end("log.record.uid", identity.UIDLength)
 	b.texts.add("email.message_id", r.MessageID)
 	b.texts.add("email.local_id", r.ID)

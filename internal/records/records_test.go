@@ -64,7 +64,7 @@ func everything() *trace.Row {
 }
 
 func versionOf(r *trace.Row) Version {
-	return Version{Key: identity.KeyOf(r), Status: trace.ParseStatus(r.Status)}
+	return testOrigin().Version(r, trace.ParseStatus(r.Status), "")
 }
 
 // record returns the one record of a batch of one row.
@@ -92,7 +92,7 @@ func TestARecordHasEverythingOfItsRow(t *testing.T) {
 	v.Previous = trace.Pending
 	r := record(t, everything(), v)
 	assert.Equal(t, map[string]any{
-		"log.record.uid":                     string(identity.AppendUID(nil, testOrigin().TenantID, v.Key, trace.Failed)),
+		"log.record.uid":                     string(v.UID.AppendHex(nil)),
 		"email.message_id":                   "<1@contoso.com>",
 		"email.local_id":                     "b7c1f4d2-9a6e-4c3b-8f2d-1e0a6c5b4d3f",
 		"email.from.address":                 "sender@contoso.com",
@@ -199,7 +199,7 @@ func TestAMalformedRowIsDeliveredRaw(t *testing.T) {
 	r := record(t, row, versionOf(row))
 	assert.Equal(t, `["not", "an object"]`, r.Body().Str())
 	assert.Equal(t, map[string]any{
-		"log.record.uid":          string(identity.AppendUID(nil, testOrigin().TenantID, identity.KeyOf(row), "")),
+		"log.record.uid":          string(identity.UIDOf(testOrigin().TenantID, row, "").AppendHex(nil)),
 		"o365.message_trace.lane": "live",
 		"__inputId":               "o365messagetrace/contoso",
 		"__source":                testOrigin().Endpoint,

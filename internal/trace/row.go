@@ -49,5 +49,6 @@ type Number struct {
 	Valid bool
 }
 
-// Key identifies a row among all rows of a tenant, whatever becomes of its message. Package identity makes keys.
+// Key identifies a row among those that are remembered together, whatever becomes of its message. Package identity makes
+// keys.
 type Key [16]byte

@@ -198,7 +198,7 @@ func TestARowWithoutRecipientIsKnownByWhatDoesNotEchoTheQuery(t *testing.T) {
 		c, _ := newClient(t, 2000, `{"value":[`+row+`]}`)
 		page, err := c.First(t.Context(), trace.Live, window())
 		require.NoError(t, err)
-		return identity.KeyOf(&walk(t, page)[0])
+		return identity.Secret{}.KeyOf(&walk(t, page)[0])
 	}
 	first := key(`{"__metadata":{"id":"1"},"MessageTraceId":"1","StartDate":"a","EndDate":"b","Index":1}`)
 	assert.Equal(t, first, key(`{"__metadata":{"id":"2"},"MessageTraceId":"1","StartDate":"c","EndDate":"d","Index":2}`))
