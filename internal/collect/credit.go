@@ -13,6 +13,8 @@ import (
 // been read, as long as the rows really are in that order.
 type credit struct {
 	window trace.Window
+	// asked is the window with all rows that were asked for.
+	asked trace.Window
 	// began is when the reading of the window began.
 	began time.Time
 	// reach is the end of what may be counted: mail younger than the service's first answer may still be on its way.
@@ -29,7 +31,8 @@ type credit struct {
 }
 
 func newCredit(w trace.Window, began time.Time) *credit {
-	return &credit{window: w, began: began, reach: w.End, oldest: w.End, descending: true, unread: w}
+	asked := trace.Window{Start: w.Start.Add(-stray), End: w.End.Add(stray)}
+	return &credit{window: w, asked: asked, began: began, reach: w.End, oldest: w.End, descending: true, unread: w}
 }
 
 // served notes the service's clock at an answer. Its resolution is a second.
@@ -55,11 +58,6 @@ func (c *credit) row(received time.Time) {
 // stray is how far outside the window a row may be without being strange: the Reporting Web Service is asked for a little
 // more than the window.
 const stray = 3 * time.Second
-
-// asked says whether a row of that time was asked for.
-func (c *credit) asked(received time.Time) bool {
-	return !received.Before(c.window.Start.Add(-stray)) && !received.After(c.window.End.Add(stray))
-}
 
 // read returns what has been read with the page whose rows have been noted, which on the last page is everything. Rows
 // are printed to the millisecond but may be kept more finely, so the millisecond of the oldest row counts as unread.

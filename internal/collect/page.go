@@ -92,7 +92,7 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 // by its key alone.
 func (j *job) versionOf(row *trace.Row, credit *credit) ledger.Row {
 	version := ledger.Row{Key: j.Ledger.KeyOf(row), Status: trace.ParseStatus(row.Status)}
-	if credit.asked(row.Received) {
+	if credit.asked.Contains(row.Received) {
 		version.Received = row.Received
 	}
 	return version

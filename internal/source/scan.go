@@ -48,7 +48,12 @@ func (w *Walker) scan(pos int) (end int) {
 			return 0
 		}
 		value := pos + 1 + len(c.head)
-		end, escaped := scanValue(w.body, value)
+		escaped := false
+		if w.at(value) == '"' {
+			end, escaped = scanString(w.body, value)
+		} else {
+			end = scanOther(w.body, value)
+		}
 		if end == 0 || end == len(w.body) {
 			return 0
 		}
@@ -98,22 +103,20 @@ func (w *Walker) assign(c *column, value []byte, escaped bool) {
 	}
 }
 
-// scanValue returns where the value at pos ends, and whether it is a text with escapes; 0 if it is not plain.
-func scanValue(b []byte, pos int) (end int, escaped bool) {
+// scanOther returns where the value at pos, which is no string, ends; 0 if it is not plain.
+func scanOther(b []byte, pos int) (end int) {
 	if pos == len(b) {
-		return 0, false
+		return 0
 	}
 	switch b[pos] {
-	case '"':
-		return scanString(b, pos)
 	case 'n':
-		return scanLiteral(b, pos, "null"), false
+		return scanLiteral(b, pos, "null")
 	case 't':
-		return scanLiteral(b, pos, "true"), false
+		return scanLiteral(b, pos, "true")
 	case 'f':
-		return scanLiteral(b, pos, "false"), false
+		return scanLiteral(b, pos, "false")
 	}
-	return scanInteger(b, pos), false
+	return scanInteger(b, pos)
 }
 
 func scanLiteral(b []byte, pos int, literal string) (end int) {
@@ -149,24 +152,9 @@ func scanString(b []byte, pos int) (end int, escaped bool) {
 	// beyond has a bit above seven set if there is anything beyond ASCII.
 	var beyond uint64
 	for pos++; ; {
-		// Eight bytes at a time, up to the first one that is a quotation mark, a backslash or a control character. With their
-		// second bit flipped, the quotation mark comes right behind the control characters. A bit may also be set by a
-		// borrow, but only above the one that is meant.
-		for ; pos+8 <= len(b); pos += 8 {
-			x := binary.LittleEndian.Uint64(b[pos:])
-			flipped, backslash := x^ones*2, x^ones*'\\'
-			special := ((flipped-ones*('"'^2+1))&^flipped | (backslash-ones)&^backslash) & highs
-			if special != 0 {
-				n := bits.TrailingZeros64(special) &^ 7
-				beyond |= x & (1<<n - 1)
-				pos += n / 8
-				break
-			}
-			beyond |= x
-		}
-		for ; pos < len(b) && b[pos] >= ' ' && b[pos] != '"' && b[pos] != '\\'; pos++ {
-			beyond |= uint64(b[pos])
-		}
+		n, all := scanPlain(b[pos:])
+		beyond |= all
+		pos += n
 		switch {
 		case pos == len(b):
 			return 0, false
@@ -183,6 +171,27 @@ func scanString(b []byte, pos int) (end int, escaped bool) {
 			return 0, false
 		}
 	}
+}
+
+// scanPlain returns how many bytes come before the first one that is a quotation mark, a backslash or a control character,
+// and all of their bits.
+func scanPlain(b []byte) (n int, all uint64) {
+	rest := b
+	for ; len(rest) >= 8; rest = rest[8:] {
+		x := binary.LittleEndian.Uint64(rest)
+		// With their second bit flipped, the quotation mark comes right behind the control characters. A bit may also be set
+		// by a borrow, but only above the one that is meant.
+		special := (((x ^ ones*2) - ones*('"'^2+1)) | ((x ^ ones*'\\') - ones)) &^ x & highs
+		if special != 0 {
+			first := bits.TrailingZeros64(special) &^ 7
+			return len(b) - len(rest) + first/8, all | x&(1<<first-1)
+		}
+		all |= x
+	}
+	for ; len(rest) > 0 && rest[0] >= ' ' && rest[0] != '"' && rest[0] != '\\'; rest = rest[1:] {
+		all |= uint64(rest[0])
+	}
+	return len(b) - len(rest), all
 }
 
 // scanEscape returns the length of the escape that b begins with; 0 if it is none, or one of a surrogate.
