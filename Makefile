@@ -71,9 +71,9 @@ fmt: $(LINT) ## format the code
 	$(LINT) fmt ./...
 	cd test/browser && $(abspath $(LINT)) fmt ./...
 
-# The whole path is measured six times, for the medians that it reports; growth and the rest need fewer.
+# The whole path is measured many times, so that the medians that it reports are steady; the rest needs fewer.
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
-	CGO_ENABLED=0 go test -run '^$$' -bench 'WholePath' -benchtime 8x -timeout 30m ./internal/bench
+	CGO_ENABLED=0 go test -run '^$$' -bench 'WholePath' -benchtime 16x -timeout 30m ./internal/bench
 	CGO_ENABLED=0 go test -run '^$$' -bench 'Memory|Planner|First' -benchtime 5x -timeout 30m ./internal/bench
 	@packages=$$(find . -name '*_test.go' ! -path './internal/bench/*' -exec grep -l '^func Benchmark' {} + | \
 		sed 's|/[^/]*$$||' | sort -u); \

@@ -66,6 +66,11 @@ func backfill() {
 	if err != nil {
 		panic(err)
 	}
+	// An idle receiver is one that polls and finds nothing.
+	ahead := newest.Add(pace / 4)
+	if _, _, err := r.read(context.Background(), trace.Window{Start: ahead, End: ahead.Add(pace / 4)}); err != nil {
+		panic(err)
+	}
 	idle := resident(os.Getpid(), "VmRSS")
 	hour := windowOf(backfillRows / 5)
 	for range 5 {

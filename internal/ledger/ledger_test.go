@@ -203,6 +203,23 @@ func TestRowsWithoutTimeAreKeptButBounded(t *testing.T) {
 	assert.Len(t, s.entries(), 1)
 }
 
+func TestKeysOutliveARestart(t *testing.T) {
+	t.Parallel()
+	r := &trace.Row{ID: []byte("1"), Recipient: []byte("a@contoso.com")}
+	for name, newStore := range storages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			b := open(t, s)
+			b.SetState(collecting())
+			b.commit(t)
+			assert.Equal(t, b.KeyOf(r), open(t, s).KeyOf(r))
+			assert.NotEqual(t, b.KeyOf(r), open(t, newStore(t)).KeyOf(r), "nobody can tell the keys of another ledger")
+			assert.NotEqual(t, b.KeyOf(r), openAs(t, s, "fabrikam.com").KeyOf(r))
+		})
+	}
+}
+
 func TestOldestKnownIsSinceWhenAllRowsAreRemembered(t *testing.T) {
 	t.Parallel()
 	b := open(t, ledger.Memory{})

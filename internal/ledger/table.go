@@ -77,7 +77,7 @@ func (t *table) claim(k *trace.Key) *version {
 
 func (t *table) grow() {
 	old := t.slots
-	t.slots = make([]slot, 2*len(old))
+	t.slots = make([]slot, len(old)+len(old)/2)
 	for i := range old {
 		if old[i].count > 0 {
 			*t.find(&old[i].key) = old[i]
