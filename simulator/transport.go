@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 )
@@ -42,7 +43,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if inner.Body == nil {
 		inner.Body = http.NoBody
 	}
-	answer := recorder{header: make(http.Header)}
+	answer := recorder{header: make(http.Header), body: buffers.Get().(*bytes.Buffer)}
 	err := answer.serve(t.handler, inner)
 	if over := ctx.Err(); over != nil {
 		return nil, over //nolint:wrapcheck // net/http wraps it
@@ -58,7 +59,7 @@ type recorder struct {
 	status int
 	header http.Header
 	sent   http.Header // as it was when the status was written
-	body   bytes.Buffer
+	body   *bytes.Buffer
 	stream io.ReadCloser // the body instead, if set
 	failed error         // what a client sees if the handler gives up
 	broken error         // what comes behind the body, if anything
@@ -125,7 +126,7 @@ func (r *recorder) response(request *http.Request) *http.Response {
 		if r.broken == nil && have < length {
 			r.broken = io.ErrUnexpectedEOF // as any transport says
 		}
-		body = io.NopCloser(io.MultiReader(&r.body, ending{r.broken}))
+		body = &kept{memory: r.body, end: cmp.Or(r.broken, io.EOF)}
 	} else if !declared {
 		length = -1
 	}
@@ -142,7 +143,36 @@ func (r *recorder) response(request *http.Request) *http.Response {
 	}
 }
 
-// ending is the end of a body: proper if there is no error.
-type ending struct{ err error }
+// buffers hold the memory of bodies that have been closed. Pages have
+// megabytes, and tests ask for thousands of them.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func (e ending) Read([]byte) (int, error) { return 0, cmp.Or(e.err, io.EOF) }
+// kept is a body that has been kept until it is read.
+type kept struct {
+	mu     sync.Mutex
+	memory *bytes.Buffer // nil once the body is closed
+	end    error         // what comes behind the body
+}
+
+func (k *kept) Read(p []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.memory == nil:
+		return 0, http.ErrBodyReadAfterClose
+	case k.memory.Len() == 0:
+		return 0, k.end
+	}
+	return k.memory.Read(p) //nolint:wrapcheck // never fails
+}
+
+func (k *kept) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.memory != nil {
+		k.memory.Reset()
+		buffers.Put(k.memory)
+		k.memory = nil
+	}
+	return nil
+}

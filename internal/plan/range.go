@@ -165,16 +165,24 @@ const keepInRange = 30 * time.Hour
 // MayComeAgain says whether a window can still bring rows that were received in w: an open one, the next one, or one of an
 // age that has not been served past the end of w. Windows include their ends.
 func MayComeAgain(s State, w trace.Window) bool {
+	if s.willBeDue(w.End) {
+		return true
+	}
 	touches := func(open trace.Window) bool { return !open.Start.After(w.End) && !open.End.Before(w.Start) }
 	for _, open := range []Intervals{s.Unread, s.Due, s.Again, s.Asked, s.Redeliver} {
 		if slices.ContainsFunc(open, touches) {
 			return true
 		}
 	}
+	return false
+}
+
+// willBeDue says whether a window that becomes due later can bring rows that were received up to end.
+func (s State) willBeDue(end time.Time) bool {
 	if s.Range == "" {
-		return !s.Head.After(w.End) || slices.ContainsFunc(s.Served, func(each Served) bool { return !each.UpTo.After(w.End) })
+		return !s.Head.After(end) || slices.ContainsFunc(s.Served, func(each Served) bool { return !each.UpTo.After(end) })
 	}
-	return !s.Ticked.Add(-keepInRange).After(w.End) || s.Range == relative && !s.Begin.After(w.End)
+	return !s.Ticked.Add(-keepInRange).After(end) || s.Range == relative && !s.Begin.After(end)
 }
 
 // LastChance says whether no window that becomes due later brings a row that was received at the given instant once more.

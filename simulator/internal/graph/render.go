@@ -161,11 +161,11 @@ func appendTime(dst []byte, t time.Time) []byte {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
 	dst = append(appendInt(dst, year, 4), '-')
-	dst = append(appendInt(dst, int(month), 2), '-')
-	dst = append(appendInt(dst, day, 2), 'T')
-	dst = append(appendInt(dst, hour, 2), ':')
-	dst = append(appendInt(dst, minute, 2), ':')
-	dst = appendInt(dst, second, 2)
+	dst = append(appendTwo(dst, int(month)), '-')
+	dst = append(appendTwo(dst, day), 'T')
+	dst = append(appendTwo(dst, hour), ':')
+	dst = append(appendTwo(dst, minute), ':')
+	dst = appendTwo(dst, second)
 	if ms := t.Nanosecond() / int(time.Millisecond); ms > 0 {
 		dst = append(dst, '.')
 		dst = appendInt(dst, ms, 3)
@@ -175,6 +175,9 @@ func appendTime(dst []byte, t time.Time) []byte {
 	}
 	return append(dst, 'Z')
 }
+
+// appendTwo renders a number of two digits.
+func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
 
 // appendInt renders a number with at least so many digits.
 func appendInt(dst []byte, n, digits int) []byte {
