@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/confkeys"
 )
 
 // Defaults of the configuration.
@@ -168,5 +170,8 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 			cfg.given = append(cfg.given, key)
 		}
 	}
-	return errors.Join(checkValues(conf, cfg), conf.Unmarshal(cfg))
+	if err := errors.Join(checkValues(conf, cfg), confkeys.Check(conf, cfg)); err != nil {
+		return err
+	}
+	return conf.Unmarshal(cfg)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
@@ -65,7 +66,7 @@ func TestDefaults(t *testing.T) {
 	cfg, err := load(t, least)
 	require.NoError(t, err)
 	assert.Equal(t, 300*time.Second, cfg.Timeout)
-	assert.Equal(t, 90*time.Second, cfg.IdleConnTimeout)
+	assert.Equal(t, confighttp.NewDefaultClientConfig().IdleConnTimeout, cfg.IdleConnTimeout)
 	assert.Equal(t, Enterprise, cfg.SubscriptionPlan)
 	assert.Equal(t, Graph, cfg.api())
 	assert.Equal(t, "https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces", cfg.endpoint())

@@ -13,7 +13,9 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/confkeys"
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 )
 
@@ -39,12 +41,24 @@ type Config struct {
 	_ struct{}
 }
 
-var _ component.Config = (*Config)(nil)
+var (
+	_ component.Config    = (*Config)(nil)
+	_ confmap.Unmarshaler = (*Config)(nil)
+)
 
 func createDefaultConfig() component.Config {
 	server := confighttp.NewDefaultServerConfig()
 	server.NetAddr.Endpoint = defaultEndpoint
 	return &Config{ServerConfig: server, MaxJobs: defaultMaxJobs}
+}
+
+// Unmarshal reads the configuration, all of it: without this method, that of newer ServerConfigs would read their own part
+// alone.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := confkeys.Check(conf, cfg); err != nil {
+		return err
+	}
+	return conf.Unmarshal(cfg)
 }
 
 // Validate reports everything that is wrong, each with its key.

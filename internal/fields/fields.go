@@ -80,7 +80,7 @@ func (f *Fields) Set(ctx context.Context, resource plog.ResourceLogs, scope plog
 	if len(f.fields) == 0 {
 		return
 	}
-	at := ottllog.NewTransformContextPtr(resource, scope, record)
+	at := newContext(resource, scope, record)
 	defer at.Close()
 	for _, each := range f.fields {
 		if err := each.set(ctx, at, record.Attributes()); err != nil {

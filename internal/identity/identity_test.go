@@ -120,7 +120,8 @@ func TestUIDDependsOnTenantRowAndStatus(t *testing.T) {
 func TestKeysOfDifferentSecretsDiffer(t *testing.T) {
 	t.Parallel()
 	example := row(exampleID, exampleRecipient, "")
-	assert.NotEqual(t, identity.NewSecret().KeyOf(example), identity.NewSecret().KeyOf(example))
+	one, other := identity.NewSecret(), identity.NewSecret()
+	assert.NotEqual(t, one.KeyOf(example), other.KeyOf(example))
 }
 
 // Stored keys must be found again, so this value must never change for a secret.

@@ -177,7 +177,9 @@ func appendTime(dst []byte, t time.Time) []byte {
 }
 
 // appendTwo renders a number of two digits.
-func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+func appendTwo(dst []byte, n int) []byte {
+	return append(dst, byte('0'+n/10), byte('0'+n%10)) //nolint:gosec // two digits
+}
 
 // appendInt renders a number with at least so many digits.
 func appendInt(dst []byte, n, digits int) []byte {
