@@ -169,7 +169,9 @@ func (p *page) reload() {
 // waitFor waits until a JavaScript expression is true.
 func (p *page) waitFor(expression string) {
 	p.t.Helper()
-	err := chromedp.Run(p.ctx, chromedp.Poll("Boolean("+expression+")", nil,
+	// It fails as long as an element is not there that it looks into.
+	predicate := "(() => { try { return Boolean(" + expression + ") } catch { return false } })()"
+	err := chromedp.Run(p.ctx, chromedp.Poll(predicate, nil,
 		chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience)))
 	require.NoError(p.t, err, "waiting for %s; the page shows:\n%s", expression, p.shown())
 }
