@@ -67,7 +67,6 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 			if b, err = j.next(ctx, b, seen); err != nil {
 				return rows, err
 			}
-			holds = false
 		}
 		isNew, previous, err := j.Ledger.IsNew(ctx, version)
 		if err != nil {

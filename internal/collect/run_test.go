@@ -188,6 +188,8 @@ func TestTwoStatusesOfARowOnOnePageAreDeliveredInOrder(t *testing.T) {
 	_, err := b.run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"1m0s/0", "1m0s/0"}, b.pipeline.ids())
+	previous, _ := b.pipeline.taken[1].Attributes().Get("o365.message_trace.previous_status")
+	assert.Equal(t, "pending", previous.Str())
 	assert.Equal(t, 1, b.watcher.pages[0].Rows.Duplicate)
 }
 
@@ -213,6 +215,20 @@ func TestManyRowsOfOnePageAreDeliveredInBatches(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 3, b.pipeline.offers)
 	assert.Len(t, b.pipeline.taken, 2500)
+}
+
+func TestRowsThatAPageRepeatsAreDeliveredOnce(t *testing.T) {
+	for _, n := range []int{900, 2500} {
+		var rows []mailAt
+		for i := range 2 * n {
+			rows = append(rows, mailAt{age: time.Minute, number: i % n})
+		}
+		b := newBench(t, &service{rows: rows, pageSize: 5000}, &pipeline{})
+		_, err := b.run(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, b.pipeline.taken, n)
+		assert.Equal(t, n, b.watcher.pages[0].Rows.Duplicate)
+	}
 }
 
 func TestAStorageThatFailsDoesNotStopTheMail(t *testing.T) {

@@ -61,12 +61,52 @@ func TestWhatIsCutOutOfRowsReachesNobody(t *testing.T) {
 	_, err := b.run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"cut", "cut", "cut"}, b.pipeline.ids(), "also when it is offered a second time")
+	uids := map[string]bool{}
 	for _, record := range b.pipeline.taken {
 		assert.Equal(t, string(cut), record.Body().Str())
+		uid, _ := record.Attributes().Get("log.record.uid")
+		uids[uid.Str()] = true
 	}
+	assert.Len(t, uids, 3, "records are told apart by what the rows were")
 	_, err = b.run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 3, b.watcher.pages[1].Rows.Duplicate, "rows are known by what they were")
+}
+
+// A row far outside the window has a time that nobody can rely on.
+func TestARowThatWasNotAskedForIsKnownWhateverItsTime(t *testing.T) {
+	s := &service{}
+	s.first = func(n int, _ trace.Window) (*source.Page, error) {
+		return pageOfRowAt(ten.Add(time.Duration(n) * time.Hour)), nil
+	}
+	b := newBench(t, s, &pipeline{})
+	for range 2 {
+		_, err := b.run(t.Context())
+		require.NoError(t, err)
+	}
+	assert.Len(t, b.pipeline.taken, 1)
+}
+
+func TestARowJustBehindTheWindowIsKnownInTheNextOne(t *testing.T) {
+	s := &service{}
+	s.first = func(int, trace.Window) (*source.Page, error) { return pageOfRowAt(ten.Add(2 * time.Second)), nil }
+	b := newBench(t, s, &pipeline{})
+	for _, window := range []trace.Window{hour, {Start: ten, End: ten.Add(time.Hour)}} {
+		_, err := b.Run(t.Context(), plan.Step{Window: window, Lane: trace.Live})
+		require.NoError(t, err)
+	}
+	assert.Len(t, b.pipeline.taken, 1)
+}
+
+// pageOfRowAt is a page of always the same row, received at the given time.
+func pageOfRowAt(received time.Time) *source.Page {
+	page := pageOf(mails(1), "", nil)
+	page.Rows = func(yield func(*trace.Row, error) bool) {
+		row := mails(1)[0].row()
+		row.Received = received
+		yield(row, nil)
+	}
+	return page
 }
 
 func TestRedeliveryDeliversWhatIsKnown(t *testing.T) {
