@@ -40,8 +40,11 @@ type item struct {
 	again    bool
 }
 
-// index holds the numbers of items, counted from one, where their keys belong. Keys are hashes already.
+// index holds the numbers of items, counted from one, where their keys belong. Keys are hashes already. There are more
+// places than a batch has items, so that a search ends, and a power of two of them, so that it may go round.
 type index [2048]uint16
+
+const _ = uint(len(index{}) - 2*maxBatch)
 
 // of returns where the number of the item with that key is, or else where it belongs: a place that holds 0.
 func (x *index) of(key *trace.Key, items []item) *uint16 {

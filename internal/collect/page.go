@@ -60,13 +60,10 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		if row.Malformed {
 			seen.Rows.Malformed++
 		}
-		// A full batch waits for the next row, since until then its last record may be the job's last. Another status of
-		// a row waits until the first one has been delivered.
+		// Another status of a row waits until the first one has been delivered.
 		holds, holdsOther := b.holds(&version)
-		if b.full() || holdsOther {
-			if b, err = j.next(ctx, b, seen); err != nil {
-				return rows, err
-			}
+		if b, err = j.nextIf(ctx, holdsOther, b, seen); err != nil {
+			return rows, err
 		}
 		isNew, previous, err := j.Ledger.IsNew(ctx, version)
 		if err != nil {
@@ -78,6 +75,10 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		case j.holds(version, credit.began):
 			seen.Rows.Held++
 		default:
+			// A full batch waits for the next record, since until then its last one may be the job's last.
+			if b, err = j.nextIf(ctx, b.full(), b, seen); err != nil {
+				return rows, err
+			}
 			b.add(row, &version, isNew, previous)
 		}
 	}
@@ -97,8 +98,11 @@ func (j *job) versionOf(row *trace.Row, credit *credit) ledger.Row {
 	return version
 }
 
-// next delivers and commits a batch, and returns an empty one for more rows of the same page.
-func (j *job) next(ctx context.Context, b *batch, seen *Page) (*batch, error) {
+// nextIf delivers and commits a batch if it is due, and then returns an empty one for more rows of the same page.
+func (j *job) nextIf(ctx context.Context, due bool, b *batch, seen *Page) (*batch, error) {
+	if !due {
+		return b, nil
+	}
 	if err := j.deliver(ctx, b, seen); err != nil {
 		return nil, err
 	}

@@ -205,6 +205,19 @@ func TestTheLastNewRecordOfAJobIsFinal(t *testing.T) {
 	assert.Equal(t, []bool{false, false, false, false, true}, finals)
 }
 
+func TestTheLastNewRecordIsFinalThoughKnownRowsFollow(t *testing.T) {
+	var rows []mailAt
+	for i := range maxBatch + 1 {
+		rows = append(rows, mailAt{age: time.Minute, number: i % maxBatch})
+	}
+	b := newBench(t, &service{rows: rows, pageSize: 5000}, &pipeline{})
+	_, err := b.run(t.Context())
+	require.NoError(t, err)
+	require.Len(t, b.pipeline.taken, maxBatch)
+	final, _ := b.pipeline.taken[maxBatch-1].Attributes().Get("__final")
+	assert.True(t, final.Bool())
+}
+
 func TestManyRowsOfOnePageAreDeliveredInBatches(t *testing.T) {
 	var rows []mailAt
 	for i := range 2500 {

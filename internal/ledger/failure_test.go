@@ -214,7 +214,10 @@ func TestADamagedPosition(t *testing.T) {
 		"no JSON":       {func([]byte) []byte { return sealed("NO JSON") }, "invalid character"},
 		"of the past":   {func([]byte) []byte { return sealed(`{"v":1}`) }, "another version of the receiver"},
 		"of the future": {func([]byte) []byte { return sealed(`{"v":3}`) }, "another version of the receiver"},
-		"short":         {func([]byte) []byte { return sealed(`{"v":2,"secret":"c2hvcnQ="}`) }, "its secret is too short"},
+		"no secret":     {func([]byte) []byte { return sealed(`{"v":2}`) }, "its secret cannot be used"},
+		"15 bytes":      {func([]byte) []byte { return sealed(`{"v":2,"secret":"MTIzNDU2Nzg5MDEyMzQ1"}`) }, "its secret cannot be used"},
+		"17 bytes":      {func([]byte) []byte { return sealed(`{"v":2,"secret":"MTIzNDU2Nzg5MDEyMzQ1Njc="}`) }, "its secret cannot be used"},
+		"zeros":         {func([]byte) []byte { return sealed(`{"v":2,"secret":"AAAAAAAAAAAAAAAAAAAAAA=="}`) }, "its secret cannot be used"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -157,7 +157,7 @@ func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.S
 	if !known {
 		return true, "", nil
 	}
-	if previous = l.statuses.text(last.status); previous == r.Status {
+	if previous = l.statuses.text(last.status); previous == r.Status && last.status != manyStatuses {
 		return false, previous, nil
 	}
 	isNew = l.statuses.code(r.Status) != last.status && progress(r.Status) >= progress(previous) && last.count < maxVersions

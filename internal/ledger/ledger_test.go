@@ -112,6 +112,9 @@ func TestMoreUnknownStatusesThanAByteCanTellApart(t *testing.T) {
 			isNew, _, err = b.IsNew(t.Context(), row(n, 0, trace.Delivered))
 			require.NoError(t, err)
 			assert.True(t, isNew, "a known status is always told apart")
+			isNew, _, err = b.IsNew(t.Context(), row(n, 0, ""))
+			require.NoError(t, err)
+			assert.True(t, isNew, "so is none")
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
 )
@@ -91,10 +92,10 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if p.Format != positionFormat {
 		return &DamagedError{fmt.Sprintf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)}
 	}
-	l.state, l.statuses = p.State, p.Statuses
-	if copy(l.secret[:], p.Secret) != len(l.secret) {
-		return &DamagedError{"its secret is too short"}
+	if len(p.Secret) != len(l.secret) || identity.Secret(p.Secret) == (identity.Secret{}) {
+		return &DamagedError{"its secret cannot be used"}
 	}
+	l.state, l.secret, l.statuses = p.State, identity.Secret(p.Secret), p.Statuses
 	for _, stamp := range p.Stamps {
 		l.stamps = append(l.stamps, time.Unix(0, stamp).UTC())
 	}

@@ -58,7 +58,7 @@ type Version struct {
 	Previous trace.Status
 }
 
-// Version returns the version of a row that nothing has been cut out of.
+// Version returns the version of a row. The row must be as it came: one without ID or recipient is known by its text.
 func (o *Origin) Version(r *trace.Row, s, previous trace.Status) Version {
 	return Version{UID: identity.UIDOf(o.TenantID, r, s), Status: s, Previous: previous}
 }
