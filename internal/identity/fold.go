@@ -14,6 +14,15 @@ const (
 	highs = 0x80 * ones
 )
 
+// toLower returns r in lower case, unless that is ASCII and r is not: the Kelvin sign and the I with a dot would make an
+// address look like another one.
+func toLower(r rune) rune {
+	if lower := unicode.ToLower(r); r < utf8.RuneSelf || lower >= utf8.RuneSelf {
+		return lower
+	}
+	return r
+}
+
 // appendFolded appends text in lower case.
 func appendFolded[T []byte | string](dst []byte, text T) []byte {
 	start := len(dst)
@@ -34,7 +43,7 @@ func appendFolded[T []byte | string](dst []byte, text T) []byte {
 		if c >= utf8.RuneSelf {
 			dst = dst[:start+i]
 			for _, r := range string(text[i:]) {
-				dst = utf8.AppendRune(dst, unicode.ToLower(r))
+				dst = utf8.AppendRune(dst, toLower(r))
 			}
 			return dst
 		}

@@ -33,7 +33,7 @@ func TestKeyIsTheSame(t *testing.T) {
 		"beyond ASCII":                                            {row("1", "JÜRGEN@ÉCOLE.example", ""), row("1", "jürgen@école.EXAMPLE", "")},
 		"after the first non-ASCII letter":                        {row("1", "éABC@X", ""), row("1", "Éabc@x", "")},
 		"in Greek and Cyrillic":                                   {row("1", "ΑΒΓ@ДОМ", ""), row("1", "αβγ@дом", "")},
-		"where case changes the length":                           {row("1", "\u212Aelvin@x", ""), row("1", "kelvin@x", "")},
+		"where case changes the length":                           {row("1", "\u023Aa@x", ""), row("1", "\u2C65a@x", "")},
 		"whatever the fingerprint of a row with ID and recipient": {row("1", "a@x", "one"), row("1", "a@x", "two")},
 		"for rows without ID, by fingerprint":                     {row("", "a@x", "one"), row("", "b@x", "one")},
 		"for rows without recipient, by fingerprint":              {row("1", "", "one"), row("2", "", "one")},
@@ -67,6 +67,8 @@ func TestKeyDiffers(t *testing.T) {
 		"by fingerprint":                  {row("", "", `{"a":1}`), row("", "", `{"a":2}`)},
 		"by the case of the fingerprint":  {row("", "", "one"), row("", "", "One")},
 		"from a row without fingerprint":  {row("", "", ""), row("", "", "x")},
+		"by a Kelvin sign":                {row("1", "\u212Aate@x", ""), row("1", "kate@x", "")},
+		"by an I with a dot":              {row("1", "adm\u0130n@x", ""), row("1", "admin@x", "")},
 		"by accents":                      {row("1", "jürgen@x", ""), row("1", "jurgen@x", "")},
 		"from a row that lacks recipient": {row("1", "a@x", "one"), row("1", "", "one")},
 	} {

@@ -5,6 +5,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,17 @@ func TestMoreUnknownStatusesThanAByteCanTellApart(t *testing.T) {
 			assert.True(t, isNew, "so is none")
 		}
 	}
+}
+
+func TestALongStatusIsNotStored(t *testing.T) {
+	t.Parallel()
+	s := storeIn(ledger.Memory{})
+	b := open(t, s)
+	b.SetState(collecting())
+	long := trace.Status(strings.Repeat("s", 1<<20))
+	require.Len(t, b.deliver(t, row(1, 0, long), row(1, 0, long), row(1, 0, trace.Delivered)), 2)
+	b.commit(t)
+	assert.Less(t, len(s.values[s.position(t)]), 1000)
 }
 
 func TestARowIsKnownByItsKeyAndReceivedTime(t *testing.T) {

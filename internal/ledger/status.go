@@ -17,7 +17,10 @@ var knownStatuses = []trace.Status{
 	trace.FilteredAsSpam, trace.Recalled,
 }
 
-// manyStatuses is the code of all statuses beyond those that a byte can tell apart.
+// maxStatus is the length, in bytes, of the longest status that is told apart: the dictionary is written with every commit.
+const maxStatus = 64
+
+// manyStatuses is the code of all statuses beyond those that a byte can tell apart, and of longer ones.
 const manyStatuses statusCode = 255
 
 // statuses is a dictionary of the status texts that are not among the known ones. They are numbered after those.
@@ -27,6 +30,9 @@ type statuses []trace.Status
 func (d *statuses) code(s trace.Status) statusCode {
 	if i := slices.Index(knownStatuses, s); i >= 0 {
 		return statusCode(i) //nolint:gosec // the index of a list of nine
+	}
+	if len(s) > maxStatus {
+		return manyStatuses
 	}
 	i := slices.Index(*d, s)
 	if i < 0 {
