@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 
-	"github.com/o365messagetrace/o365messagetrace/internal/confkeys"
+	"github.com/o365messagetrace/o365messagetrace/internal/confcheck"
 )
 
 // Defaults of the configuration.
@@ -170,7 +170,7 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 			cfg.given = append(cfg.given, key)
 		}
 	}
-	if err := errors.Join(checkValues(conf, cfg), confkeys.Check(conf, cfg)); err != nil {
+	if err := confcheck.Check(conf, cfg); err != nil {
 		return err
 	}
 	return conf.Unmarshal(cfg)

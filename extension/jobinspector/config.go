@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
 
-	"github.com/o365messagetrace/o365messagetrace/internal/confkeys"
+	"github.com/o365messagetrace/o365messagetrace/internal/confcheck"
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 )
 
@@ -55,7 +55,7 @@ func createDefaultConfig() component.Config {
 // Unmarshal reads the configuration, all of it: without this method, that of newer ServerConfigs would read their own part
 // alone.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
-	if err := confkeys.Check(conf, cfg); err != nil {
+	if err := confcheck.Check(conf, cfg); err != nil {
 		return err
 	}
 	return conf.Unmarshal(cfg)

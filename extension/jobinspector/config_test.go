@@ -69,6 +69,9 @@ func TestWrongConfigurations(t *testing.T) {
 		"{read_only: true, capture: true}":         {"capture: true is not possible with read_only: true"},
 		"{cors: {allowed_origins: ['https://a']}}": {"cors: not supported"},
 		"{readonly: true}":                         {"readonly"},
+		"{tls: {ca: x}}":                           {"ca"},
+		"{read_header_timeout: 5, max_jobs: 5.7}":  {"read_header_timeout: 5 has no unit; write 5s", "max_jobs: 5.7 is not a whole number"},
+		"{endpoint: , max_jobs: }":                 {"max_jobs: has no value"},
 	} {
 		_, err := load(t, yaml)
 		for _, part := range want {

@@ -1,8 +1,8 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package confkeys reports the keys of a configuration that mean nothing.
-package confkeys
+// Package confcheck reports what the collector would ignore or misread in silence in a configuration.
+package confcheck
 
 import (
 	"errors"
@@ -13,10 +13,16 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-// Check decodes conf as it would be decoded into a struct of cfg's type, which is not changed, and returns what is wrong with
+// Check reports what is wrong with conf for a struct of cfg's type: values that would be misread, values of a wrong type and
+// unknown keys. cfg points to the defaults, and is not changed.
+func Check(conf *confmap.Conf, cfg any) error {
+	return errors.Join(checkValues(conf, cfg), checkKeys(conf, cfg))
+}
+
+// checkKeys decodes conf as it would be decoded into a struct of cfg's type, which is not changed, and returns what is wrong with
 // it, unknown keys included. The collector itself no longer reports those once a squashed part of the struct, such as those
 // of confighttp since v0.161.0, decodes itself: it cannot tell which keys such a part knows.
-func Check(conf *confmap.Conf, cfg any) error {
+func checkKeys(conf *confmap.Conf, cfg any) error {
 	t := reflect.TypeOf(cfg).Elem()
 	keys := plain(t)
 	err := conf.Unmarshal(reflect.New(keys).Interface())

@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package confkeys
+package confcheck
 
 import (
 	"testing"
@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 	}{
 		"nothing":                      {nil, ""},
 		"all keys":                     {map[string]any{"endpoint": "x", "limits": map[string]any{"size": 1}, "own": map[string]any{"size": 2}}, ""},
-		"an unknown key":               {map[string]any{"end_point": "x"}, "'confkeys.Config' has invalid keys: end_point"},
+		"an unknown key":               {map[string]any{"end_point": "x"}, "'confcheck.Config' has invalid keys: end_point"},
 		"an unknown key of its own":    {map[string]any{"own": map[string]any{"sizes": 1}}, "sizes"},
 		"an unknown key of the part's": {map[string]any{"limits": map[string]any{"sizes": 1}}, "sizes"},
 		"a value of another type":      {map[string]any{"limits": map[string]any{"size": "many"}}, "size"},
