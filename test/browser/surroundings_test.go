@@ -37,6 +37,7 @@ func TestServerThatIsAwayIsShownAndComesBack(t *testing.T) {
 	p.waitForText("#banner", "The collector does not answer")
 	require.Positive(t, evaluate[int](p, `document.querySelectorAll('.jobs tbody tr').length`), "what was shown is gone")
 	p.click("#tabs [data-view=graphs]")
+	p.waitForText("h1", "Graphs")
 	p.click("#tabs [data-view=jobs]")
 	p.waitForText(".empty.is-error", "The collector does not answer")
 	server.SetDown(false)
