@@ -87,8 +87,8 @@ bench-collector: $(COLLECTOR) ## measure the built collector
 	O365MT_COLLECTOR=$(abspath $(COLLECTOR)) CGO_ENABLED=0 go test -run '^$$' -bench Collector -benchtime 3x -timeout 30m ./internal/bench
 
 .PHONY: compat
-compat: ## test with newer releases of the collector
-	scripts/compat.sh v0.161.0/v1.67.0 v0.164.0/v1.70.0
+compat: ## test with a newer release of the collector
+	scripts/compat.sh v0.165.0/v1.71.0/v0.165.1
 
 .PHONY: bench-completeness
 bench-completeness: ## compare what ways of reading lose and repeat, in a model

@@ -1,8 +1,6 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !ottl_v0_161
-
 package fields
 
 import (
@@ -12,5 +10,5 @@ import (
 
 // newContext returns what expressions see of a record. It is to be closed.
 func newContext(resource plog.ResourceLogs, scope plog.ScopeLogs, record plog.LogRecord) *ottllog.TransformContext {
-	return ottllog.NewTransformContextPtr(resource, scope, record)
+	return ottllog.NewTransformContext(resource, scope, record)
 }
