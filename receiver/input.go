@@ -25,7 +25,7 @@ var _ jobs.Input = (*messageTraceReceiver)(nil)
 // showTo shows the receiver in the Job Inspector, with the jobs of earlier runs, until hide is called.
 func (r *messageTraceReceiver) showTo(ctx context.Context, inspector jobs.Inspector) (hide func()) {
 	client := r.jobStorage(ctx)
-	book, err := inspector.Open(ctx, jobs.Options{
+	recorder, err := inspector.Open(ctx, jobs.Options{
 		Input:   r.set.ID.String(),
 		TTL:     r.cfg.JobTTL,
 		Storage: client,
@@ -35,13 +35,13 @@ func (r *messageTraceReceiver) showTo(ctx context.Context, inspector jobs.Inspec
 		r.set.Logger.Warn("the Job Inspector cannot show this receiver", zap.Error(err))
 		return func() {}
 	}
-	r.book.Store(book)
+	r.recorder.Store(recorder)
 	release := inspector.Register(r)
 	return func() {
 		release()
 		ctx, cancel := context.WithTimeout(context.Background(), lastWrite)
 		defer cancel()
-		err := book.Close(ctx)
+		err := recorder.Close(ctx)
 		if client != nil {
 			_ = client.Close(ctx)
 		}
@@ -68,8 +68,8 @@ func (r *messageTraceReceiver) jobStorage(ctx context.Context) storage.Client {
 	return client
 }
 
-// Book is the record of the jobs; it is nil without a Job Inspector.
-func (r *messageTraceReceiver) Book() *jobs.Book { return r.book.Load() }
+// Recorder is the record of the jobs; it is nil without a Job Inspector.
+func (r *messageTraceReceiver) Recorder() *jobs.Recorder { return r.recorder.Load() }
 
 // Describe says how the receiver is.
 func (r *messageTraceReceiver) Describe() jobs.Description {
@@ -180,7 +180,7 @@ func (r *messageTraceReceiver) Backfill(ctx context.Context, w trace.Window, red
 	if err != nil {
 		return jobs.Backfill{}, err
 	}
-	request := &backfillRequest{job: r.Book().Schedule(trace.Backfill, w), window: w, redeliver: redeliver, opened: make(chan struct{})}
+	request := &backfillRequest{job: r.Recorder().Schedule(trace.Backfill, w), window: w, redeliver: redeliver, opened: make(chan struct{})}
 	defer close(request.opened)
 	if request.job == nil || !r.requests.put(request) {
 		request.job.End(jobs.Cancelled, nil, "")

@@ -60,7 +60,7 @@ func TestJobsAreRecorded(t *testing.T) {
 			rows += record.Rows.Accepted
 		}
 		assert.Equal(t, w.sink.rows(), rows)
-		assert.Equal(t, rows, w.current.Book().RowsAccepted())
+		assert.Equal(t, rows, w.current.Recorder().RowsAccepted())
 		assert.Empty(t, i.jobs(jobs.Failed))
 		require.Len(t, i.Inputs(), 1)
 		d := i.Inputs()[0].Describe()

@@ -42,10 +42,10 @@ func (o observer) Page(ctx context.Context, lane trace.Lane, p collect.Page) {
 }
 
 // Accepted implements collect.Observer.
-func (o observer) Accepted(logs plog.Logs) { o.Book().Captured(logs) }
+func (o observer) Accepted(logs plog.Logs) { o.Recorder().Captured(logs) }
 
 // Watched implements collect.Observer.
-func (o observer) Watched() bool { return o.Book().Capturing() }
+func (o observer) Watched() bool { return o.Recorder().Capturing() }
 
 // admit waits until a job may ask the service for a page.
 func (o observer) admit(ctx context.Context, lane trace.Lane) error {

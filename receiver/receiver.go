@@ -55,7 +55,7 @@ type messageTraceReceiver struct {
 	skew      skew
 	// running is the collector, for those who look at it from another goroutine.
 	running  atomic.Pointer[collect.Collector]
-	book     atomic.Pointer[jobs.Book]
+	recorder atomic.Pointer[jobs.Recorder]
 	requests requests
 	// wake has backfill look for what is open.
 	wake chan struct{}

@@ -32,7 +32,7 @@ const (
 
 // run reads one window in a job of its own.
 func (w *worker) run(ctx context.Context, step plan.Step) error {
-	return w.job(ctx, w.Book().Schedule(step.Lane, step.Window), step.Lane, func(ctx context.Context) error {
+	return w.job(ctx, w.Recorder().Schedule(step.Lane, step.Window), step.Lane, func(ctx context.Context) error {
 		return w.read(ctx, step)
 	})
 }

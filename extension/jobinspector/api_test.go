@@ -40,8 +40,8 @@ func TestInputs(t *testing.T) {
 		Config: map[string]any{"poll_interval": "5m"},
 	})
 	s.input(t, jobs.Description{ID: "another"})
-	started(in.book, trace.Live).Page(1, 1, jobs.Rows{Accepted: 7})
-	in.book.Schedule(trace.Live, window)
+	started(in.recorder, trace.Live).Page(1, 1, jobs.Rows{Accepted: 7})
+	in.recorder.Schedule(trace.Live, window)
 
 	answer := s.get(t, "/api/v1/inputs")
 	assert.Equal(t, []any{"another", "one"}, values(answer, "id"))
@@ -65,10 +65,10 @@ func TestJobs(t *testing.T) {
 	s := start(t, nil)
 	one := s.input(t, jobs.Description{ID: "one", Tags: []string{"soc"}})
 	two := s.input(t, jobs.Description{ID: "two"})
-	live := started(one.book, trace.Live)
-	revisit := started(two.book, trace.Revisit)
+	live := started(one.recorder, trace.Live)
+	revisit := started(two.recorder, trace.Revisit)
 	revisit.End(jobs.Failed, errors.New("no"), "hint")
-	waiting := one.book.Schedule(trace.Revisit, window)
+	waiting := one.recorder.Schedule(trace.Revisit, window)
 	for query, want := range map[string][]any{
 		"":                                 {waiting.ID(), revisit.ID(), live.ID()},
 		"?input=one":                       {waiting.ID(), live.ID()},
@@ -95,7 +95,7 @@ func TestPagesOfJobs(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	var want, got []any
 	for range 25 {
-		want = append(want, started(in.book, trace.Live).ID())
+		want = append(want, started(in.recorder, trace.Live).ID())
 	}
 	slices.Reverse(want)
 	next := ""
@@ -105,7 +105,7 @@ func TestPagesOfJobs(t *testing.T) {
 		if next = answer["next"].(string); next == "" {
 			break
 		}
-		started(in.book, trace.Live)
+		started(in.recorder, trace.Live)
 	}
 	assert.Equal(t, want, got)
 }
@@ -114,7 +114,7 @@ func TestAJobWithItsLog(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	in := s.input(t, jobs.Description{ID: "one"})
-	job := started(in.book, trace.Backfill)
+	job := started(in.recorder, trace.Backfill)
 	zap.New(job.Core()).Warn("line", zap.Int("n", 1))
 	zap.New(job.Core()).Debug("plain")
 	job.Request()
@@ -142,7 +142,7 @@ func TestAJobWithItsLog(t *testing.T) {
 		"bytes": 100, "retries": 1, "throttle_wait_s": 1.5, "error": "too much", "hint": "ask less", "log": [
 		{"level": "warn", "message": "line", "fields": {"n": 1}}, {"level": "debug", "message": "plain", "fields": {}}]}`), answer)
 
-	waiting := s.get(t, "/api/v1/jobs/"+in.book.Schedule(trace.Live, window).ID())
+	waiting := s.get(t, "/api/v1/jobs/"+in.recorder.Schedule(trace.Live, window).ID())
 	for _, name := range []string{"tick", "started", "finished"} {
 		assert.Nil(t, waiting[name], name)
 		assert.Contains(t, waiting, name)
@@ -154,7 +154,7 @@ func TestLogs(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	one, two := s.input(t, jobs.Description{ID: "one"}), s.input(t, jobs.Description{ID: "two", Tags: []string{"soc"}})
-	a, b := started(one.book, trace.Live), started(two.book, trace.Live)
+	a, b := started(one.recorder, trace.Live), started(two.recorder, trace.Live)
 	zap.New(a.Core()).Debug("asked")
 	zap.New(b.Core()).Error("failed", zap.String("why", "Asked too much"))
 	for query, want := range map[string][]any{
@@ -180,7 +180,7 @@ func TestSeries(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	in := s.input(t, jobs.Description{ID: "one"})
-	job := started(in.book, trace.Live)
+	job := started(in.recorder, trace.Live)
 	job.Page(100, 50, jobs.Rows{Accepted: 1, Duplicate: 2})
 	job.End(jobs.Failed, nil, "")
 	assert.Len(t, s.get(t, "/api/v1/series")["items"], 60, "as long as jobs are kept")
@@ -272,10 +272,10 @@ func TestFiftyReadersAtOnce(t *testing.T) {
 					return
 				default:
 				}
-				job := started(in.book, trace.Live)
+				job := started(in.recorder, trace.Live)
 				zap.New(job.Core()).Info("line")
 				job.Page(10, 5, jobs.Rows{Accepted: 1})
-				in.book.Captured(record("x"))
+				in.recorder.Captured(record("x"))
 				job.End(jobs.Done, nil, "")
 			}
 		})

@@ -62,13 +62,13 @@ func TestCapture(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	one, two := s.input(t, jobs.Description{ID: "one"}), s.input(t, jobs.Description{ID: "two"})
-	assert.False(t, one.book.Capturing())
+	assert.False(t, one.recorder.Capturing())
 	all, some := s.events(t, "/api/v1/capture"), s.events(t, "/api/v1/capture?input=two&limit=2")
-	assert.True(t, one.book.Capturing())
-	one.book.Captured(record("1"))
-	two.book.Captured(record("2\n\ndata: 3"))
-	two.book.Captured(record("4"))
-	two.book.Captured(record("5"))
+	assert.True(t, one.recorder.Capturing())
+	one.recorder.Captured(record("1"))
+	two.recorder.Captured(record("2\n\ndata: 3"))
+	two.recorder.Captured(record("4"))
+	two.recorder.Captured(record("5"))
 	assert.Equal(t, map[string]any{"time": "1970-01-01T00:00:00Z", "input": "one", "attributes": map[string]any{}, "body": "1"}, all.next(t))
 	for _, want := range []string{"2\n\ndata: 3", "4", "5"} {
 		assert.Equal(t, want, all.next(t)["body"])
@@ -84,7 +84,7 @@ func TestACaptureEndsWithItsReader(t *testing.T) {
 	s := start(t, nil)
 	in := s.input(t, jobs.Description{ID: "one"})
 	require.NoError(t, s.events(t, "/api/v1/capture").response.Body.Close())
-	require.Eventually(t, func() bool { return !in.book.Capturing() }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !in.recorder.Capturing() }, 10*time.Second, time.Millisecond)
 }
 
 func TestACaptureOutlivesTheTimeoutsOfTheServer(t *testing.T) {
@@ -94,7 +94,7 @@ func TestACaptureOutlivesTheTimeoutsOfTheServer(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	e := s.events(t, "/api/v1/capture")
 	for range 3 {
-		in.book.Captured(record("x"))
+		in.recorder.Captured(record("x"))
 		assert.Equal(t, "x", e.next(t)["body"])
 	}
 }
@@ -107,7 +107,7 @@ func TestASlowReaderIsDropped(t *testing.T) {
 	e := s.events(t, "/api/v1/capture")
 	large := record(strings.Repeat("x", 60_000))
 	for range 400 { // 24 MB, more than the capture and the connection can hold
-		in.book.Captured(large)
+		in.recorder.Captured(large)
 	}
 	var last map[string]any
 	for data := e.next(t); data != nil; data = e.next(t) {
@@ -123,8 +123,8 @@ func TestAReaderThatIsStuckIsDropped(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	s.events(t, "/api/v1/capture")
 	large := record(strings.Repeat("x", 60_000))
-	for in.book.Capturing() {
-		in.book.Captured(large)
+	for in.recorder.Capturing() {
+		in.recorder.Captured(large)
 	}
 }
 
@@ -145,13 +145,13 @@ func TestShutdownEndsCapturesAtOnce(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	s.events(t, "/api/v1/capture")
 	for range 130 {
-		in.book.Captured(record(strings.Repeat("x", 60_000)))
+		in.recorder.Captured(record(strings.Repeat("x", 60_000)))
 	}
 	began := time.Now()
 	require.NoError(t, s.Shutdown(context.Background()))
 	assert.Less(t, time.Since(began), 5*time.Second, "a reader that does not read does not hold it up")
 	require.NoError(t, s.Shutdown(context.Background()), "twice is no harm")
-	in.book.Captured(record("too late"))
+	in.recorder.Captured(record("too late"))
 }
 
 func TestShutdownTellsReaders(t *testing.T) {

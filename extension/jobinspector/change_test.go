@@ -78,7 +78,7 @@ func TestCancelAJob(t *testing.T) {
 	cancel := func(id, body string) (int, map[string]any) {
 		return s.call(t, request{method: http.MethodPost, path: "/api/v1/jobs/" + id + "/cancel", body: body})
 	}
-	job := started(in.book, trace.Live)
+	job := started(in.recorder, trace.Live)
 	for _, body := range []string{"", "{}"} {
 		status, answer := cancel(job.ID(), body)
 		assert.Equal(t, http.StatusAccepted, status)

@@ -38,7 +38,7 @@ func (i *inspector) getInputs(w http.ResponseWriter, r *http.Request) error {
 	var views []inputView
 	for _, in := range i.registry.Inputs() {
 		if d := in.Describe(); tag == "" || slices.Contains(d.Tags, tag) {
-			views = append(views, viewInput(&d, in.Book(), time.Now()))
+			views = append(views, viewInput(&d, in.Recorder(), time.Now()))
 		}
 	}
 	slices.SortFunc(views, func(a, b inputView) int { return strings.Compare(a.ID, b.ID) })

@@ -37,7 +37,7 @@ func (h host) GetExtensions() map[component.ID]component.Component { return h }
 // fakeInput is a receiver that does what it is told to.
 type fakeInput struct {
 	jobs.Description
-	book *jobs.Book
+	recorder *jobs.Recorder
 
 	mu        sync.Mutex
 	refusal   error
@@ -48,7 +48,7 @@ type fakeInput struct {
 
 func (f *fakeInput) Describe() jobs.Description { return f.Description }
 
-func (f *fakeInput) Book() *jobs.Book { return f.book }
+func (f *fakeInput) Recorder() *jobs.Recorder { return f.recorder }
 
 func (f *fakeInput) Backfill(_ context.Context, w trace.Window, redeliver bool) (jobs.Backfill, error) {
 	f.mu.Lock()
@@ -59,7 +59,7 @@ func (f *fakeInput) Backfill(_ context.Context, w trace.Window, redeliver bool) 
 	f.window, f.redeliver = w, redeliver
 	middle := w.Start.Add(w.Duration() / 2)
 	return jobs.Backfill{
-		Job:        f.book.Schedule(trace.Backfill, w),
+		Job:        f.recorder.Schedule(trace.Backfill, w),
 		Remembered: []trace.Window{{Start: middle, End: w.End}},
 		Forgotten:  []trace.Window{{Start: w.Start, End: middle}},
 	}, nil
@@ -113,7 +113,7 @@ func (s *running) input(t *testing.T, d jobs.Description) *fakeInput {
 	t.Helper()
 	b, err := s.Open(t.Context(), jobs.Options{Input: d.ID, TTL: time.Hour})
 	require.NoError(t, err)
-	f := &fakeInput{Description: d, book: b}
+	f := &fakeInput{Description: d, recorder: b}
 	t.Cleanup(s.Register(f))
 	return f
 }
@@ -188,8 +188,8 @@ func record(body string) plog.Logs {
 	return logs
 }
 
-// started is a job of the book that runs.
-func started(b *jobs.Book, lane trace.Lane) *jobs.Job {
+// started is a job of the recorder that runs.
+func started(b *jobs.Recorder, lane trace.Lane) *jobs.Job {
 	j := b.Schedule(lane, window)
 	j.Start(begin)
 	return j

@@ -42,7 +42,7 @@ func newInspector(set extension.Settings, cfg *Config) *inspector {
 }
 
 // Open opens the record of an input's jobs.
-func (i *inspector) Open(ctx context.Context, o jobs.Options) (*jobs.Book, error) {
+func (i *inspector) Open(ctx context.Context, o jobs.Options) (*jobs.Recorder, error) {
 	return i.registry.Open(ctx, o)
 }
 

@@ -116,7 +116,7 @@ func TestOtherSitesCanDoNothing(t *testing.T) {
 		{"inspector.example", "https://inspector.example:8443", "", false},
 		{"evil.example", "http://evil.example", "", false},
 	} {
-		job := started(in.book, trace.Live)
+		job := started(in.recorder, trace.Live)
 		header := map[string]string{"Origin": test.origin, "Sec-Fetch-Site": test.site}
 		for _, q := range []request{
 			{method: http.MethodPost, path: "/api/v1/jobs", body: wish},
@@ -176,7 +176,7 @@ func TestWhatTheConfigurationForbids(t *testing.T) {
 			s := start(t, test.edit)
 			in := s.input(t, jobs.Description{ID: "one"})
 			s.base = "http://127.0.0.1:" + s.address[strings.LastIndex(s.address, ":")+1:]
-			id := started(in.book, trace.Live).ID()
+			id := started(in.recorder, trace.Live).ID()
 			assert.Equal(t, test.post, s.head(t, request{method: http.MethodPost, path: "/api/v1/jobs", body: wish}))
 			assert.Equal(t, test.post, s.head(t, request{method: http.MethodPost, path: "/api/v1/jobs/" + id + "/cancel"}))
 			status, answer := s.call(t, request{method: http.MethodGet, path: "/api/v1/capture"})
@@ -293,7 +293,7 @@ func TestTLS(t *testing.T) {
 
 			events := s.events(t, "/api/v1/capture?limit=1")
 			assert.Equal(t, name, events.response.Proto)
-			in.book.Captured(record("x"))
+			in.recorder.Captured(record("x"))
 			assert.Equal(t, "x", events.next(t)["body"])
 		})
 	}

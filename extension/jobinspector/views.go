@@ -62,7 +62,7 @@ type quotaView struct {
 	IntervalS float64 `json:"interval_s"`
 }
 
-func viewInput(d *jobs.Description, b *jobs.Book, now time.Time) inputView {
+func viewInput(d *jobs.Description, b *jobs.Recorder, now time.Time) inputView {
 	v := inputView{
 		ID:            d.ID,
 		TenantID:      d.TenantID,

@@ -160,17 +160,17 @@ func (c *Capture) offer(record []byte) bool {
 }
 
 // Capturing says that somebody watches live records of the input. It is cheap.
-func (b *Book) Capturing() bool {
+func (b *Recorder) Capturing() bool {
 	return b != nil && slices.ContainsFunc(b.registry.openCaptures(), b.watchedBy)
 }
 
-func (b *Book) watchedBy(c *Capture) bool {
+func (b *Recorder) watchedBy(c *Capture) bool {
 	return c.input == "" || c.input == b.options.Input
 }
 
 // Captured shows records that the pipeline accepted to those who watch. It copies what it keeps and never waits: a reader
 // that is too slow loses its capture.
-func (b *Book) Captured(logs plog.Logs) {
+func (b *Recorder) Captured(logs plog.Logs) {
 	if !b.Capturing() {
 		return
 	}

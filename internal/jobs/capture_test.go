@@ -201,7 +201,7 @@ func TestCapturesEndWithTheInspector(t *testing.T) {
 
 func BenchmarkCaptured(b *testing.B) {
 	r := jobs.NewRegistry(10, nil)
-	book, err := r.Open(b.Context(), jobs.Options{Input: "one", TTL: time.Hour})
+	recorder, err := r.Open(b.Context(), jobs.Options{Input: "one", TTL: time.Hour})
 	require.NoError(b, err)
 	logs := mail()
 	for n := range 1000 {
@@ -210,7 +210,7 @@ func BenchmarkCaptured(b *testing.B) {
 	c, err := r.Capture("", 0)
 	require.NoError(b, err)
 	for b.Loop() {
-		book.Captured(logs)
+		recorder.Captured(logs)
 		c.Take()
 	}
 }

@@ -49,7 +49,7 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// warnings are what a book has said.
+// warnings are what a recorder has said.
 type warnings struct {
 	mu   sync.Mutex
 	said []string
@@ -148,8 +148,8 @@ func (s *store) Batch(_ context.Context, ops ...*storage.Operation) error {
 
 func (*store) Close(context.Context) error { return nil }
 
-// open opens a book in a registry. It is closed when the test ends.
-func open(t *testing.T, r *jobs.Registry, o jobs.Options) *jobs.Book {
+// open opens a recorder in a registry. It is closed when the test ends.
+func open(t *testing.T, r *jobs.Registry, o jobs.Options) *jobs.Recorder {
 	t.Helper()
 	if o.Input == "" {
 		o.Input = "one"
@@ -164,7 +164,7 @@ func open(t *testing.T, r *jobs.Registry, o jobs.Options) *jobs.Book {
 }
 
 // ended records a job that has ended.
-func ended(b *jobs.Book, state jobs.State) *jobs.Job {
+func ended(b *jobs.Recorder, state jobs.State) *jobs.Job {
 	j := started(b, trace.Live)
 	j.End(state, nil, "")
 	return j
@@ -184,8 +184,8 @@ func all(r *jobs.Registry) []jobs.Record {
 
 func logger(j *jobs.Job) *zap.Logger { return zap.New(j.Core()) }
 
-// started is a job of the book that runs.
-func started(b *jobs.Book, lane trace.Lane) *jobs.Job {
+// started is a job of the recorder that runs.
+func started(b *jobs.Recorder, lane trace.Lane) *jobs.Job {
 	j := b.Schedule(lane, window)
 	j.Start(begin)
 	return j

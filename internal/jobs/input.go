@@ -55,7 +55,7 @@ type Quota struct {
 // Input is a receiver, as the inspector sees it. All methods may be called at the same time.
 type Input interface {
 	Describe() Description
-	Book() *Book
+	Recorder() *Recorder
 	// Backfill has a window read now. Without redeliver what is still remembered is not delivered again. What cannot be
 	// read is a *RefusedError.
 	Backfill(ctx context.Context, w trace.Window, redeliver bool) (Backfill, error)
@@ -76,7 +76,7 @@ type Backfill struct {
 // Inspector is the extension, as receivers see it.
 type Inspector interface {
 	// Open opens the record of an input's jobs. It fails only if the options make no sense or the input has one already.
-	Open(ctx context.Context, o Options) (*Book, error)
+	Open(ctx context.Context, o Options) (*Recorder, error)
 	// Register shows an input until release is called.
 	Register(in Input) (release func())
 }

@@ -23,7 +23,7 @@ const (
 // Job is one job being run. All methods may be called at the same time, and on a nil Job, which records nothing. After
 // End nothing changes any more.
 type Job struct {
-	book *Book
+	recorder *Recorder
 
 	mu     sync.Mutex
 	record Record
@@ -68,7 +68,7 @@ func (j *Job) Log() []Line {
 func (j *Job) Start(tick time.Time) {
 	j.change(func(r *Record) {
 		if r.State == Scheduled {
-			r.State, r.Tick, r.Started = Running, tick, j.book.now()
+			r.State, r.Tick, r.Started = Running, tick, j.recorder.now()
 		}
 	})
 }
@@ -95,7 +95,7 @@ func (j *Job) Page(size, accepted int, rows Rows) {
 		r.Bytes += int64(size)
 		r.BytesAccepted += int64(accepted)
 		r.Rows.add(rows)
-		j.book.series.add(j.book.now(), Minute{
+		j.recorder.series.add(j.recorder.now(), Minute{
 			RowsReceived:  rows.Received(),
 			RowsAccepted:  rows.Accepted,
 			BytesReceived: int64(size),
@@ -117,16 +117,16 @@ func (j *Job) End(state State, err error, hint string) {
 	ended := false
 	j.change(func(r *Record) {
 		ended = true
-		r.State, r.Finished = state, j.book.now()
+		r.State, r.Finished = state, j.recorder.now()
 		r.Hint = shorten(hint, maxError)
 		if err != nil {
 			r.Error = shorten(err.Error(), maxError)
 		}
 		j.log.trim()
-		j.book.series.add(r.Finished, ending(state))
+		j.recorder.series.add(r.Finished, ending(state))
 	})
 	if ended {
-		j.book.ended(j)
+		j.recorder.ended(j)
 	}
 }
 

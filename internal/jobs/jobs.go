@@ -4,8 +4,8 @@
 // Package jobs is the record of what ran: the jobs of the inputs (receivers) with their counts and log lines, and the live
 // capture of records. The Job Inspector reads it.
 //
-// A Registry belongs to an inspector. Each input has a Book in it, which records the input's jobs. All that is kept is
-// bounded: the jobs and their log lines over all books together, the log lines of a job, the length of a line, the
+// A Registry belongs to an inspector. Each input has a Recorder in it, which records the input's jobs. All that is kept is
+// bounded: the jobs and their log lines over all recorders together, the log lines of a job, the length of a line, the
 // minutes of a series, and the records that a reader of a capture has not taken yet.
 package jobs
 

@@ -63,7 +63,7 @@ func TestAJobFromScheduleToEnd(t *testing.T) {
 
 func TestNobodyRecordsNothing(t *testing.T) {
 	t.Parallel()
-	var b *jobs.Book
+	var b *jobs.Recorder
 	for _, j := range []*jobs.Job{started(b, trace.Live), b.Schedule(trace.Live, window)} {
 		assert.Nil(t, j)
 		j.Start(begin)
@@ -87,7 +87,7 @@ func TestNobodyRecordsNothing(t *testing.T) {
 }
 
 func TestNobodyCostsNothing(t *testing.T) {
-	var b *jobs.Book
+	var b *jobs.Recorder
 	ctx := t.Context()
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		j := started(b, trace.Live)
@@ -124,7 +124,7 @@ func TestIDsAscendWhateverTheClockDoes(t *testing.T) {
 	require.Regexp(t, "^[0-9a-f]{24}$", last)
 }
 
-func TestAnInputHasOneBook(t *testing.T) {
+func TestAnInputHasOneRecorder(t *testing.T) {
 	t.Parallel()
 	r := jobs.NewRegistry(10, nil)
 	b := open(t, r, jobs.Options{Input: "one"})

@@ -90,7 +90,7 @@ func TestAnEndedJobIsForgottenAfterItsTime(t *testing.T) {
 	assert.NotNil(t, r.Job(running.ID()), "what runs is not forgotten")
 }
 
-func TestTheNumberOfJobsIsBoundedOverAllBooks(t *testing.T) {
+func TestTheNumberOfJobsIsBoundedOverAllRecorders(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	r := jobs.NewRegistry(5, c.now)
@@ -98,7 +98,7 @@ func TestTheNumberOfJobsIsBoundedOverAllBooks(t *testing.T) {
 	var want []string
 	for n := range 20 {
 		c.advance(time.Second)
-		b := []*jobs.Book{one, two}[n%2]
+		b := []*jobs.Recorder{one, two}[n%2]
 		want = append(want, ended(b, jobs.Done).ID())
 	}
 	slices.Reverse(want)

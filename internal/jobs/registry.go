@@ -25,15 +25,15 @@ const (
 	sizePerJob = 4 << 10
 )
 
-// Registry holds the books of the inputs of one inspector, and the inputs.
+// Registry holds the recorders of the inputs of one inspector, and the inputs.
 type Registry struct {
 	maxJobs int
 	now     func() time.Time
 
-	mu     sync.Mutex
-	books  []*Book
-	inputs []*registration
-	// all are the jobs of all books in the order of their IDs.
+	mu        sync.Mutex
+	recorders []*Recorder
+	inputs    []*registration
+	// all are the jobs of all recorders in the order of their IDs.
 	all []*Job
 	// size is about what the ended jobs take up in memory, in bytes.
 	size int
@@ -51,7 +51,7 @@ type Registry struct {
 
 type registration struct{ Input }
 
-// NewRegistry returns a registry that keeps at most maxJobs jobs, over all its books. A nil now is time.Now.
+// NewRegistry returns a registry that keeps at most maxJobs jobs, over all its recorders. A nil now is time.Now.
 func NewRegistry(maxJobs int, now func() time.Time) *Registry {
 	if now == nil {
 		now = time.Now
@@ -61,7 +61,7 @@ func NewRegistry(maxJobs int, now func() time.Time) *Registry {
 
 // Open opens the record of an input's jobs, with those that its storage has kept. What is wrong with the storage is a
 // warning, not an error.
-func (r *Registry) Open(ctx context.Context, o Options) (*Book, error) {
+func (r *Registry) Open(ctx context.Context, o Options) (*Recorder, error) {
 	if o.Input == "" || o.TTL <= 0 {
 		return nil, errors.New("a record of jobs needs an input and a time to live")
 	}
@@ -71,9 +71,9 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Book, error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	b := &Book{options: o, registry: r, series: newSeries(o.TTL), active: map[*Job]struct{}{}, loaded: o.Storage == nil}
+	b := &Recorder{options: o, registry: r, series: newSeries(o.TTL), active: map[*Job]struct{}{}, loaded: o.Storage == nil}
 	b.writing, b.stop = context.WithCancel(context.Background())
-	if err := r.addBook(b); err != nil {
+	if err := r.addRecorder(b); err != nil {
 		b.stop()
 		return nil, err
 	}
@@ -81,23 +81,23 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Book, error) {
 	return b, nil
 }
 
-func (r *Registry) addBook(b *Book) error {
+func (r *Registry) addRecorder(b *Recorder) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.book(b.options.Input) != nil {
+	if r.recorder(b.options.Input) != nil {
 		return fmt.Errorf("the jobs of %s are being recorded already", b.options.Input)
 	}
-	r.books = append(r.books, b)
+	r.recorders = append(r.recorders, b)
 	return nil
 }
 
-// book returns the book of an input, nil if there is none.
-func (r *Registry) book(input string) *Book {
-	i := slices.IndexFunc(r.books, func(b *Book) bool { return b.options.Input == input })
+// recorder returns the recorder of an input, nil if there is none.
+func (r *Registry) recorder(input string) *Recorder {
+	i := slices.IndexFunc(r.recorders, func(b *Recorder) bool { return b.options.Input == input })
 	if i < 0 {
 		return nil
 	}
-	return r.books[i]
+	return r.recorders[i]
 }
 
 // Register shows an input until release is called.
@@ -180,26 +180,26 @@ func (r *Registry) snapshot(before string) []*Job {
 }
 
 // Series returns the last minutes, oldest first, the current one last. Of the inputs, nil means all. For minutes = 0 it
-// returns as many as the books keep.
+// returns as many as the recorders keep.
 func (r *Registry) Series(inputs []string, minutes int) (first time.Time, sum []Minute) {
 	r.mu.Lock()
-	books := slices.DeleteFunc(slices.Clone(r.books), func(b *Book) bool {
+	recorders := slices.DeleteFunc(slices.Clone(r.recorders), func(b *Recorder) bool {
 		return inputs != nil && !slices.Contains(inputs, b.options.Input)
 	})
 	r.mu.Unlock()
 	now := r.now()
 	if minutes == 0 {
 		minutes = 1
-		for _, b := range books {
+		for _, b := range recorders {
 			minutes = max(minutes, int(b.series.length))
 		}
 	}
-	for _, b := range books {
+	for _, b := range recorders {
 		now = later(now, b.now())
 	}
 	from := minuteOf(now) - int64(minutes) + 1
 	sum = make([]Minute, minutes)
-	for _, b := range books {
+	for _, b := range recorders {
 		b.series.addTo(sum, from)
 	}
 	return time.Unix(from*60, 0).UTC(), sum
@@ -214,14 +214,14 @@ func later(a, b time.Time) time.Time {
 
 // The rest of this file is called with the registry locked.
 
-// add adds a new job to a book. It returns nil if the registry is full of jobs that have not ended.
-func (r *Registry) add(b *Book, record *Record) *Job {
+// add adds a new job to a recorder. It returns nil if the registry is full of jobs that have not ended.
+func (r *Registry) add(b *Recorder, record *Record) *Job {
 	r.expire()
 	if !r.shrink(1) {
 		return nil
 	}
 	record.ID = r.nextID(b.now())
-	j := &Job{book: b, record: *record}
+	j := &Job{recorder: b, record: *record}
 	b.active[j] = struct{}{}
 	r.all = append(r.all, j)
 	return j
@@ -265,7 +265,7 @@ func (r *Registry) adopt(jobs []*Job) (adopted []*Job) {
 // expire drops the jobs whose time is up.
 func (r *Registry) expire() {
 	expired := false
-	for _, b := range r.books {
+	for _, b := range r.recorders {
 		now := b.now()
 		for len(b.done) > 0 && b.expired(&b.done[0].record, now) {
 			r.dropFirst(b)
@@ -296,9 +296,9 @@ func (r *Registry) shrink(room int) bool {
 	return !tooMany()
 }
 
-// oldest is the book of the job that ended first; nil if none has ended.
-func (r *Registry) oldest() (oldest *Book) {
-	for _, b := range r.books {
+// oldest is the recorder of the job that ended first; nil if none has ended.
+func (r *Registry) oldest() (oldest *Recorder) {
+	for _, b := range r.recorders {
 		if len(b.done) > 0 && (oldest == nil || b.done[0].record.Finished.Before(oldest.done[0].record.Finished)) {
 			oldest = b
 		}
@@ -306,8 +306,8 @@ func (r *Registry) oldest() (oldest *Book) {
 	return oldest
 }
 
-// dropFirst drops the job of a book that ended first. It must be swept.
-func (r *Registry) dropFirst(b *Book) {
+// dropFirst drops the job of a recorder that ended first. It must be swept.
+func (r *Registry) dropFirst(b *Recorder) {
 	j := b.done[0]
 	b.done[0] = nil
 	b.done = b.done[1:]

@@ -15,7 +15,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
 )
 
-// Storage clients cannot list their keys. So the ended jobs of a book lie in numbered slots, in the order in which they
+// Storage clients cannot list their keys. So the ended jobs of a recorder lie in numbered slots, in the order in which they
 // ended, and a small record, the index, says which slots are in use. There are more slots than jobs may be kept, and they
 // are used round and round, so that what a damaged index leaves behind is overwritten in time.
 
@@ -59,7 +59,7 @@ func safely(ctx context.Context, call func(context.Context) error) (err error) {
 }
 
 // load reads the stored jobs. If it fails, it is tried again before the next write.
-func (b *Book) load(ctx context.Context) {
+func (b *Recorder) load(ctx context.Context) {
 	if b.loaded {
 		return
 	}
@@ -68,7 +68,7 @@ func (b *Book) load(ctx context.Context) {
 	}
 }
 
-func (b *Book) tryLoad(ctx context.Context) error {
+func (b *Recorder) tryLoad(ctx context.Context) error {
 	index, err := b.readIndex(ctx)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (b *Book) tryLoad(ctx context.Context) error {
 }
 
 // readIndex reads the index. A damaged one is like none.
-func (b *Book) readIndex(ctx context.Context) (index storedIndex, err error) {
+func (b *Recorder) readIndex(ctx context.Context) (index storedIndex, err error) {
 	var stored []byte
 	err = safely(ctx, func(ctx context.Context) (err error) {
 		stored, err = b.options.Storage.Get(ctx, indexKey)
@@ -109,7 +109,7 @@ func (b *Book) readIndex(ctx context.Context) (index storedIndex, err error) {
 	return index, nil
 }
 
-func (b *Book) readSlots(ctx context.Context, from, to uint64) (jobs []*Job, damaged int, err error) {
+func (b *Recorder) readSlots(ctx context.Context, from, to uint64) (jobs []*Job, damaged int, err error) {
 	ops := make([]*storage.Operation, 0, to-from)
 	for n := from; n < to; n++ {
 		ops = append(ops, storage.GetOperation(slotKey(n)))
@@ -130,7 +130,7 @@ func (b *Book) readSlots(ctx context.Context, from, to uint64) (jobs []*Job, dam
 }
 
 // decode returns a stored job, nil if it is damaged.
-func (b *Book) decode(stored []byte) *Job {
+func (b *Recorder) decode(stored []byte) *Job {
 	var s storedJob
 	if sealed.Open(stored, &s) != nil || s.Format != storeFormat || !s.State.Ended() {
 		return nil
@@ -139,7 +139,7 @@ func (b *Book) decode(stored []byte) *Job {
 		return nil
 	}
 	s.Input = b.options.Input
-	j := &Job{book: b, record: s.Record}
+	j := &Job{recorder: b, record: s.Record}
 	j.log.written = s.Written - len(s.Log)
 	for _, line := range s.Log {
 		j.log.add(line)
@@ -152,7 +152,7 @@ func (j *Job) encode() []byte {
 }
 
 // adopt adds stored jobs to the record, those whose time is up left out.
-func (b *Book) adopt(index storedIndex, stored []*Job) {
+func (b *Recorder) adopt(index storedIndex, stored []*Job) {
 	r := b.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -173,7 +173,7 @@ func (b *Book) adopt(index storedIndex, stored []*Job) {
 }
 
 // note tells the user when the storage begins to fail, and remembers the outcome.
-func (b *Book) note(err error) {
+func (b *Recorder) note(err error) {
 	b.registry.mu.Lock()
 	before := b.failure
 	b.failure = err
@@ -186,7 +186,7 @@ func (b *Book) note(err error) {
 
 // startWriter has everything written that is not stored yet, unless that goes on already. The registry is locked. What is
 // returned is closed when there is nothing left to write or a write has failed; nil means that there is nothing.
-func (b *Book) startWriter() (done <-chan struct{}) {
+func (b *Recorder) startWriter() (done <-chan struct{}) {
 	if b.writer == nil && b.options.Storage != nil && !b.closed {
 		b.writer = make(chan struct{})
 		go b.writeAll()
@@ -195,7 +195,7 @@ func (b *Book) startWriter() (done <-chan struct{}) {
 }
 
 // Flush stores what is not yet stored. It waits as long as ctx allows.
-func (b *Book) Flush(ctx context.Context) error {
+func (b *Recorder) Flush(ctx context.Context) error {
 	if b == nil {
 		return nil
 	}
@@ -216,7 +216,7 @@ func (b *Book) Flush(ctx context.Context) error {
 }
 
 // writeAll writes until nothing is left to write or a write fails.
-func (b *Book) writeAll() {
+func (b *Recorder) writeAll() {
 	ctx := b.writing
 	for {
 		err := b.loadLate(ctx)
@@ -238,7 +238,7 @@ func (b *Book) writeAll() {
 }
 
 // loadLate reads the stored jobs if that has failed so far, so that they are not overwritten.
-func (b *Book) loadLate(ctx context.Context) error {
+func (b *Recorder) loadLate(ctx context.Context) error {
 	b.registry.mu.Lock()
 	loaded := b.loaded
 	b.registry.mu.Unlock()
@@ -248,7 +248,7 @@ func (b *Book) loadLate(ctx context.Context) error {
 	return b.tryLoad(ctx)
 }
 
-func (b *Book) stopWriter() {
+func (b *Recorder) stopWriter() {
 	b.registry.mu.Lock()
 	defer b.registry.mu.Unlock()
 	close(b.writer)
@@ -263,7 +263,7 @@ type batch struct {
 }
 
 // nextBatch returns what is to be written next; nil, and the writer has ended, if there is nothing.
-func (b *Book) nextBatch() *batch {
+func (b *Recorder) nextBatch() *batch {
 	b.registry.mu.Lock()
 	defer b.registry.mu.Unlock()
 	stored := slices.IndexFunc(b.done, func(j *Job) bool { return !j.saved })
@@ -291,7 +291,7 @@ func (b *Book) nextBatch() *batch {
 }
 
 // wrote notes the outcome of a write.
-func (b *Book) wrote(w *batch, err error) {
+func (b *Recorder) wrote(w *batch, err error) {
 	if err != nil {
 		return
 	}

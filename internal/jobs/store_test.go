@@ -309,18 +309,18 @@ func TestJobsOfTwoInputsDoNotMix(t *testing.T) {
 	var want []string
 	for range 3 {
 		r := jobs.NewRegistry(100, nil)
-		var books []*jobs.Book
+		var recorders []*jobs.Recorder
 		for name, s := range stores {
 			b := open(t, r, jobs.Options{Input: name, Storage: s})
 			want = append(want, name+ended(b, jobs.Done).ID())
-			books = append(books, b)
+			recorders = append(recorders, b)
 		}
 		var got []string
 		for _, record := range all(r) {
 			got = append(got, record.Input+record.ID)
 		}
 		assert.ElementsMatch(t, want, got)
-		for _, b := range books {
+		for _, b := range recorders {
 			require.NoError(t, b.Close(t.Context()))
 		}
 	}

@@ -13,13 +13,13 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// Options says whose jobs a Book records.
+// Options says whose jobs a Recorder records.
 type Options struct {
 	// Input is the component ID of the receiver.
 	Input string
 	// TTL is how long an ended job stays listed, greater than 0.
 	TTL time.Duration
-	// Storage keeps ended jobs over restarts; nil means in memory only. All its keys are the book's. The book does not
+	// Storage keeps ended jobs over restarts; nil means in memory only. All its keys are the recorder's. The recorder does not
 	// close it.
 	Storage storage.Client
 	// Now is the clock; nil means time.Now.
@@ -28,8 +28,8 @@ type Options struct {
 	Warn func(message string)
 }
 
-// Book records the jobs of one input. All methods may be called at the same time, and on a nil Book, which records nothing.
-type Book struct {
+// Recorder records the jobs of one input. All methods may be called at the same time, and on a nil Recorder, which records nothing.
+type Recorder struct {
 	options  Options
 	registry *Registry
 	series   *series
@@ -55,23 +55,23 @@ type Book struct {
 	stop    context.CancelFunc
 }
 
-func (b *Book) now() time.Time { return b.options.Now().UTC() }
+func (b *Recorder) now() time.Time { return b.options.Now().UTC() }
 
 // expired says that the job has been listed for long enough. A job that will have ended in the future, by a clock that was
 // set back since, is treated as one that long past.
-func (b *Book) expired(r *Record, now time.Time) bool {
+func (b *Recorder) expired(r *Record, now time.Time) bool {
 	return now.Sub(r.Finished).Abs() >= b.options.TTL
 }
 
 // Schedule records a job that waits for its turn. The result is nil if as many jobs as may be kept are running or scheduled.
-func (b *Book) Schedule(lane trace.Lane, w trace.Window) *Job {
+func (b *Recorder) Schedule(lane trace.Lane, w trace.Window) *Job {
 	if b == nil {
 		return nil
 	}
 	return b.add(&Record{State: Scheduled, Lane: lane, Window: w})
 }
 
-func (b *Book) add(record *Record) *Job {
+func (b *Recorder) add(record *Record) *Job {
 	record.Input = b.options.Input
 	b.registry.mu.Lock()
 	defer b.registry.mu.Unlock()
@@ -82,7 +82,7 @@ func (b *Book) add(record *Record) *Job {
 }
 
 // ended moves a job to those that have ended, and has it stored in the background.
-func (b *Book) ended(j *Job) {
+func (b *Recorder) ended(j *Job) {
 	r := b.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,7 +97,7 @@ func (b *Book) ended(j *Job) {
 }
 
 // Running is the number of jobs that run now.
-func (b *Book) Running() (n int) {
+func (b *Recorder) Running() (n int) {
 	if b == nil {
 		return 0
 	}
@@ -112,15 +112,15 @@ func (b *Book) Running() (n int) {
 }
 
 // RowsAccepted is the number of rows accepted within the time for which jobs are kept, at most a week.
-func (b *Book) RowsAccepted() int {
+func (b *Recorder) RowsAccepted() int {
 	if b == nil {
 		return 0
 	}
 	return b.series.since(minuteOf(b.now()) - b.series.length + 1).RowsAccepted
 }
 
-// Close stores what is not yet stored and forgets the jobs. Jobs of the book record nothing from then on that is shown.
-func (b *Book) Close(ctx context.Context) error {
+// Close stores what is not yet stored and forgets the jobs. Jobs of the recorder record nothing from then on that is shown.
+func (b *Recorder) Close(ctx context.Context) error {
 	if b == nil {
 		return nil
 	}
@@ -141,6 +141,6 @@ func (b *Book) Close(ctx context.Context) error {
 		r.dropFirst(b)
 	}
 	r.sweep()
-	r.books = slices.DeleteFunc(slices.Clone(r.books), func(other *Book) bool { return other == b })
+	r.recorders = slices.DeleteFunc(slices.Clone(r.recorders), func(other *Recorder) bool { return other == b })
 	return err
 }
