@@ -159,26 +159,26 @@ func (c *Capture) offer(record []byte) bool {
 	return c.end == ""
 }
 
-// Capturing says that somebody watches live records of the input. It is cheap.
-func (b *Recorder) Capturing() bool {
-	return b != nil && slices.ContainsFunc(b.registry.openCaptures(), b.watchedBy)
+// Capturing reports whether somebody watches live records of the input. It is cheap.
+func (rec *Recorder) Capturing() bool {
+	return rec != nil && slices.ContainsFunc(rec.registry.openCaptures(), rec.watchedBy)
 }
 
-func (b *Recorder) watchedBy(c *Capture) bool {
-	return c.input == "" || c.input == b.options.Input
+func (rec *Recorder) watchedBy(c *Capture) bool {
+	return c.input == "" || c.input == rec.options.Input
 }
 
 // Captured shows records that the pipeline accepted to those who watch. It copies what it keeps and never waits: a reader
 // that is too slow loses its capture.
-func (b *Recorder) Captured(logs plog.Logs) {
-	if !b.Capturing() {
+func (rec *Recorder) Captured(logs plog.Logs) {
+	if !rec.Capturing() {
 		return
 	}
-	readers := slices.DeleteFunc(slices.Clone(b.registry.openCaptures()), func(c *Capture) bool { return !b.watchedBy(c) })
+	readers := slices.DeleteFunc(slices.Clone(rec.registry.openCaptures()), func(c *Capture) bool { return !rec.watchedBy(c) })
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, record := range scope.LogRecords().All() {
-				text := captured(b.options.Input, record)
+				text := captured(rec.options.Input, record)
 				readers = slices.DeleteFunc(readers, func(c *Capture) bool { return !c.offer(text) })
 				if len(readers) == 0 {
 					return

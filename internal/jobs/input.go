@@ -92,7 +92,7 @@ var (
 type RefusedError struct {
 	// Reason is shown to whoever asked.
 	Reason string
-	// Conflict says that the same wish may be fulfilled at another time; otherwise the wish itself is wrong.
+	// Conflict reports whether the same wish may be fulfilled at another time; otherwise the wish itself is wrong.
 	Conflict bool
 }
 

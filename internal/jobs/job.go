@@ -29,10 +29,10 @@ type Job struct {
 	record Record
 	log    jobLog
 
-	// The registry guards what follows. slot is where the job is stored, if saved says that it is.
+	// The registry guards what follows. slot is where the job is stored, if saved is true.
 	slot  uint64
 	saved bool
-	// dropped says that the job is no longer listed.
+	// dropped reports whether the job is no longer listed.
 	dropped bool
 }
 
@@ -173,7 +173,7 @@ const (
 	maxSerial  = 0xffff
 )
 
-// IsID says whether the text can be the ID of a job.
+// IsID reports whether the text can be the ID of a job.
 func IsID(text string) bool {
 	_, ok := idTime(text)
 	return ok

@@ -38,7 +38,7 @@ const (
 // States are all states, in the order in which a job may go through them.
 var States = []State{Scheduled, Running, Done, Failed, Throttled, Cancelled}
 
-// Ended says that nothing happens any more in a job of this state.
+// Ended reports whether nothing happens any more in a job of this state.
 func (s State) Ended() bool {
 	return s == Done || s == Failed || s == Throttled || s == Cancelled
 }

@@ -58,7 +58,7 @@ func compareLines(a, b JobLine) int {
 	return cmp.Or(b.Time.Compare(a.Time), strings.Compare(b.Job, a.Job), cmp.Compare(b.number, a.number))
 }
 
-// Lines returns log lines of the jobs that are kept, newest first. More says that there are more. It fails on a cursor that
+// Lines returns log lines of the jobs that are kept, newest first. More reports whether there are more. It fails on a cursor that
 // is none.
 func (r *Registry) Lines(q LineQuery) (lines []JobLine, more bool, err error) {
 	var after JobLine

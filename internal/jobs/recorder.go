@@ -40,7 +40,7 @@ type Recorder struct {
 	active map[*Job]struct{}
 	// done are the others in the order in which they ended. Those that are stored come first.
 	done []*Job
-	// loaded says that the stored jobs are in done.
+	// loaded reports whether the stored jobs are in done.
 	loaded bool
 	// The storage holds jobs in the slots from first up to, but without, next.
 	first, next uint64
@@ -48,62 +48,62 @@ type Recorder struct {
 	writer chan struct{}
 	// failure is why the last write failed, nil if it did not.
 	failure error
-	// closed says that nothing is recorded any more.
+	// closed reports whether nothing is recorded any more.
 	closed bool
 	// writing ends all writes with Close.
 	writing context.Context //nolint:containedctx // a write outlives whatever asked for it
 	stop    context.CancelFunc
 }
 
-func (b *Recorder) now() time.Time { return b.options.Now().UTC() }
+func (rec *Recorder) now() time.Time { return rec.options.Now().UTC() }
 
-// expired says that the job has been listed for long enough. A job that will have ended in the future, by a clock that was
+// expired reports whether the job has been listed for long enough. A job that will have ended in the future, by a clock that was
 // set back since, is treated as one that long past.
-func (b *Recorder) expired(r *Record, now time.Time) bool {
-	return now.Sub(r.Finished).Abs() >= b.options.TTL
+func (rec *Recorder) expired(r *Record, now time.Time) bool {
+	return now.Sub(r.Finished).Abs() >= rec.options.TTL
 }
 
 // Schedule records a job that waits for its turn. The result is nil if as many jobs as may be kept are running or scheduled.
-func (b *Recorder) Schedule(lane trace.Lane, w trace.Window) *Job {
-	if b == nil {
+func (rec *Recorder) Schedule(lane trace.Lane, w trace.Window) *Job {
+	if rec == nil {
 		return nil
 	}
-	return b.add(&Record{State: Scheduled, Lane: lane, Window: w})
+	return rec.add(&Record{State: Scheduled, Lane: lane, Window: w})
 }
 
-func (b *Recorder) add(record *Record) *Job {
-	record.Input = b.options.Input
-	b.registry.mu.Lock()
-	defer b.registry.mu.Unlock()
-	if b.closed {
+func (rec *Recorder) add(record *Record) *Job {
+	record.Input = rec.options.Input
+	rec.registry.mu.Lock()
+	defer rec.registry.mu.Unlock()
+	if rec.closed {
 		return nil
 	}
-	return b.registry.add(b, record)
+	return rec.registry.add(rec, record)
 }
 
 // ended moves a job to those that have ended, and has it stored in the background.
-func (b *Recorder) ended(j *Job) {
-	r := b.registry
+func (rec *Recorder) ended(j *Job) {
+	r := rec.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(b.active, j)
-	if b.closed {
+	delete(rec.active, j)
+	if rec.closed {
 		return
 	}
-	b.done = append(b.done, j)
+	rec.done = append(rec.done, j)
 	r.size += j.size()
 	r.shrink(0)
-	b.startWriter()
+	rec.startWriter()
 }
 
 // Running is the number of jobs that run now.
-func (b *Recorder) Running() (n int) {
-	if b == nil {
+func (rec *Recorder) Running() (n int) {
+	if rec == nil {
 		return 0
 	}
-	b.registry.mu.Lock()
-	defer b.registry.mu.Unlock()
-	for j := range b.active {
+	rec.registry.mu.Lock()
+	defer rec.registry.mu.Unlock()
+	for j := range rec.active {
 		if j.Record().State == Running {
 			n++
 		}
@@ -112,35 +112,35 @@ func (b *Recorder) Running() (n int) {
 }
 
 // RowsAccepted is the number of rows accepted within the time for which jobs are kept, at most a week.
-func (b *Recorder) RowsAccepted() int {
-	if b == nil {
+func (rec *Recorder) RowsAccepted() int {
+	if rec == nil {
 		return 0
 	}
-	return b.series.since(minuteOf(b.now()) - b.series.length + 1).RowsAccepted
+	return rec.series.since(minuteOf(rec.now()) - rec.series.length + 1).RowsAccepted
 }
 
 // Close stores what is not yet stored and forgets the jobs. Jobs of the recorder record nothing from then on that is shown.
-func (b *Recorder) Close(ctx context.Context) error {
-	if b == nil {
+func (rec *Recorder) Close(ctx context.Context) error {
+	if rec == nil {
 		return nil
 	}
-	err := b.Flush(ctx)
-	b.stop()
-	r := b.registry
+	err := rec.Flush(ctx)
+	rec.stop()
+	r := rec.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if b.closed {
+	if rec.closed {
 		return err
 	}
-	b.closed = true
-	for j := range b.active {
+	rec.closed = true
+	for j := range rec.active {
 		j.dropped = true
 	}
-	clear(b.active)
-	for len(b.done) > 0 {
-		r.dropFirst(b)
+	clear(rec.active)
+	for len(rec.done) > 0 {
+		r.dropFirst(rec)
 	}
 	r.sweep()
-	r.recorders = slices.DeleteFunc(slices.Clone(r.recorders), func(other *Recorder) bool { return other == b })
+	r.recorders = slices.DeleteFunc(slices.Clone(r.recorders), func(other *Recorder) bool { return other == rec })
 	return err
 }

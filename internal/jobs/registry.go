@@ -40,7 +40,7 @@ type Registry struct {
 	// The last ID given had this time, and was the serial-th with it.
 	lastTime int64
 	serial   int
-	// closed says that there are no captures any more.
+	// closed reports whether there are no captures any more.
 	closed bool
 
 	// captures are the open captures. The list is replaced, never changed.
@@ -71,29 +71,29 @@ func (r *Registry) Open(ctx context.Context, o Options) (*Recorder, error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	b := &Recorder{options: o, registry: r, series: newSeries(o.TTL), active: map[*Job]struct{}{}, loaded: o.Storage == nil}
-	b.writing, b.stop = context.WithCancel(context.Background())
-	if err := r.addRecorder(b); err != nil {
-		b.stop()
+	rec := &Recorder{options: o, registry: r, series: newSeries(o.TTL), active: map[*Job]struct{}{}, loaded: o.Storage == nil}
+	rec.writing, rec.stop = context.WithCancel(context.Background())
+	if err := r.addRecorder(rec); err != nil {
+		rec.stop()
 		return nil, err
 	}
-	b.load(ctx)
-	return b, nil
+	rec.load(ctx)
+	return rec, nil
 }
 
-func (r *Registry) addRecorder(b *Recorder) error {
+func (r *Registry) addRecorder(rec *Recorder) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.recorder(b.options.Input) != nil {
-		return fmt.Errorf("the jobs of %s are being recorded already", b.options.Input)
+	if r.recorder(rec.options.Input) != nil {
+		return fmt.Errorf("the jobs of %s are being recorded already", rec.options.Input)
 	}
-	r.recorders = append(r.recorders, b)
+	r.recorders = append(r.recorders, rec)
 	return nil
 }
 
 // recorder returns the recorder of an input, nil if there is none.
 func (r *Registry) recorder(input string) *Recorder {
-	i := slices.IndexFunc(r.recorders, func(b *Recorder) bool { return b.options.Input == input })
+	i := slices.IndexFunc(r.recorders, func(rec *Recorder) bool { return rec.options.Input == input })
 	if i < 0 {
 		return nil
 	}
@@ -140,7 +140,7 @@ func (q *Query) selects(r *Record) bool {
 		(q.Lane == "" || q.Lane == r.Lane) && (q.State == "" || q.State == r.State)
 }
 
-// List returns jobs, the one that was recorded last first. More says that there are more.
+// List returns jobs, the one that was recorded last first. More reports whether there are more.
 func (r *Registry) List(q Query) (records []Record, more bool) {
 	for _, j := range slices.Backward(r.snapshot(q.Before)) {
 		record := j.Record()
@@ -183,24 +183,24 @@ func (r *Registry) snapshot(before string) []*Job {
 // returns as many as the recorders keep.
 func (r *Registry) Series(inputs []string, minutes int) (first time.Time, sum []Minute) {
 	r.mu.Lock()
-	recorders := slices.DeleteFunc(slices.Clone(r.recorders), func(b *Recorder) bool {
-		return inputs != nil && !slices.Contains(inputs, b.options.Input)
+	recorders := slices.DeleteFunc(slices.Clone(r.recorders), func(rec *Recorder) bool {
+		return inputs != nil && !slices.Contains(inputs, rec.options.Input)
 	})
 	r.mu.Unlock()
 	now := r.now()
 	if minutes == 0 {
 		minutes = 1
-		for _, b := range recorders {
-			minutes = max(minutes, int(b.series.length))
+		for _, rec := range recorders {
+			minutes = max(minutes, int(rec.series.length))
 		}
 	}
-	for _, b := range recorders {
-		now = later(now, b.now())
+	for _, rec := range recorders {
+		now = later(now, rec.now())
 	}
 	from := minuteOf(now) - int64(minutes) + 1
 	sum = make([]Minute, minutes)
-	for _, b := range recorders {
-		b.series.addTo(sum, from)
+	for _, rec := range recorders {
+		rec.series.addTo(sum, from)
 	}
 	return time.Unix(from*60, 0).UTC(), sum
 }
@@ -215,14 +215,14 @@ func later(a, b time.Time) time.Time {
 // The rest of this file is called with the registry locked.
 
 // add adds a new job to a recorder. It returns nil if the registry is full of jobs that have not ended.
-func (r *Registry) add(b *Recorder, record *Record) *Job {
+func (r *Registry) add(rec *Recorder, record *Record) *Job {
 	r.expire()
 	if !r.shrink(1) {
 		return nil
 	}
-	record.ID = r.nextID(b.now())
-	j := &Job{recorder: b, record: *record}
-	b.active[j] = struct{}{}
+	record.ID = r.nextID(rec.now())
+	j := &Job{recorder: rec, record: *record}
+	rec.active[j] = struct{}{}
 	r.all = append(r.all, j)
 	return j
 }
@@ -265,10 +265,10 @@ func (r *Registry) adopt(jobs []*Job) (adopted []*Job) {
 // expire drops the jobs whose time is up.
 func (r *Registry) expire() {
 	expired := false
-	for _, b := range r.recorders {
-		now := b.now()
-		for len(b.done) > 0 && b.expired(&b.done[0].record, now) {
-			r.dropFirst(b)
+	for _, rec := range r.recorders {
+		now := rec.now()
+		for len(rec.done) > 0 && rec.expired(&rec.done[0].record, now) {
+			r.dropFirst(rec)
 			expired = true
 		}
 	}
@@ -298,19 +298,19 @@ func (r *Registry) shrink(room int) bool {
 
 // oldest is the recorder of the job that ended first; nil if none has ended.
 func (r *Registry) oldest() (oldest *Recorder) {
-	for _, b := range r.recorders {
-		if len(b.done) > 0 && (oldest == nil || b.done[0].record.Finished.Before(oldest.done[0].record.Finished)) {
-			oldest = b
+	for _, rec := range r.recorders {
+		if len(rec.done) > 0 && (oldest == nil || rec.done[0].record.Finished.Before(oldest.done[0].record.Finished)) {
+			oldest = rec
 		}
 	}
 	return oldest
 }
 
 // dropFirst drops the job of a recorder that ended first. It must be swept.
-func (r *Registry) dropFirst(b *Recorder) {
-	j := b.done[0]
-	b.done[0] = nil
-	b.done = b.done[1:]
+func (r *Registry) dropFirst(rec *Recorder) {
+	j := rec.done[0]
+	rec.done[0] = nil
+	rec.done = rec.done[1:]
 	j.dropped = true
 	r.size -= j.size()
 }

@@ -59,26 +59,26 @@ func safely(ctx context.Context, call func(context.Context) error) (err error) {
 }
 
 // load reads the stored jobs. If it fails, it is tried again before the next write.
-func (b *Recorder) load(ctx context.Context) {
-	if b.loaded {
+func (rec *Recorder) load(ctx context.Context) {
+	if rec.loaded {
 		return
 	}
-	if err := b.tryLoad(ctx); err != nil {
-		b.note(fmt.Errorf("cannot be read: %w", err))
+	if err := rec.tryLoad(ctx); err != nil {
+		rec.note(fmt.Errorf("cannot be read: %w", err))
 	}
 }
 
-func (b *Recorder) tryLoad(ctx context.Context) error {
-	index, err := b.readIndex(ctx)
+func (rec *Recorder) tryLoad(ctx context.Context) error {
+	index, err := rec.readIndex(ctx)
 	if err != nil {
 		return err
 	}
-	most := uint64(b.registry.maxJobs) //nolint:gosec // a count
+	most := uint64(rec.registry.maxJobs) //nolint:gosec // a count
 	first := index.Next - min(most, index.Next-index.First)
 	var stored []*Job
 	damaged := 0
 	for from := first; from < index.Next; from += maxRead {
-		jobs, bad, err := b.readSlots(ctx, from, min(from+maxRead, index.Next))
+		jobs, bad, err := rec.readSlots(ctx, from, min(from+maxRead, index.Next))
 		if err != nil {
 			return err
 		}
@@ -86,40 +86,40 @@ func (b *Recorder) tryLoad(ctx context.Context) error {
 		damaged += bad
 	}
 	if damaged > 0 {
-		b.options.Warn(fmt.Sprintf("%d stored records of jobs are damaged and have been dropped; mail is not affected", damaged))
+		rec.options.Warn(fmt.Sprintf("%d stored records of jobs are damaged and have been dropped; mail is not affected", damaged))
 	}
-	b.adopt(index, stored)
+	rec.adopt(index, stored)
 	return nil
 }
 
 // readIndex reads the index. A damaged one is like none.
-func (b *Recorder) readIndex(ctx context.Context) (index storedIndex, err error) {
+func (rec *Recorder) readIndex(ctx context.Context) (index storedIndex, err error) {
 	var stored []byte
 	err = safely(ctx, func(ctx context.Context) (err error) {
-		stored, err = b.options.Storage.Get(ctx, indexKey)
+		stored, err = rec.options.Storage.Get(ctx, indexKey)
 		return err
 	})
 	if err != nil || stored == nil {
 		return storedIndex{}, err
 	}
 	if sealed.Open(stored, &index) != nil || index.Format != storeFormat || index.Next < index.First || index.Next-index.First > slots {
-		b.options.Warn("the stored record of jobs is damaged or of another version: it begins anew; mail is not affected")
+		rec.options.Warn("the stored record of jobs is damaged or of another version: it begins anew; mail is not affected")
 		return storedIndex{}, nil
 	}
 	return index, nil
 }
 
-func (b *Recorder) readSlots(ctx context.Context, from, to uint64) (jobs []*Job, damaged int, err error) {
+func (rec *Recorder) readSlots(ctx context.Context, from, to uint64) (jobs []*Job, damaged int, err error) {
 	ops := make([]*storage.Operation, 0, to-from)
 	for n := from; n < to; n++ {
 		ops = append(ops, storage.GetOperation(slotKey(n)))
 	}
-	err = safely(ctx, func(ctx context.Context) error { return b.options.Storage.Batch(ctx, ops...) })
+	err = safely(ctx, func(ctx context.Context) error { return rec.options.Storage.Batch(ctx, ops...) })
 	if err != nil {
 		return nil, 0, err
 	}
 	for i, op := range ops {
-		if j := b.decode(op.Value); j != nil {
+		if j := rec.decode(op.Value); j != nil {
 			j.slot, j.saved = from+uint64(i), true
 			jobs = append(jobs, j)
 		} else {
@@ -130,7 +130,7 @@ func (b *Recorder) readSlots(ctx context.Context, from, to uint64) (jobs []*Job,
 }
 
 // decode returns a stored job, nil if it is damaged.
-func (b *Recorder) decode(stored []byte) *Job {
+func (rec *Recorder) decode(stored []byte) *Job {
 	var s storedJob
 	if sealed.Open(stored, &s) != nil || s.Format != storeFormat || !s.State.Ended() {
 		return nil
@@ -138,8 +138,8 @@ func (b *Recorder) decode(stored []byte) *Job {
 	if _, ok := idTime(s.ID); !ok {
 		return nil
 	}
-	s.Input = b.options.Input
-	j := &Job{recorder: b, record: s.Record}
+	s.Input = rec.options.Input
+	j := &Job{recorder: rec, record: s.Record}
 	j.log.written = s.Written - len(s.Log)
 	for _, line := range s.Log {
 		j.log.add(line)
@@ -152,56 +152,56 @@ func (j *Job) encode() []byte {
 }
 
 // adopt adds stored jobs to the record, those whose time is up left out.
-func (b *Recorder) adopt(index storedIndex, stored []*Job) {
-	r := b.registry
+func (rec *Recorder) adopt(index storedIndex, stored []*Job) {
+	r := rec.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := b.now()
-	stored = r.adopt(slices.DeleteFunc(stored, func(j *Job) bool { return b.expired(&j.record, now) }))
+	now := rec.now()
+	stored = r.adopt(slices.DeleteFunc(stored, func(j *Job) bool { return rec.expired(&j.record, now) }))
 	for _, j := range stored {
-		b.series.add(j.record.Finished, ending(j.record.State))
-		b.series.add(j.record.Finished, Minute{
+		rec.series.add(j.record.Finished, ending(j.record.State))
+		rec.series.add(j.record.Finished, Minute{
 			RowsReceived:  j.record.Rows.Received(),
 			RowsAccepted:  j.record.Rows.Accepted,
 			BytesReceived: j.record.Bytes,
 			BytesAccepted: j.record.BytesAccepted,
 		})
 	}
-	b.done = append(stored, b.done...)
-	b.first, b.next, b.loaded = index.First, index.Next, true
+	rec.done = append(stored, rec.done...)
+	rec.first, rec.next, rec.loaded = index.First, index.Next, true
 	r.shrink(0)
 }
 
 // note tells the user when the storage begins to fail, and remembers the outcome.
-func (b *Recorder) note(err error) {
-	b.registry.mu.Lock()
-	before := b.failure
-	b.failure = err
-	b.registry.mu.Unlock()
+func (rec *Recorder) note(err error) {
+	rec.registry.mu.Lock()
+	before := rec.failure
+	rec.failure = err
+	rec.registry.mu.Unlock()
 	if err != nil && before == nil {
-		b.options.Warn("the record of jobs in the storage " + err.Error() +
+		rec.options.Warn("the record of jobs in the storage " + err.Error() +
 			"; collection goes on, and jobs that have ended may not survive a restart")
 	}
 }
 
 // startWriter has everything written that is not stored yet, unless that goes on already. The registry is locked. What is
 // returned is closed when there is nothing left to write or a write has failed; nil means that there is nothing.
-func (b *Recorder) startWriter() (done <-chan struct{}) {
-	if b.writer == nil && b.options.Storage != nil && !b.closed {
-		b.writer = make(chan struct{})
-		go b.writeAll()
+func (rec *Recorder) startWriter() (done <-chan struct{}) {
+	if rec.writer == nil && rec.options.Storage != nil && !rec.closed {
+		rec.writer = make(chan struct{})
+		go rec.writeAll()
 	}
-	return b.writer
+	return rec.writer
 }
 
 // Flush stores what is not yet stored. It waits as long as ctx allows.
-func (b *Recorder) Flush(ctx context.Context) error {
-	if b == nil {
+func (rec *Recorder) Flush(ctx context.Context) error {
+	if rec == nil {
 		return nil
 	}
-	b.registry.mu.Lock()
-	done := b.startWriter()
-	b.registry.mu.Unlock()
+	rec.registry.mu.Lock()
+	done := rec.startWriter()
+	rec.registry.mu.Unlock()
 	if done == nil {
 		return nil
 	}
@@ -210,49 +210,49 @@ func (b *Recorder) Flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the record of jobs was not stored in time: %w", ctx.Err())
 	}
-	b.registry.mu.Lock()
-	defer b.registry.mu.Unlock()
-	return b.failure
+	rec.registry.mu.Lock()
+	defer rec.registry.mu.Unlock()
+	return rec.failure
 }
 
 // writeAll writes until nothing is left to write or a write fails.
-func (b *Recorder) writeAll() {
-	ctx := b.writing
+func (rec *Recorder) writeAll() {
+	ctx := rec.writing
 	for {
-		err := b.loadLate(ctx)
+		err := rec.loadLate(ctx)
 		if err == nil {
-			batch := b.nextBatch()
+			batch := rec.nextBatch()
 			if batch == nil {
 				return
 			}
-			err = safely(ctx, func(ctx context.Context) error { return b.options.Storage.Batch(ctx, batch.ops...) })
-			b.wrote(batch, err)
+			err = safely(ctx, func(ctx context.Context) error { return rec.options.Storage.Batch(ctx, batch.ops...) })
+			rec.wrote(batch, err)
 		}
 		if err != nil {
-			b.note(fmt.Errorf("cannot be written: %w", err))
-			b.stopWriter()
+			rec.note(fmt.Errorf("cannot be written: %w", err))
+			rec.stopWriter()
 			return
 		}
-		b.note(nil)
+		rec.note(nil)
 	}
 }
 
 // loadLate reads the stored jobs if that has failed so far, so that they are not overwritten.
-func (b *Recorder) loadLate(ctx context.Context) error {
-	b.registry.mu.Lock()
-	loaded := b.loaded
-	b.registry.mu.Unlock()
+func (rec *Recorder) loadLate(ctx context.Context) error {
+	rec.registry.mu.Lock()
+	loaded := rec.loaded
+	rec.registry.mu.Unlock()
 	if loaded {
 		return nil
 	}
-	return b.tryLoad(ctx)
+	return rec.tryLoad(ctx)
 }
 
-func (b *Recorder) stopWriter() {
-	b.registry.mu.Lock()
-	defer b.registry.mu.Unlock()
-	close(b.writer)
-	b.writer = nil
+func (rec *Recorder) stopWriter() {
+	rec.registry.mu.Lock()
+	defer rec.registry.mu.Unlock()
+	close(rec.writer)
+	rec.writer = nil
 }
 
 // batch is what is written at once: jobs to the slots from next on, while those from first on stay in use.
@@ -263,23 +263,23 @@ type batch struct {
 }
 
 // nextBatch returns what is to be written next; nil, and the writer has ended, if there is nothing.
-func (b *Recorder) nextBatch() *batch {
-	b.registry.mu.Lock()
-	defer b.registry.mu.Unlock()
-	stored := slices.IndexFunc(b.done, func(j *Job) bool { return !j.saved })
+func (rec *Recorder) nextBatch() *batch {
+	rec.registry.mu.Lock()
+	defer rec.registry.mu.Unlock()
+	stored := slices.IndexFunc(rec.done, func(j *Job) bool { return !j.saved })
 	if stored < 0 {
-		stored = len(b.done)
+		stored = len(rec.done)
 	}
-	w := &batch{jobs: slices.Clone(b.done[stored:min(stored+maxWrite, len(b.done))]), first: b.next, next: b.next}
+	w := &batch{jobs: slices.Clone(rec.done[stored:min(stored+maxWrite, len(rec.done))]), first: rec.next, next: rec.next}
 	if stored > 0 {
-		w.first = b.done[0].slot
+		w.first = rec.done[0].slot
 	}
-	if b.closed || len(w.jobs) == 0 && w.first == b.first {
-		close(b.writer)
-		b.writer = nil
+	if rec.closed || len(w.jobs) == 0 && w.first == rec.first {
+		close(rec.writer)
+		rec.writer = nil
 		return nil
 	}
-	for n := b.first; n < w.first; n++ {
+	for n := rec.first; n < w.first; n++ {
 		w.ops = append(w.ops, storage.DeleteOperation(slotKey(n)))
 	}
 	for _, j := range w.jobs {
@@ -291,14 +291,14 @@ func (b *Recorder) nextBatch() *batch {
 }
 
 // wrote notes the outcome of a write.
-func (b *Recorder) wrote(w *batch, err error) {
+func (rec *Recorder) wrote(w *batch, err error) {
 	if err != nil {
 		return
 	}
-	b.registry.mu.Lock()
-	defer b.registry.mu.Unlock()
+	rec.registry.mu.Lock()
+	defer rec.registry.mu.Unlock()
 	for i, j := range w.jobs {
-		j.slot, j.saved = b.next+uint64(i), true
+		j.slot, j.saved = rec.next+uint64(i), true
 	}
-	b.first, b.next = w.first, w.next
+	rec.first, rec.next = w.first, w.next
 }
