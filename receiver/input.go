@@ -27,6 +27,7 @@ func (r *messageTraceReceiver) showTo(ctx context.Context, inspector jobs.Inspec
 	client := r.jobStorage(ctx)
 	recorder, err := inspector.Open(ctx, jobs.Options{
 		Input:   r.set.ID.String(),
+		Tags:    r.cfg.Tags,
 		TTL:     r.cfg.JobTTL,
 		Storage: client,
 		Warn:    func(message string) { r.set.Logger.Warn(message) },

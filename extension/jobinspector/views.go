@@ -77,7 +77,7 @@ func viewInput(d *jobs.Description, b *jobs.Recorder, now time.Time) inputView {
 		SettledUpTo:   known(d.SettledUpTo),
 		Quota:         quotaView{Used: d.Quota.Used, Limit: d.Quota.Limit, IntervalS: seconds(d.Quota.Interval)},
 		NextTick:      known(d.NextTick),
-		JobsRunning:   b.Running(),
+		JobsRunning:   b.Active(jobs.Running),
 		RowsAccepted:  b.RowsAccepted(),
 		Config:        d.Config,
 	}

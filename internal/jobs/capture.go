@@ -175,15 +175,11 @@ func (rec *Recorder) Captured(logs plog.Logs) {
 		return
 	}
 	readers := slices.DeleteFunc(slices.Clone(rec.registry.openCaptures()), func(c *Capture) bool { return !rec.watchedBy(c) })
-	for _, resource := range logs.ResourceLogs().All() {
-		for _, scope := range resource.ScopeLogs().All() {
-			for _, record := range scope.LogRecords().All() {
-				text := captured(rec.options.Input, record)
-				readers = slices.DeleteFunc(readers, func(c *Capture) bool { return !c.offer(text) })
-				if len(readers) == 0 {
-					return
-				}
-			}
+	for record := range records(logs) {
+		text := captured(rec.options.Input, record)
+		readers = slices.DeleteFunc(readers, func(c *Capture) bool { return !c.offer(text) })
+		if len(readers) == 0 {
+			return
 		}
 	}
 }

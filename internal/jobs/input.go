@@ -11,8 +11,9 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// Description is what an input says of itself right now.
+// Description is what is known of an input right now.
 type Description struct {
+	// ID is the component ID, that of the input's Recorder.
 	ID           string
 	TenantID     string
 	API          string
@@ -31,6 +32,10 @@ type Description struct {
 	// known.
 	LiveUpTo time.Time
 	Quota    Quota
+	// Progress is how far the backfill is.
+	Progress Progress
+	// PausedUntil is when requests go on that the service asked to pause, by this machine's clock; zero if there is no pause.
+	PausedUntil time.Time
 	// Config is the configuration without secrets. It must be JSON.
 	Config map[string]any
 }
@@ -44,6 +49,17 @@ type Health struct {
 	Since time.Time
 }
 
+// Progress is how far the reading of older mail is: after the first start or a downtime, of a window that somebody asked for,
+// or of an absolute date_range. It is zero if there is none. Lengths are those of received time.
+type Progress struct {
+	// Total is all that was to be read, Open what is left of it.
+	Total, Open time.Duration
+	// Share is the part that has been read, from 0 to 1. It only grows while one backfill goes on.
+	Share float64
+	// ETA is about how long the rest will take, 0 as long as that is not known.
+	ETA time.Duration
+}
+
 // Quota is the budget of requests of an input's tenant.
 type Quota struct {
 	// Used is the number of requests that count in the rolling interval, Limit the most that may; 0 means no limit.
@@ -54,7 +70,9 @@ type Quota struct {
 
 // Input is a receiver, as the inspector sees it. All methods may be called at the same time.
 type Input interface {
+	// Describe may be costly: it is called only for inputs that are shown.
 	Describe() Description
+	// Recorder is the one that was opened for the input. It is not nil.
 	Recorder() *Recorder
 	// Backfill has a window read now. Without redeliver what is still remembered is not delivered again. What cannot be
 	// read is a *RefusedError.
@@ -92,7 +110,7 @@ var (
 type RefusedError struct {
 	// Reason is shown to whoever asked.
 	Reason string
-	// Conflict reports whether the same wish may be fulfilled at another time; otherwise the wish itself is wrong.
+	// Conflict is true if the same wish may be fulfilled at another time; otherwise the wish itself is wrong.
 	Conflict bool
 }
 

@@ -17,7 +17,7 @@ const (
 	// maxError bounds the error and the hint of a job, in bytes.
 	maxError = 4 << 10
 	// jobSize is about what a job without error and log takes up in memory, in bytes.
-	jobSize = 640
+	jobSize = 800
 )
 
 // Job is one job being run. All methods may be called at the same time, and on a nil Job, which records nothing. After
@@ -32,7 +32,7 @@ type Job struct {
 	// The registry guards what follows. slot is where the job is stored, if saved is true.
 	slot  uint64
 	saved bool
-	// dropped reports whether the job is no longer listed.
+	// dropped is true once the job is no longer listed.
 	dropped bool
 }
 
@@ -64,13 +64,40 @@ func (j *Job) Log() []Line {
 	return j.log.all()
 }
 
-// Start lets a scheduled job run. The tick is the one that it belongs to.
+// Start lets a job run that has not run yet. The tick is the one that it belongs to. It also resumes the job.
 func (j *Job) Start(tick time.Time) {
 	j.change(func(r *Record) {
-		if r.State == Scheduled {
-			r.State, r.Tick, r.Started = Running, tick, j.recorder.now()
+		if r.Started.IsZero() {
+			r.Tick, r.Started = tick, j.recorder.now()
+			r.hold(Running, "", time.Time{})
 		}
 	})
+}
+
+// Wait notes that the job is held up here, until Resume, Paused, another Wait, or the end.
+func (j *Job) Wait(reason Reason) {
+	j.change(func(r *Record) { r.hold(Waiting, reason, time.Time{}) })
+}
+
+// Paused notes that the service asked for a pause until a time, by this machine's clock. The job stays paused until Resume,
+// Wait, or the end, also where that time passes.
+func (j *Job) Paused(until time.Time) {
+	j.change(func(r *Record) { r.hold(Paused, "", until) })
+}
+
+// Resume notes that nothing holds the job up any more: it is running again, or scheduled if it has not run yet.
+func (j *Job) Resume() {
+	j.change(func(r *Record) {
+		state := Running
+		if r.Started.IsZero() {
+			state = Scheduled
+		}
+		r.hold(state, "", time.Time{})
+	})
+}
+
+func (r *Record) hold(state State, reason Reason, until time.Time) {
+	r.State, r.WaitingFor, r.PausedUntil = state, reason, until
 }
 
 // Request counts a request that was sent.
@@ -112,12 +139,16 @@ func (j *Job) Core() zapcore.Core {
 	return &core{job: j}
 }
 
-// End notes how the job ended: done, failed, throttled or cancelled. Only the first End counts.
-func (j *Job) End(state State, err error, hint string) {
-	ended := false
+// End notes how the job ended: done, failed, throttled or cancelled; any other state counts as failed. Only the first End
+// counts, whoever calls it: it returns true, all others false, as does every End of a nil Job.
+func (j *Job) End(state State, err error, hint string) (first bool) {
+	if !state.Ended() {
+		state = Failed
+	}
 	j.change(func(r *Record) {
-		ended = true
-		r.State, r.Finished = state, j.recorder.now()
+		first = true
+		r.hold(state, "", time.Time{})
+		r.Finished = j.recorder.now()
 		r.Hint = shorten(hint, maxError)
 		if err != nil {
 			r.Error = shorten(err.Error(), maxError)
@@ -125,9 +156,10 @@ func (j *Job) End(state State, err error, hint string) {
 		j.log.trim()
 		j.recorder.series.add(r.Finished, ending(state))
 	})
-	if ended {
+	if first {
 		j.recorder.ended(j)
 	}
+	return first
 }
 
 // ending is what the end of a job adds to its minute.

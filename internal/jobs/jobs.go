@@ -17,14 +17,18 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// State says how far a job is, or how it ended.
+// State is how far a job is, or how it ended.
 type State string
 
 const (
-	// Scheduled is a job that waits for its turn.
+	// Scheduled is a job whose turn has not come.
 	Scheduled State = "scheduled"
-	// Running is a job that has begun.
+	// Waiting is a job whose turn has come, and which is held up here: see Reason.
+	Waiting State = "waiting"
+	// Running is a job that reads.
 	Running State = "running"
+	// Paused is a job that is held up because the service asked for a pause.
+	Paused State = "paused"
 	// Done is a job that read its window to the end.
 	Done State = "done"
 	// Failed is a job that ended with an error.
@@ -36,9 +40,24 @@ const (
 )
 
 // States are all states, in the order in which a job may go through them.
-var States = []State{Scheduled, Running, Done, Failed, Throttled, Cancelled}
+var States = []State{Scheduled, Waiting, Running, Paused, Done, Failed, Throttled, Cancelled}
 
-// Ended reports whether nothing happens any more in a job of this state.
+// Reason is what a job waits for.
+type Reason string
+
+const (
+	// ForQuota is a job that may not send a request yet: rate_limit.
+	ForQuota Reason = "quota"
+	// ForPipeline is a job whose records the pipeline does not take yet.
+	ForPipeline Reason = "pipeline"
+	// ForSlot is a job that may not run yet, since as many run as may: max_concurrent_jobs.
+	ForSlot Reason = "slot"
+)
+
+// Reasons are all reasons.
+var Reasons = []Reason{ForQuota, ForPipeline, ForSlot}
+
+// Ended reports whether the state is final.
 func (s State) Ended() bool {
 	return s == Done || s == Failed || s == Throttled || s == Cancelled
 }
@@ -82,6 +101,10 @@ type Record struct {
 	Lane   trace.Lane   `json:"lane"`
 	State  State        `json:"state"`
 	Window trace.Window `json:"window"`
+	// WaitingFor is what a job that is waiting waits for, "" for all others. PausedUntil is when a job that is paused goes on,
+	// zero for all others.
+	WaitingFor  Reason    `json:"waiting_for,omitempty"`
+	PausedUntil time.Time `json:"paused_until,omitzero"`
 	// Tick is the tick that the job belongs to. Tick, Started and Finished are zero as long as they are not known.
 	Tick     time.Time `json:"tick,omitzero"`
 	Started  time.Time `json:"started,omitzero"`
@@ -90,6 +113,8 @@ type Record struct {
 	Requests int  `json:"requests"`
 	Pages    int  `json:"pages"`
 	Rows     Rows `json:"rows"`
+	// Breakdown is of accepted rows.
+	Breakdown Breakdown `json:"breakdown,omitzero"`
 	// Bytes is the size of the pages, BytesAccepted that of the rows in them that were accepted.
 	Bytes         int64 `json:"bytes"`
 	BytesAccepted int64 `json:"bytes_accepted"`

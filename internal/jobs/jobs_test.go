@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +62,87 @@ func TestAJobFromScheduleToEnd(t *testing.T) {
 	assert.Equal(t, time.Minute, want.Duration(c.now()))
 }
 
+func TestAJobThatIsHeldUp(t *testing.T) {
+	t.Parallel()
+	until := begin.Add(time.Hour)
+	b := open(t, jobs.NewRegistry(10, nil), jobs.Options{})
+	j := b.Schedule(trace.Live, window)
+	steps := []struct {
+		name   string
+		do     func()
+		state  jobs.State
+		reason jobs.Reason
+		until  time.Time
+	}{
+		{"for a slot", func() { j.Wait(jobs.ForSlot) }, jobs.Waiting, jobs.ForSlot, time.Time{}},
+		{"paused before it ran", func() { j.Paused(until) }, jobs.Paused, "", until},
+		{"resumed before it ran", j.Resume, jobs.Scheduled, "", time.Time{}},
+		{"for a slot again", func() { j.Wait(jobs.ForSlot) }, jobs.Waiting, jobs.ForSlot, time.Time{}},
+		{"started", func() { j.Start(begin) }, jobs.Running, "", time.Time{}},
+		{"for the quota", func() { j.Wait(jobs.ForQuota) }, jobs.Waiting, jobs.ForQuota, time.Time{}},
+		{"started twice", func() { j.Start(begin) }, jobs.Waiting, jobs.ForQuota, time.Time{}},
+		{"for the pipeline", func() { j.Wait(jobs.ForPipeline) }, jobs.Waiting, jobs.ForPipeline, time.Time{}},
+		{"resumed", j.Resume, jobs.Running, "", time.Time{}},
+		{"paused", func() { j.Paused(until) }, jobs.Paused, "", until},
+		{"ended", func() { j.End(jobs.Throttled, nil, "") }, jobs.Throttled, "", time.Time{}},
+		{"paused too late", func() { j.Paused(until) }, jobs.Throttled, "", time.Time{}},
+		{"waits too late", func() { j.Wait(jobs.ForQuota) }, jobs.Throttled, "", time.Time{}},
+		{"resumed too late", j.Resume, jobs.Throttled, "", time.Time{}},
+	}
+	for _, step := range steps {
+		step.do()
+		got := j.Record()
+		assert.Equal(t, step.state, got.State, step.name)
+		assert.Equal(t, step.reason, got.WaitingFor, step.name)
+		assert.Equal(t, step.until, got.PausedUntil, step.name)
+		for _, state := range jobs.States {
+			want := 0
+			if state == step.state && !state.Ended() {
+				want = 1
+			}
+			assert.Equal(t, want, b.Active(state), "%s: %s", step.name, state)
+		}
+	}
+}
+
+func TestOneOfManyEndsAJob(t *testing.T) {
+	t.Parallel()
+	r := jobs.NewRegistry(10, nil)
+	b := open(t, r, jobs.Options{})
+	j := started(b, trace.Backfill)
+	finals := []jobs.State{jobs.Done, jobs.Failed, jobs.Throttled, jobs.Cancelled}
+	var won atomic.Pointer[jobs.State]
+	var first atomic.Int32
+	var all sync.WaitGroup
+	for n := range 40 {
+		state := finals[n%len(finals)]
+		all.Go(func() {
+			j.Wait(jobs.ForQuota)
+			if j.End(state, nil, "") {
+				first.Add(1)
+				won.Store(&state)
+			}
+			j.Resume()
+		})
+	}
+	all.Wait()
+	assert.EqualValues(t, 1, first.Load())
+	assert.Equal(t, *won.Load(), j.Record().State)
+	_, sum := r.Series(nil, 1)
+	assert.Equal(t, 1, sum[0].Jobs)
+}
+
+func TestAJobNeverEndsInAStateThatIsNotFinal(t *testing.T) {
+	t.Parallel()
+	b := open(t, jobs.NewRegistry(10, nil), jobs.Options{})
+	for _, state := range append([]jobs.State{"", "lost"}, jobs.States...) {
+		j := started(b, trace.Live)
+		assert.True(t, j.End(state, nil, ""))
+		assert.True(t, j.Record().State.Ended(), state)
+		assert.False(t, j.End(jobs.Cancelled, nil, ""))
+	}
+}
+
 func TestNobodyRecordsNothing(t *testing.T) {
 	t.Parallel()
 	var b *jobs.Recorder
@@ -70,17 +152,23 @@ func TestNobodyRecordsNothing(t *testing.T) {
 		j.Request()
 		j.Retry()
 		j.Waited(1)
+		j.Wait(jobs.ForQuota)
+		j.Paused(begin)
+		j.Resume()
 		j.Page(1, 1, jobs.Rows{Accepted: 1})
+		b.Offer(j, mail("x"))()
 		logger(j).Info("lost")
-		j.End(jobs.Done, nil, "")
+		assert.False(t, j.End(jobs.Done, nil, ""))
 		assert.Empty(t, j.ID())
 		assert.Empty(t, j.Log())
 		assert.Equal(t, jobs.Record{}, j.Record())
 		assert.Nil(t, jobs.FromContext(jobs.WithJob(t.Context(), j)))
 	}
+	assert.Empty(t, b.Input())
+	assert.False(t, b.Tagged(""))
 	assert.False(t, b.Capturing())
 	b.Captured(plog.NewLogs())
-	assert.Zero(t, b.Running())
+	assert.Zero(t, b.Active(jobs.Running))
 	assert.Zero(t, b.RowsAccepted())
 	require.NoError(t, b.Flush(t.Context()))
 	require.NoError(t, b.Close(t.Context()))
@@ -88,15 +176,13 @@ func TestNobodyRecordsNothing(t *testing.T) {
 
 func TestNobodyCostsNothing(t *testing.T) {
 	var b *jobs.Recorder
-	ctx := t.Context()
+	ctx, logs := t.Context(), mail("x")
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		j := started(b, trace.Live)
 		jobs.FromContext(jobs.WithJob(ctx, j)).Request()
 		j.Page(1, 1, jobs.Rows{Accepted: 1})
+		b.Offer(j, logs)()
 		j.End(jobs.Done, nil, "")
-		if b.Capturing() {
-			panic("nobody captures")
-		}
 	}))
 }
 

@@ -39,8 +39,8 @@ func (l *JobLine) Cursor() string {
 	return fmt.Sprintf("%d-%s-%d", l.Time.UnixNano(), l.Job, l.number)
 }
 
-// position reads a cursor.
-func position(cursor string) (at JobLine, err error) {
+// parseCursor reads a cursor.
+func parseCursor(cursor string) (at JobLine, err error) {
 	parts := strings.Split(cursor, "-")
 	if len(parts) != 3 {
 		return JobLine{}, errors.New("not the end of a list of log lines")
@@ -58,12 +58,12 @@ func compareLines(a, b JobLine) int {
 	return cmp.Or(b.Time.Compare(a.Time), strings.Compare(b.Job, a.Job), cmp.Compare(b.number, a.number))
 }
 
-// Lines returns log lines of the jobs that are kept, newest first. More reports whether there are more. It fails on a cursor that
+// Lines returns log lines of the jobs that are kept, newest first. more is true if there are more. It fails on a cursor that
 // is none.
 func (r *Registry) Lines(q LineQuery) (lines []JobLine, more bool, err error) {
 	var after JobLine
 	if q.Before != "" {
-		if after, err = position(q.Before); err != nil {
+		if after, err = parseCursor(q.Before); err != nil {
 			return nil, false, err
 		}
 	}

@@ -46,10 +46,50 @@ func TestListFilters(t *testing.T) {
 			assert.False(t, more)
 		})
 	}
-	assert.Equal(t, 1, one.Running())
-	assert.Zero(t, two.Running())
+	assert.Equal(t, 1, one.Active(jobs.Running))
+	assert.Zero(t, two.Active(jobs.Running))
 	assert.Same(t, b, r.Job(b.ID()))
 	assert.Nil(t, r.Job("nonsense"))
+}
+
+func TestJobsAreFoundByTextAndTime(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	r := jobs.NewRegistry(10, c.now)
+	one, two := open(t, r, jobs.Options{Input: "one"}), open(t, r, jobs.Options{Input: "two"})
+	a := started(one, trace.Live)
+	c.advance(10 * time.Minute)
+	a.End(jobs.Failed, errors.New("403 Forbidden"), "Consent to ReportingWebService.Read.All")
+	c.advance(10 * time.Minute)
+	b := started(two, trace.Live) // 10:20, still running
+	c.advance(10 * time.Minute)
+	at := func(minutes int) time.Time { return begin.Add(time.Duration(minutes) * time.Minute) }
+	for name, test := range map[string]struct {
+		query jobs.Query
+		want  []string
+	}{
+		"error":             {jobs.Query{Text: "forbidden"}, []string{a.ID()}},
+		"hint":              {jobs.Query{Text: "read.all"}, []string{a.ID()}},
+		"input":             {jobs.Query{Text: "TWO"}, []string{b.ID()}},
+		"ID":                {jobs.Query{Text: b.ID()}, []string{b.ID()}},
+		"window":            {jobs.Query{Text: "2026-03-02T09:00"}, []string{b.ID(), a.ID()}},
+		"nothing":           {jobs.Query{Text: "nowhere"}, nil},
+		"from its end on":   {jobs.Query{From: at(10)}, []string{b.ID(), a.ID()}},
+		"from after it":     {jobs.Query{From: at(11)}, []string{b.ID()}},
+		"until its start":   {jobs.Query{To: at(20)}, []string{a.ID()}},
+		"until after it":    {jobs.Query{To: at(21)}, []string{b.ID(), a.ID()}},
+		"before everything": {jobs.Query{To: at(0)}, nil},
+		"running":           {jobs.Query{From: at(25), To: at(26)}, []string{b.ID()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.query.Limit = 10
+			records, _ := r.List(test.query)
+			assert.Equal(t, test.want, ids(records))
+			test.query.Limit, test.query.Before = 1, a.ID()
+			assert.Equal(t, len(test.want), r.Count(test.query), "all, whichever part is listed")
+		})
+	}
 }
 
 func TestPagesStayWhileJobsCome(t *testing.T) {

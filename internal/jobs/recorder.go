@@ -13,10 +13,11 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// Options says whose jobs a Recorder records.
+// Options are those of a Recorder.
 type Options struct {
-	// Input is the component ID of the receiver.
+	// Input is the component ID of the receiver whose jobs are recorded, Tags are its tags.
 	Input string
+	Tags  []string
 	// TTL is how long an ended job stays listed, greater than 0.
 	TTL time.Duration
 	// Storage keeps ended jobs over restarts; nil means in memory only. All its keys are the recorder's. The recorder does not
@@ -33,6 +34,8 @@ type Recorder struct {
 	options  Options
 	registry *Registry
 	series   *series
+	// top is nil if senders and recipients are not counted.
+	top *top
 
 	// The registry's lock guards what follows.
 
@@ -40,7 +43,7 @@ type Recorder struct {
 	active map[*Job]struct{}
 	// done are the others in the order in which they ended. Those that are stored come first.
 	done []*Job
-	// loaded reports whether the stored jobs are in done.
+	// loaded is true once the stored jobs are in done.
 	loaded bool
 	// The storage holds jobs in the slots from first up to, but without, next.
 	first, next uint64
@@ -48,7 +51,7 @@ type Recorder struct {
 	writer chan struct{}
 	// failure is why the last write failed, nil if it did not.
 	failure error
-	// closed reports whether nothing is recorded any more.
+	// closed is true once nothing is recorded any more.
 	closed bool
 	// writing ends all writes with Close.
 	writing context.Context //nolint:containedctx // a write outlives whatever asked for it
@@ -96,19 +99,32 @@ func (rec *Recorder) ended(j *Job) {
 	rec.startWriter()
 }
 
-// Running is the number of jobs that run now.
-func (rec *Recorder) Running() (n int) {
+// Active is the number of jobs in a state that is not final.
+func (rec *Recorder) Active(state State) (n int) {
 	if rec == nil {
 		return 0
 	}
 	rec.registry.mu.Lock()
 	defer rec.registry.mu.Unlock()
 	for j := range rec.active {
-		if j.Record().State == Running {
+		if j.Record().State == state {
 			n++
 		}
 	}
 	return n
+}
+
+// Input is the component ID of the receiver, "" for a nil Recorder.
+func (rec *Recorder) Input() string {
+	if rec == nil {
+		return ""
+	}
+	return rec.options.Input
+}
+
+// Tagged reports whether the receiver has a tag.
+func (rec *Recorder) Tagged(tag string) bool {
+	return rec != nil && slices.Contains(rec.options.Tags, tag)
 }
 
 // RowsAccepted is the number of rows accepted within the time for which jobs are kept, at most a week.

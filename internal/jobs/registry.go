@@ -14,8 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 const (
@@ -40,8 +38,10 @@ type Registry struct {
 	// The last ID given had this time, and was the serial-th with it.
 	lastTime int64
 	serial   int
-	// closed reports whether there are no captures any more.
+	// closed is true once there are no captures any more.
 	closed bool
+	// countsAddresses is true if recorders count senders and recipients.
+	countsAddresses bool
 
 	// captures are the open captures. The list is replaced, never changed.
 	captures atomic.Pointer[[]*Capture]
@@ -87,6 +87,9 @@ func (r *Registry) addRecorder(rec *Recorder) error {
 	if r.recorder(rec.options.Input) != nil {
 		return fmt.Errorf("the jobs of %s are being recorded already", rec.options.Input)
 	}
+	if r.countsAddresses {
+		rec.top = &top{}
+	}
 	r.recorders = append(r.recorders, rec)
 	return nil
 }
@@ -123,38 +126,6 @@ func (r *Registry) Inputs() (inputs []Input) {
 	return inputs
 }
 
-// Query says which jobs to list. Fields that are zero select all.
-type Query struct {
-	// Inputs are the inputs whose jobs are listed; nil means all inputs.
-	Inputs []string
-	Lane   trace.Lane
-	State  State
-	// Before is the ID of a job: only jobs that were recorded before it are listed.
-	Before string
-	// Limit is the most jobs that are listed.
-	Limit int
-}
-
-func (q *Query) selects(r *Record) bool {
-	return (q.Inputs == nil || slices.Contains(q.Inputs, r.Input)) &&
-		(q.Lane == "" || q.Lane == r.Lane) && (q.State == "" || q.State == r.State)
-}
-
-// List returns jobs, the one that was recorded last first. More reports whether there are more.
-func (r *Registry) List(q Query) (records []Record, more bool) {
-	for _, j := range slices.Backward(r.snapshot(q.Before)) {
-		record := j.Record()
-		if !q.selects(&record) {
-			continue
-		}
-		if len(records) == q.Limit {
-			return records, true
-		}
-		records = append(records, record)
-	}
-	return records, false
-}
-
 // Job returns a job, nil if there is none of that ID.
 func (r *Registry) Job(id string) *Job {
 	r.mu.Lock()
@@ -182,12 +153,7 @@ func (r *Registry) snapshot(before string) []*Job {
 // Series returns the last minutes, oldest first, the current one last. Of the inputs, nil means all. For minutes = 0 it
 // returns as many as the recorders keep.
 func (r *Registry) Series(inputs []string, minutes int) (first time.Time, sum []Minute) {
-	r.mu.Lock()
-	recorders := slices.DeleteFunc(slices.Clone(r.recorders), func(rec *Recorder) bool {
-		return inputs != nil && !slices.Contains(inputs, rec.options.Input)
-	})
-	r.mu.Unlock()
-	now := r.now()
+	recorders, now := r.selected(inputs), r.now()
 	if minutes == 0 {
 		minutes = 1
 		for _, rec := range recorders {
@@ -203,6 +169,15 @@ func (r *Registry) Series(inputs []string, minutes int) (first time.Time, sum []
 		rec.series.addTo(sum, from)
 	}
 	return time.Unix(from*60, 0).UTC(), sum
+}
+
+// selected returns the recorders of inputs, all if inputs is nil.
+func (r *Registry) selected(inputs []string) []*Recorder {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(r.recorders), func(rec *Recorder) bool {
+		return inputs != nil && !slices.Contains(inputs, rec.options.Input)
+	})
 }
 
 func later(a, b time.Time) time.Time {

@@ -20,6 +20,8 @@ type Minute struct {
 	// Jobs is the number of jobs that ended, Failures that of those that failed.
 	Jobs     int
 	Failures int
+	// Breakdown is of accepted rows.
+	Breakdown Breakdown
 }
 
 func (m *Minute) add(more Minute) {
@@ -29,6 +31,7 @@ func (m *Minute) add(more Minute) {
 	m.BytesAccepted += more.BytesAccepted
 	m.Jobs += more.Jobs
 	m.Failures += more.Failures
+	m.Breakdown.add(more.Breakdown)
 }
 
 // series holds the last minutes of one input in which something happened.

@@ -165,6 +165,7 @@ func (rec *Recorder) adopt(index storedIndex, stored []*Job) {
 			RowsAccepted:  j.record.Rows.Accepted,
 			BytesReceived: j.record.Bytes,
 			BytesAccepted: j.record.BytesAccepted,
+			Breakdown:     j.record.Breakdown,
 		})
 	}
 	rec.done = append(stored, rec.done...)
