@@ -83,7 +83,7 @@ func connected(t *testing.T, host component.Host, texts ...string) collect.Sourc
 func ask(t *testing.T, source collect.Source) error {
 	t.Helper()
 	now := time.Now()
-	_, err := source.First(t.Context(), trace.Live, trace.Window{Start: now.Add(-time.Minute), End: now})
+	_, err := source.First(t.Context(), trace.Live, trace.Window{Start: now.Add(-time.Minute), End: now}, 0)
 	return err
 }
 

@@ -77,7 +77,7 @@ type service struct {
 	links   []string
 }
 
-func (s *service) First(_ context.Context, _ trace.Lane, w trace.Window) (*source.Page, error) {
+func (s *service) First(_ context.Context, _ trace.Lane, w trace.Window, _ int) (*source.Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.windows = append(s.windows, w)

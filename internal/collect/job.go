@@ -160,7 +160,7 @@ func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err 
 	defer cancel()
 	credit := newCredit(w, j.Now())
 	links := linkGuard{}
-	page, err := j.ask(fetching, func(ctx context.Context) (*source.Page, error) { return j.Source.First(ctx, j.step.Lane, w) })
+	page, err := j.ask(fetching, func(ctx context.Context) (*source.Page, error) { return j.Source.First(ctx, j.step.Lane, w, 0) })
 	for err == nil {
 		next := j.ahead(fetching, page, &links)
 		var rows int

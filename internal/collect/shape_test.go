@@ -149,11 +149,11 @@ type slow struct {
 	d time.Duration
 }
 
-func (s slow) First(ctx context.Context, lane trace.Lane, w trace.Window) (*source.Page, error) {
+func (s slow) First(ctx context.Context, lane trace.Lane, w trace.Window, pageSize int) (*source.Page, error) {
 	if err := sleep(ctx, s.d); err != nil {
 		return nil, err
 	}
-	return s.Source.First(ctx, lane, w)
+	return s.Source.First(ctx, lane, w, pageSize)
 }
 
 func (s slow) Next(ctx context.Context, lane trace.Lane, link string) (*source.Page, error) {

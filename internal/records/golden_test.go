@@ -67,13 +67,13 @@ type dialect func(ctx context.Context, p published) (page *source.Page, endpoint
 
 func ofGraph(ctx context.Context, p published) (*source.Page, string, error) {
 	u := &url.URL{Scheme: "https", Host: "graph.microsoft.com", Path: "/v1.0/admin/exchange/tracing/messageTraces"}
-	page, err := graph.NewClient(p, u, source.Query{PageSize: graph.MaxPageSize}).First(ctx, trace.Live, trace.Window{})
+	page, err := graph.NewClient(p, u, source.Query{PageSize: graph.MaxPageSize}).First(ctx, trace.Live, trace.Window{}, 0)
 	return page, u.String(), err
 }
 
 func ofReporting(ctx context.Context, p published) (*source.Page, string, error) {
 	u := &url.URL{Scheme: "https", Host: "reports.office365.com", Path: "/ecp/reportingwebservice/reporting.svc/MessageTrace"}
-	page, err := reporting.NewClient(p, u, source.Query{PageSize: reporting.MaxPageSize}).First(ctx, trace.Live, trace.Window{})
+	page, err := reporting.NewClient(p, u, source.Query{PageSize: reporting.MaxPageSize}).First(ctx, trace.Live, trace.Window{}, 0)
 	return page, u.String(), err
 }
 

@@ -22,14 +22,15 @@ type jsonPage struct {
 	err error
 }
 
-// NewPage reads a page in JSON. What is wrong with it is yielded by its rows.
-func NewPage(body []byte, dialect Dialect) *Page {
+// NewPage reads a page in JSON that was asked to have that many rows. What is wrong with it is yielded by its rows.
+func NewPage(body []byte, dialect Dialect, asked int) *Page {
 	p := &jsonPage{Walker: NewWalker(body, dialect)}
 	p.head()
 	return &Page{
 		Size: len(body),
 		Rows: p.walk(),
 		Next: func() string { return p.link },
+		Full: func() bool { return p.link == "" && p.count >= asked },
 		Row:  Reread(dialect),
 
 		Redact: dialect.redact(),

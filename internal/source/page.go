@@ -26,6 +26,9 @@ type Page struct {
 	// Next returns the link to the next page, empty on the last one. It is certain once Rows has been walked, and known
 	// before if the service sends the link ahead of the rows.
 	Next func() string
+	// Full reports whether the page has as many rows as it was asked for, or more, and no link, so that further rows may lie
+	// beyond it. It is certain once Rows has been walked. A nil Full reports nothing.
+	Full func() bool
 	// Release, if set, is called when nothing refers to the page any more, so that another one may use its memory.
 	Release func()
 	// Row reads the JSON text of one row of this page again.

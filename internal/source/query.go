@@ -12,12 +12,20 @@ import (
 
 // Query is what a receiver asks a service for beside the window.
 type Query struct {
-	// PageSize is how many rows a page is asked to have.
+	// PageSize is the most rows that a page is asked to have.
 	PageSize int
 	// Filter has the service leave out rows.
 	Filter Filter
 	// Omit are the properties that are cut out of the rows' text before anybody else sees it.
 	Omit []Property
+}
+
+// Size returns how many rows to ask a page to have: pageSize, unless that is 0 or more than q allows.
+func (q Query) Size(pageSize int) int {
+	if pageSize == 0 {
+		return q.PageSize
+	}
+	return min(pageSize, q.PageSize)
 }
 
 // Filter has the service leave out all rows but those with these values. An empty value leaves out nothing.

@@ -27,6 +27,8 @@ type Walker struct {
 	dec     *jsontext.Decoder
 	dialect Dialect
 	row     trace.Row
+	// count is how many rows have been read by Rows.
+	count int
 	// unquoted holds the texts of the current row that had to be unescaped.
 	unquoted []byte
 	// shift is what has to be added to an offset in the input of dec to have one in body.
@@ -123,6 +125,7 @@ func (w *Walker) Rows(yield func(*trace.Row, error) bool) (more bool, err error)
 		if pos, err = w.rowAt(pos); err != nil {
 			return true, err
 		}
+		w.count++
 		if !yield(&w.row, nil) {
 			return false, nil
 		}

@@ -50,27 +50,31 @@ func NewClient(h getter, endpoint *url.URL, q source.Query) *Client {
 	return &Client{http: h, endpoint: endpoint, query: q, dialect: dialect.Without(q.Omit)}
 }
 
-// First reads the first, newest page of a window.
-func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window) (*source.Page, error) {
+// First reads the first, newest page of a window. The page, and those that its links lead to, are asked to have pageSize
+// rows: 0, and whatever is more than the client was made for, asks for as many as that.
+func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window, pageSize int) (*source.Page, error) {
+	size := c.query.Size(pageSize)
 	filter := "receivedDateTime ge " + w.Start.UTC().Format(timeLayout) + " and receivedDateTime le " + w.End.UTC().Format(timeLayout) +
 		c.query.Filter.Clause(c.dialect.Names)
 	u := *c.endpoint
 	// Graph wants the $ of its options as it is; url.Values would escape it.
-	u.RawQuery = "$filter=" + escape(filter) + "&$top=" + strconv.Itoa(c.query.PageSize)
-	return c.get(ctx, lane, &u)
+	u.RawQuery = "$filter=" + escape(filter) + "&$top=" + strconv.Itoa(size)
+	return c.get(ctx, lane, &u, size)
 }
 
 // Next reads the page that a link of the page before leads to.
 func (c *Client) Next(ctx context.Context, lane trace.Lane, link string) (*source.Page, error) {
-	u, err := url.Parse(link)
-	if err != nil {
+	asked, href, _ := strings.Cut(link, " ")
+	size, errSize := strconv.Atoi(asked)
+	u, err := url.Parse(href)
+	if err != nil || errSize != nil {
 		// The text of the error would repeat the link, which carries addresses.
 		return nil, &transport.Error{Target: c.target(), Err: fmt.Errorf("%w: the link to the next page is no URL", source.ErrShape)}
 	}
-	return c.get(ctx, lane, c.endpoint.ResolveReference(u))
+	return c.get(ctx, lane, c.endpoint.ResolveReference(u), size)
 }
 
-func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL) (*source.Page, error) {
+func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, size int) (*source.Page, error) {
 	header := http.Header{
 		"Accept": {"application/json"},
 		// Without it, recalled messages come with the status unknownFutureValue (Microsoft's documentation of the resource).
@@ -80,7 +84,14 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL) (*source.
 	if err != nil {
 		return nil, err
 	}
-	page := source.NewPage(response.Body, c.dialect)
+	page := source.NewPage(response.Body, c.dialect, size)
+	next := page.Next
+	page.Next = func() string {
+		if href := next(); href != "" {
+			return strconv.Itoa(size) + " " + href
+		}
+		return ""
+	}
 	page.Arrived, page.Served, page.Release = response.Arrived, response.Date, response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
 	return page, nil

@@ -43,7 +43,7 @@ func TestTheFirstRequestOfAWindow(t *testing.T) {
 			g := &fakeGetter{response: &transport.Response{}}
 			client := newTestClient(t, g)
 			client.query.PageSize = 1234
-			_, err := client.First(t.Context(), trace.Backfill, c.window)
+			_, err := client.First(t.Context(), trace.Backfill, c.window, 0)
 			require.NoError(t, err)
 			u, err := url.Parse(g.url)
 			require.NoError(t, err)
@@ -60,10 +60,10 @@ func TestEveryRequestAsksForEveryStatus(t *testing.T) {
 	t.Parallel()
 	want := http.Header{"Accept": {"application/json"}, "Prefer": {"include-unknown-enum-members"}}
 	g := &fakeGetter{response: &transport.Response{}}
-	_, err := newTestClient(t, g).First(t.Context(), trace.Live, trace.Window{})
+	_, err := newTestClient(t, g).First(t.Context(), trace.Live, trace.Window{}, 0)
 	require.NoError(t, err)
 	assert.Equal(t, want, g.header)
-	_, err = newTestClient(t, g).Next(t.Context(), trace.Live, testEndpoint+"?$skiptoken=a")
+	_, err = newTestClient(t, g).Next(t.Context(), trace.Live, pageSize+testEndpoint+"?$skiptoken=a")
 	require.NoError(t, err)
 	assert.Equal(t, want, g.header)
 }
@@ -71,7 +71,7 @@ func TestEveryRequestAsksForEveryStatus(t *testing.T) {
 func TestTheEndpointStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	client := newTestClient(t, &fakeGetter{response: &transport.Response{}})
-	_, err := client.First(t.Context(), trace.Live, trace.Window{})
+	_, err := client.First(t.Context(), trace.Live, trace.Window{}, 0)
 	require.NoError(t, err)
 	assert.Equal(t, testEndpoint, client.endpoint.String())
 }
@@ -94,7 +94,7 @@ func TestLinksAreFollowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := &fakeGetter{response: &transport.Response{}}
-			_, err := newTestClient(t, g).Next(t.Context(), trace.Live, c.link)
+			_, err := newTestClient(t, g).Next(t.Context(), trace.Live, pageSize+c.link)
 			require.NoError(t, err)
 			if c.want == "" {
 				c.want = c.link
@@ -115,7 +115,7 @@ func TestALinkThatIsNoURLIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
 		"https://graph.microsoft.com/\nann.lee",
 	} {
 		g := &fakeGetter{}
-		_, err := newTestClient(t, g).Next(t.Context(), trace.Live, link)
+		_, err := newTestClient(t, g).Next(t.Context(), trace.Live, pageSize+link)
 		var e *transport.Error
 		require.ErrorAs(t, err, &e, link)
 		require.ErrorIs(t, err, source.ErrShape)
@@ -127,7 +127,7 @@ func TestALinkThatIsNoURLIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
 func TestErrorsOfRequestsComeAsTheyAre(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("refused")
-	page, err := newTestClient(t, &fakeGetter{err: refused}).First(t.Context(), trace.Live, trace.Window{})
+	page, err := newTestClient(t, &fakeGetter{err: refused}).First(t.Context(), trace.Live, trace.Window{}, 0)
 	require.ErrorIs(t, err, refused)
 	assert.Nil(t, page)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ func newTestClient(tb testing.TB, g *fakeGetter) *Client {
 func open(tb testing.TB, body []byte) *source.Page {
 	tb.Helper()
 	g := &fakeGetter{response: &transport.Response{Body: body, ContentType: "application/json"}}
-	page, err := newTestClient(tb, g).First(tb.Context(), trace.Live, trace.Window{})
+	page, err := newTestClient(tb, g).First(tb.Context(), trace.Live, trace.Window{}, 0)
 	require.NoError(tb, err)
 	return page
 }
@@ -83,12 +84,26 @@ func walk(tb testing.TB, body string) (rows []kept, next string, err error) {
 	for row, err := range page.Rows {
 		if err != nil {
 			assert.Nil(tb, row)
-			return rows, page.Next(), err
+			return rows, href(tb, page), err
 		}
 		rows = append(rows, keep(row))
 	}
-	return rows, page.Next(), nil
+	return rows, href(tb, page), nil
 }
+
+// href is the link of a page as the service wrote it.
+func href(tb testing.TB, page *source.Page) string {
+	tb.Helper()
+	if page.Next() == "" {
+		return ""
+	}
+	link, ok := strings.CutPrefix(page.Next(), pageSize)
+	require.True(tb, ok, page.Next())
+	return link
+}
+
+// pageSize begins the links of pages that are asked for as large as can be.
+const pageSize = "5000 "
 
 // readRow reads the one row of a page.
 func readRow(tb testing.TB, row string) kept {

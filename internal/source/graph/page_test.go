@@ -193,7 +193,7 @@ func TestAPageSaysWhereItComesFrom(t *testing.T) {
 	arrived, served := time.Now(), time.Now().Add(-time.Second)
 	body := []byte(`{"value":[]}`)
 	page, err := newTestClient(t, &fakeGetter{response: &transport.Response{Body: body, Arrived: arrived, Date: served}}).
-		First(t.Context(), trace.Live, trace.Window{})
+		First(t.Context(), trace.Live, trace.Window{}, 0)
 	require.NoError(t, err)
 	assert.Equal(t, arrived, page.Arrived)
 	assert.Equal(t, served, page.Served)
@@ -208,7 +208,7 @@ func TestAPageThatIsNoJSONAdvisesToLookAtTheEndpoint(t *testing.T) {
 		"application/json;odata.metadata=minimal;charset=utf-8": false,
 	} {
 		response := &transport.Response{Body: []byte("<html>Sign in</html>"), ContentType: contentType}
-		page, err := newTestClient(t, &fakeGetter{response: response}).First(t.Context(), trace.Live, trace.Window{})
+		page, err := newTestClient(t, &fakeGetter{response: response}).First(t.Context(), trace.Live, trace.Window{}, 0)
 		require.NoError(t, err)
 		for _, err := range page.Rows {
 			var e *transport.Error

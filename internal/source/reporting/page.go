@@ -70,7 +70,7 @@ func withoutEchoes(raw []byte) []byte {
 }
 
 // decode reads a page in whatever format came back.
-func decode(body []byte, dialect source.Dialect) (*source.Page, error) {
+func decode(body []byte, dialect source.Dialect, asked int) (*source.Page, error) {
 	if text := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\uFEFF")), " \t\r\n"); len(text) > 0 && text[0] == '<' {
 		converted, err := fromAtom(text)
 		if err != nil {
@@ -78,5 +78,5 @@ func decode(body []byte, dialect source.Dialect) (*source.Page, error) {
 		}
 		body = converted
 	}
-	return source.NewPage(body, dialect), nil
+	return source.NewPage(body, dialect, asked), nil
 }

@@ -67,32 +67,33 @@ func spell(status string) string {
 	return string(unicode.ToUpper(first)) + known[size:]
 }
 
-// First reads the first, newest page of a window.
-func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window) (*source.Page, error) {
-	return c.get(ctx, lane, c.query(w, ""), w)
+// First reads the first, newest page of a window. The page, and those that its links lead to, are asked to have pageSize
+// rows: 0, and whatever is more than the client was made for, asks for as many as that.
+func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window, pageSize int) (*source.Page, error) {
+	l := link{window: w, size: c.asked.Size(pageSize), after: none}
+	return c.get(ctx, lane, c.query(l), l)
 }
 
 // Next reads the page that a link of the page before leads to. Where the service does not know its own link, the page is
 // asked for by the index of the last row, which is what the links of the service say as well.
-func (c *Client) Next(ctx context.Context, lane trace.Lane, link string) (*source.Page, error) {
-	l, err := parseLink(link)
+func (c *Client) Next(ctx context.Context, lane trace.Lane, text string) (*source.Page, error) {
+	l, err := parseLink(text)
 	if err != nil {
 		return nil, c.noLink()
 	}
-	u := c.query(l.window, l.after)
-	if l.href != "" {
-		href, err := url.Parse(l.href)
-		if err != nil {
-			return nil, c.noLink()
-		}
-		u = c.endpoint.ResolveReference(href)
+	if l.href == "" {
+		return c.get(ctx, lane, c.query(l), l)
 	}
-	page, err := c.get(ctx, lane, u, l.window)
+	href, err := url.Parse(l.href)
+	if err != nil {
+		return nil, c.noLink()
+	}
+	page, err := c.get(ctx, lane, c.endpoint.ResolveReference(href), l)
 	var refused *transport.Error
-	if l.href == "" || l.after == "" || !errors.As(err, &refused) || refused.Err != nil || !refused.AboutQuery() {
+	if l.after == none || !errors.As(err, &refused) || refused.Err != nil || !refused.AboutQuery() {
 		return page, err
 	}
-	return c.get(ctx, lane, c.query(l.window, l.after), l.window)
+	return c.get(ctx, lane, c.query(l), l)
 }
 
 func (c *Client) noLink() error {
@@ -100,92 +101,46 @@ func (c *Client) noLink() error {
 	return &transport.Error{Target: c.target(), Err: fmt.Errorf("%w: the link to the next page is no URL", source.ErrShape)}
 }
 
-// query is the URL of a page of a window: of the first one, or of the one after the row with the given index.
-func (c *Client) query(w trace.Window, after string) *url.URL {
-	end := w.End.Add(margin)
+// query is the URL of a page without its href: of the first one of the window, or of the one after the row with an Index.
+func (c *Client) query(l link) *url.URL {
+	end := l.window.End.Add(margin)
 	if whole := end.Truncate(time.Second); whole.Before(end) {
 		end = whole.Add(time.Second)
 	}
-	filter := "StartDate eq datetime'" + w.Start.Add(-margin).UTC().Format(timeLayout) +
+	filter := "StartDate eq datetime'" + l.window.Start.Add(-margin).UTC().Format(timeLayout) +
 		"' and EndDate eq datetime'" + end.UTC().Format(timeLayout) + "'" +
 		c.asked.Filter.Clause(c.dialect.Names)
 	u := *c.endpoint
 	u.RawQuery = "$filter=" + escape(filter)
 	// At its maximum the service pages by itself.
-	if c.asked.PageSize < MaxPageSize {
-		u.RawQuery += "&$top=" + strconv.Itoa(c.asked.PageSize)
+	if l.size < MaxPageSize {
+		u.RawQuery += "&$top=" + strconv.Itoa(l.size)
 	}
-	if after != "" {
-		u.RawQuery += "&$skiptoken=" + after
+	if l.after != none {
+		u.RawQuery += "&$skiptoken=" + strconv.FormatInt(l.after, 10)
 	}
 	return &u
 }
 
-func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, w trace.Window) (*source.Page, error) {
+// get reads the page at u, which l leads to.
+func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, l link) (*source.Page, error) {
 	// Without $format this asks for JSON light, which alone has received times to 100 ns.
 	response, err := c.http.Get(ctx, lane, u, http.Header{"Accept": {"application/json"}})
 	if err != nil {
 		return nil, err
 	}
-	page, err := decode(response.Body, c.dialect)
+	page, err := decode(response.Body, c.dialect, l.size)
 	if err != nil {
 		return nil, response.Damaged(c.target(), err)
 	}
 	page.Arrived, page.Served, page.Size, page.Release = response.Arrived, response.Date, len(response.Body), response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
-	c.link(page, w)
+	l.follow(page)
 	return page, nil
-}
-
-// link makes the links of the page carry what it takes to go on without them.
-func (c *Client) link(page *source.Page, w trace.Window) {
-	rows, next := page.Rows, page.Next
-	var last trace.Number
-	var count int
-	page.Rows = func(yield func(*trace.Row, error) bool) {
-		rows(func(r *trace.Row, err error) bool {
-			if err == nil {
-				count++
-				last = r.Index
-			}
-			return yield(r, err)
-		})
-	}
-	page.Next = func() string {
-		l := link{window: w, href: next()}
-		if last.Valid {
-			l.after = strconv.FormatInt(last.Value, 10)
-		}
-		// A page as long as asked for has no link if $top limited it.
-		if l.href == "" && (c.asked.PageSize == MaxPageSize || count < c.asked.PageSize || l.after == "") {
-			return ""
-		}
-		return l.String()
-	}
 }
 
 // target is what errors name.
 func (c *Client) target() string { return c.endpoint.Host + c.endpoint.Path }
-
-// link is where the rows of a window go on: the link of the service, and the index of the last row.
-type link struct {
-	window      trace.Window
-	href, after string
-}
-
-func (l link) String() string {
-	return l.window.String() + " " + l.after + " " + l.href
-}
-
-func parseLink(text string) (l link, err error) {
-	window, rest, _ := strings.Cut(text, " ")
-	start, end, _ := strings.Cut(window, "/")
-	l.after, l.href, _ = strings.Cut(rest, " ")
-	var errStart, errEnd error
-	l.window.Start, errStart = time.Parse(time.RFC3339Nano, start)
-	l.window.End, errEnd = time.Parse(time.RFC3339Nano, end)
-	return l, errors.Join(errStart, errEnd)
-}
 
 func escape(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")

@@ -80,7 +80,7 @@ func TestQuery(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, f := newClient(t, tt.pageSize, `{"value":[]}`)
-			page, err := c.First(t.Context(), trace.Live, tt.window)
+			page, err := c.First(t.Context(), trace.Live, tt.window, 0)
 			require.NoError(t, err)
 			assert.Empty(t, walk(t, page))
 			query, err := url.PathUnescape(f.asked[0].RawQuery)
@@ -117,7 +117,7 @@ func TestLinks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, f := newClient(t, tt.pageSize, tt.page, `{"value":[]}`)
-			page, err := c.First(t.Context(), trace.Live, window())
+			page, err := c.First(t.Context(), trace.Live, window(), 0)
 			require.NoError(t, err)
 			walk(t, page)
 			link := page.Next()
@@ -135,7 +135,7 @@ func TestLinks(t *testing.T) {
 func TestADeadLinkIsReplacedByTheIndexOfTheLastRow(t *testing.T) {
 	dead := &transport.Error{Status: http.StatusBadRequest}
 	c, f := newClient(t, 2000, `{"value":[{"Index":41}],"odata.nextLink":"MessageTrace?dead"}`, dead, `{"value":[]}`)
-	page, err := c.First(t.Context(), trace.Live, window())
+	page, err := c.First(t.Context(), trace.Live, window(), 0)
 	require.NoError(t, err)
 	walk(t, page)
 	_, err = c.Next(t.Context(), trace.Live, page.Next())
@@ -158,7 +158,7 @@ func TestPublishedPages(t *testing.T) {
 			body, err := os.ReadFile("../../../testdata/reporting-" + tt.file + "-page.json")
 			require.NoError(t, err)
 			c, _ := newClient(t, 2000, string(body))
-			page, err := c.First(t.Context(), trace.Live, window())
+			page, err := c.First(t.Context(), trace.Live, window(), 0)
 			require.NoError(t, err)
 			rows := walk(t, page)
 			require.Len(t, rows, 2)
@@ -183,7 +183,7 @@ xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><entry>
 	var bodies []string
 	for _, body := range []string{entry, same} {
 		c, _ := newClient(t, 2000, body)
-		page, err := c.First(t.Context(), trace.Live, window())
+		page, err := c.First(t.Context(), trace.Live, window(), 0)
 		require.NoError(t, err)
 		rows := walk(t, page)
 		require.Len(t, rows, 1)
@@ -196,7 +196,7 @@ xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><entry>
 func TestARowWithoutRecipientIsKnownByWhatDoesNotEchoTheQuery(t *testing.T) {
 	key := func(row string) trace.Key {
 		c, _ := newClient(t, 2000, `{"value":[`+row+`]}`)
-		page, err := c.First(t.Context(), trace.Live, window())
+		page, err := c.First(t.Context(), trace.Live, window(), 0)
 		require.NoError(t, err)
 		return identity.Secret{}.KeyOf(&walk(t, page)[0])
 	}
@@ -210,7 +210,7 @@ func TestWhatIsNoPage(t *testing.T) {
 		"", "{", "[]", `{"d":{}}`, `{"d":{"results":1}}`, "<html><title>Sign in</title></html>", "<feed", `<feed xmlns="http://www.w3.org/2005/Atom">`,
 	} {
 		c, _ := newClient(t, 2000, body)
-		page, err := c.First(t.Context(), trace.Live, window())
+		page, err := c.First(t.Context(), trace.Live, window(), 0)
 		if err == nil {
 			for _, e := range page.Rows {
 				err = e
