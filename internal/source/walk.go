@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -95,14 +94,14 @@ func (w *Walker) Member() (name string, ok bool, err error) {
 // Skip passes over the next value.
 func (w *Walker) Skip() error { return w.dec.SkipValue() }
 
-// Text reads the next value as a text; null is empty.
+// Text reads the next value as a text, as it was sent even if that is no UTF-8; null is empty.
 func (w *Walker) Text() (string, error) {
 	raw, err := w.dec.ReadValue()
 	if err != nil {
 		return "", err
 	}
 	w.unquoted = w.unquoted[:0]
-	return strings.ToValidUTF8(string(w.text(raw)), replacement), nil
+	return string(w.text(raw)), nil
 }
 
 // Rows walks the array of rows that comes next; null is an empty one. It returns false when yield asked to stop.

@@ -7,7 +7,6 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -66,12 +65,11 @@ func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window, pag
 func (c *Client) Next(ctx context.Context, lane trace.Lane, link string) (*source.Page, error) {
 	asked, href, _ := strings.Cut(link, " ")
 	size, errSize := strconv.Atoi(asked)
-	u, err := url.Parse(href)
+	u, err := source.Follow(c.endpoint, href)
 	if err != nil || errSize != nil {
-		// The text of the error would repeat the link, which carries addresses.
-		return nil, &transport.Error{Target: c.target(), Err: fmt.Errorf("%w: the link to the next page is no URL", source.ErrShape)}
+		return nil, &transport.Error{Target: c.target(), Err: source.ErrNoLink}
 	}
-	return c.get(ctx, lane, c.endpoint.ResolveReference(u), size)
+	return c.get(ctx, lane, u, size)
 }
 
 func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, size int) (*source.Page, error) {

@@ -108,11 +108,10 @@ func TestLinksAreFollowed(t *testing.T) {
 func TestALinkThatIsNoURLIsAnErrorThatDoesNotRepeatIt(t *testing.T) {
 	t.Parallel()
 	for _, link := range []string{
-		"https://graph.microsoft.com/%zz?$filter=senderAddress eq 'ann.lee@contoso.com'",
+		"https://graph.microsoft.com:x/?$filter=senderAddress eq 'ann.lee@contoso.com'",
 		"https://[::1/?ann.lee",
 		":ann.lee",
 		"https://graph.microsoft.com:ann.lee/",
-		"https://graph.microsoft.com/\nann.lee",
 	} {
 		g := &fakeGetter{}
 		_, err := newTestClient(t, g).Next(t.Context(), trace.Live, pageSize+link)

@@ -8,7 +8,6 @@ package reporting
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -84,11 +83,11 @@ func (c *Client) Next(ctx context.Context, lane trace.Lane, text string) (*sourc
 	if l.href == "" {
 		return c.get(ctx, lane, c.query(l), l)
 	}
-	href, err := url.Parse(l.href)
+	u, err := source.Follow(c.endpoint, l.href)
 	if err != nil {
 		return nil, c.noLink()
 	}
-	page, err := c.get(ctx, lane, c.endpoint.ResolveReference(href), l)
+	page, err := c.get(ctx, lane, u, l)
 	var refused *transport.Error
 	if l.after == none || !errors.As(err, &refused) || refused.Err != nil || !refused.AboutQuery() {
 		return page, err
@@ -97,8 +96,7 @@ func (c *Client) Next(ctx context.Context, lane trace.Lane, text string) (*sourc
 }
 
 func (c *Client) noLink() error {
-	// The text of the error would repeat the link, which carries addresses.
-	return &transport.Error{Target: c.target(), Err: fmt.Errorf("%w: the link to the next page is no URL", source.ErrShape)}
+	return &transport.Error{Target: c.target(), Err: source.ErrNoLink}
 }
 
 // query is the URL of a page without its href: of the first one of the window, or of the one after the row with an Index.

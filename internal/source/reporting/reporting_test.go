@@ -107,6 +107,10 @@ func TestLinks(t *testing.T) {
 			2000, "https://reports.office365.com/ecp/reportingwebservice/reporting.svc/MessageTrace?$skiptoken=7&a=b",
 		},
 		{"a format is kept", `{"value":[],"odata.nextLink":"MessageTrace?$format=Json&$skiptoken=1"}`, 2000, report + "?$format=Json&$skiptoken=1"},
+		{
+			"spaces in a link", `{"value":[],"odata.nextLink":"MessageTrace?$filter=Subject eq 'Jürgen%2B'&$skiptoken=1"}`,
+			2000, report + "?$filter=Subject%20eq%20'J%C3%BCrgen%2B'&$skiptoken=1",
+		},
 		{"none on the last page", `{"value":[{"Index":3}]}`, 2000, ""},
 		{
 			"none on a full page of the size asked for", `{"value":[{"Index":6},{"Index":7}]}`, 2,
