@@ -120,8 +120,8 @@ func (cfg *Config) longest(b bounds, now time.Time) (longest, read time.Duration
 	return longest, read
 }
 
-// sayWhatIsNotCovered warns of a date range whose windows leave mail out.
-func (r *messageTraceReceiver) sayWhatIsNotCovered() {
+// logUncovered warns of a date range whose windows leave mail out.
+func (r *messageTraceReceiver) logUncovered() {
 	if r.plan.Range == nil || r.plan.Range.Absolute != "" {
 		return
 	}

@@ -52,7 +52,7 @@ func punctual(t *testing.T, rowsPerDay int, history time.Duration, scenario func
 
 func TestEveryTickAsksForItsWindowAndNothingElse(t *testing.T) {
 	punctual(t, 500_000, time.Hour, func(t *testing.T, w *world) {
-		began := wallClock()
+		began := time.Now().UTC()
 		time.Sleep(3300 * time.Millisecond)
 		w.start(between("-30s", "-10s", 10*time.Second))
 		time.Sleep(5 * time.Minute)
@@ -74,12 +74,12 @@ func TestEveryTickAsksForItsWindowAndNothingElse(t *testing.T) {
 
 func TestMissedTicksAreReadAfterTheFirst(t *testing.T) {
 	punctual(t, 100_000, time.Hour, func(t *testing.T, w *world) {
-		began := wallClock()
+		began := time.Now().UTC()
 		w.start(between("-2m@m", "-1m@m", time.Minute))
 		time.Sleep(10*time.Minute + 30*time.Second)
 		w.kill()
 		time.Sleep(40 * time.Minute)
-		restarted := wallClock()
+		restarted := time.Now().UTC()
 		before, _ := w.asked()
 		w.start(between("-2m@m", "-1m@m", time.Minute))
 		time.Sleep(10*time.Minute + 30*time.Second)
@@ -94,7 +94,7 @@ func TestMissedTicksAreReadAfterTheFirst(t *testing.T) {
 
 func TestWindowThatFailsIsReadWithTheNextTick(t *testing.T) {
 	punctual(t, 100_000, time.Hour, func(t *testing.T, w *world) {
-		began := wallClock()
+		began := time.Now().UTC()
 		w.start(between("-10m", "-5m", 5*time.Minute))
 		time.Sleep(time.Minute)
 		require.NoError(t, w.sim.Faults().Set(fault.Rule{Kind: fault.ServerError, For: 12 * time.Minute}))
@@ -117,7 +117,7 @@ func TestDateRangeWithAClockThatIsAheadOfTheServices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			punctual(t, 100_000, time.Hour, func(t *testing.T, w *world) {
-				began := wallClock()
+				began := time.Now().UTC()
 				kind := fault.ClockBehind
 				if test.ahead < 0 {
 					kind = fault.ClockAhead
@@ -171,7 +171,7 @@ func TestFixedTimesAreReadOnceThroughKillsAndRestarts(t *testing.T) {
 		w.start(once)
 		time.Sleep(time.Hour)
 		w.stop()
-		assert.Len(t, w.sim.Requests(), requests, "it has been read")
+		assert.LessOrEqual(t, len(w.sim.Requests()), requests+1, "it has been read; only the time is asked for once an hour")
 		w.start(func(c *Config) {
 			between(from.Add(-time.Hour).Format(time.RFC3339), to.Format(time.RFC3339), time.Minute)(c)
 		})
@@ -183,7 +183,7 @@ func TestFixedTimesAreReadOnceThroughKillsAndRestarts(t *testing.T) {
 
 func TestModesChangedOverRestarts(t *testing.T) {
 	punctual(t, 50_000, time.Hour, func(_ *testing.T, w *world) {
-		began := wallClock()
+		began := time.Now().UTC()
 		w.start(func(c *Config) { c.RevisitAges = nil; c.InitialLookback = 10 * time.Minute })
 		time.Sleep(20 * time.Minute)
 		w.stop()

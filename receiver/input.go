@@ -5,7 +5,6 @@ package receiver
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"reflect"
 	"time"
@@ -15,17 +14,19 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
-	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 var _ jobs.Input = (*messageTraceReceiver)(nil)
 
-// showTo shows the receiver in the Job Inspector, with the jobs of earlier runs, until hide is called.
-func (r *messageTraceReceiver) showTo(ctx context.Context, inspector jobs.Inspector) (hide func()) {
+// record opens the record of the jobs, with those of earlier runs, until the end is called.
+func (r *messageTraceReceiver) record(ctx context.Context) (end func()) {
+	if r.cfg.InspectorID == nil {
+		return func() {}
+	}
 	client := r.jobStorage(ctx)
-	recorder, err := inspector.Open(ctx, jobs.Options{
+	recorder, err := r.inspector().Open(ctx, jobs.Options{
 		Input:   r.set.ID.String(),
 		Tags:    r.cfg.Tags,
 		TTL:     r.cfg.JobTTL,
@@ -36,11 +37,10 @@ func (r *messageTraceReceiver) showTo(ctx context.Context, inspector jobs.Inspec
 		r.set.Logger.Warn("the Job Inspector cannot show this receiver", zap.Error(err))
 		return func() {}
 	}
-	r.recorder.Store(recorder)
-	release := inspector.Register(r)
+	r.recorder = recorder
+	r.report.RecordTo(recorder)
 	return func() {
-		release()
-		ctx, cancel := context.WithTimeout(context.Background(), lastWrite)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 		defer cancel()
 		err := recorder.Close(ctx)
 		if client != nil {
@@ -50,6 +50,18 @@ func (r *messageTraceReceiver) showTo(ctx context.Context, inspector jobs.Inspec
 			r.set.Logger.Warn("the latest jobs could not be stored for the Job Inspector", zap.Error(err))
 		}
 	}
+}
+
+// show shows the receiver in the Job Inspector until hide is called.
+func (r *messageTraceReceiver) show() (hide func()) {
+	if r.recorder == nil {
+		return func() {}
+	}
+	return r.inspector().Register(r)
+}
+
+func (r *messageTraceReceiver) inspector() jobs.Inspector {
+	return r.host.GetExtensions()[*r.cfg.InspectorID].(jobs.Inspector)
 }
 
 // lastWrite bounds how long the storing of jobs may delay the end.
@@ -69,10 +81,10 @@ func (r *messageTraceReceiver) jobStorage(ctx context.Context) storage.Client {
 	return client
 }
 
-// Recorder is the record of the jobs; it is nil without a Job Inspector.
-func (r *messageTraceReceiver) Recorder() *jobs.Recorder { return r.recorder.Load() }
+// Recorder is the record of the jobs.
+func (r *messageTraceReceiver) Recorder() *jobs.Recorder { return r.recorder }
 
-// Describe says how the receiver is.
+// Describe returns how the receiver is.
 func (r *messageTraceReceiver) Describe() jobs.Description {
 	d := jobs.Description{
 		ID:           r.set.ID.String(),
@@ -83,17 +95,17 @@ func (r *messageTraceReceiver) Describe() jobs.Description {
 		Mode:         r.mode(),
 		PollInterval: r.cfg.PollInterval,
 		Tags:         r.cfg.Tags,
-		NextTick:     r.plan.LastTick(wallClock()).Add(r.cfg.PollInterval),
+		NextTick:     r.poller.NextTick(),
+		PausedUntil:  r.quota.Resume(),
 		Config:       r.cfg.shown(),
 	}
-	d.Health.Status, d.Health.Hint, d.Health.Since = r.health.now()
+	d.Health.Status, d.Health.Hint, d.Health.Since = r.report.Health()
 	rate := r.quota.Rate()
 	d.Quota = jobs.Quota{Used: r.quota.Used() * float64(rate.Requests), Limit: rate.Requests, Interval: rate.Interval}
-	if collector := r.running.Load(); collector != nil {
+	if state, ok := r.poller.State(); ok {
 		if d.Health.Since.IsZero() {
 			d.Health.Status = "ok"
 		}
-		state := collector.State()
 		d.CompleteUpTo, d.SettledUpTo = plan.CompleteUpTo(state), plan.SettledUpTo(state)
 		d.LiveUpTo = plan.LiveUpTo(state)
 	}
@@ -168,99 +180,10 @@ func readable(value any) any {
 	return value
 }
 
-// busyAfter is how long whoever asks for something waits for the pipeline to let go of the receiver.
-const busyAfter = 5 * time.Second
-
 // Backfill has a window read now, in whole seconds. What is open of it survives a restart.
 func (r *messageTraceReceiver) Backfill(ctx context.Context, w trace.Window, redeliver bool) (jobs.Backfill, error) {
-	collector := r.running.Load()
-	if collector == nil {
-		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the receiver does not collect at present; see its health", Conflict: true}
-	}
-	w, err := r.readable(w)
-	if err != nil {
-		return jobs.Backfill{}, err
-	}
-	request := &backfillRequest{job: r.Recorder().Schedule(trace.Backfill, w), window: w, redeliver: redeliver, opened: make(chan struct{})}
-	defer close(request.opened)
-	if request.job == nil || !r.requests.put(request) {
-		request.job.End(jobs.Cancelled, nil, "")
-		return jobs.Backfill{}, &jobs.RefusedError{Reason: "too many jobs wait already; try again later", Conflict: true}
-	}
-	ctx, cancel := context.WithTimeout(ctx, busyAfter)
-	defer cancel()
-	var remembered plan.Intervals
-	err = collector.Update(ctx, func(l *ledger.Ledger) plan.State {
-		remembered = l.Remembered(w)
-		return plan.Ask(l.State(), w, redeliver)
-	})
-	if err != nil {
-		r.requests.cancel(request.job.ID())
-		r.requests.left(request)
-		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the pipeline keeps the receiver busy; try again later", Conflict: true}
-	}
-	r.wakeBackfill()
-	forgotten := plan.Intervals{w}
-	for _, known := range remembered {
-		forgotten = forgotten.Remove(known)
-	}
-	return jobs.Backfill{Job: request.job, Remembered: remembered, Forgotten: forgotten}, nil
-}
-
-// readable returns the window in whole seconds as far as it is in the past.
-func (r *messageTraceReceiver) readable(w trace.Window) (trace.Window, error) {
-	now := r.serviceNow().Truncate(time.Second)
-	kept := now.Add(plan.KeepMargin - r.plan.Retention)
-	if w.Start.Before(kept) {
-		return w, &jobs.RefusedError{
-			Reason: fmt.Sprintf("the service keeps mail for %s: start must not be before %s", short(r.plan.Retention), kept.Format(time.RFC3339)),
-		}
-	}
-	w.Start = w.Start.Truncate(time.Second)
-	if whole := w.End.Truncate(time.Second); whole.Before(w.End) {
-		w.End = whole.Add(time.Second)
-	}
-	if w.End.After(now) {
-		w.End = now
-	}
-	if w.Empty() {
-		return w, &jobs.RefusedError{Reason: "the window lies in the future"}
-	}
-	return w, nil
+	return r.poller.Ask(ctx, w, redeliver)
 }
 
 // Cancel ends a job.
-func (r *messageTraceReceiver) Cancel(id string) error {
-	waiting, ok := r.requests.cancel(id)
-	if !ok {
-		return jobs.ErrEnded
-	}
-	if waiting != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), busyAfter)
-		defer cancel()
-		r.giveUp(ctx, plan.Withdraw, waiting.window)
-		r.requests.left(waiting)
-	}
-	return nil
-}
-
-func (r *messageTraceReceiver) wakeBackfill() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
-// log is the receiver's logger, which also writes to the log of the job that runs in ctx.
-func (r *messageTraceReceiver) log(ctx context.Context) *zap.Logger {
-	job := jobs.FromContext(ctx)
-	if job == nil {
-		return r.set.Logger
-	}
-	return r.set.Logger.WithOptions(teeTo(job))
-}
-
-// jobLog is the log of the job that runs in ctx alone.
-func jobLog(ctx context.Context) *zap.Logger {
-	return zap.New(jobs.FromContext(ctx).Core())
-}
+func (r *messageTraceReceiver) Cancel(id string) error { return r.poller.Cancel(id) }

@@ -103,7 +103,7 @@ func TestFailedJobSaysWhatToDoAndOutlivesARestart(t *testing.T) {
 func TestBackfillOnRequest(t *testing.T) {
 	punctual(t, 50_000, 10*time.Hour, func(t *testing.T, w *world) {
 		i, with := w.inspect()
-		began := wallClock()
+		began := time.Now().UTC()
 		w.start(func(c *Config) {
 			with(c)
 			c.InitialLookback = time.Hour
@@ -162,7 +162,7 @@ func TestBackfillIsRefusedWhileThePipelineRefuses(t *testing.T) {
 		w.sink.refuse(errors.New("full"))
 		w.start(with)
 		time.Sleep(time.Minute)
-		began := wallClock()
+		began := time.Now().UTC()
 		_, err := i.Inputs()[0].Backfill(t.Context(), trace.Window{Start: began.Add(-90 * time.Minute), End: began.Add(-80 * time.Minute)}, false)
 		var refused *jobs.RefusedError
 		require.ErrorAs(t, err, &refused)
@@ -177,7 +177,7 @@ func TestBackfillIsRefusedWhileThePipelineRefuses(t *testing.T) {
 func TestCancelledBackfillIsGivenUpAndCounted(t *testing.T) {
 	punctual(t, 50_000, 10*time.Hour, func(t *testing.T, w *world) {
 		i, with := w.inspect()
-		began := wallClock()
+		began := time.Now().UTC()
 		w.start(func(c *Config) {
 			with(c)
 			c.JobTimeout = 20 * time.Second
@@ -207,7 +207,7 @@ func TestCancelledBackfillIsGivenUpAndCounted(t *testing.T) {
 		require.NoError(t, in.Cancel(third.Job.ID()))
 		time.Sleep(10 * time.Minute)
 		w.check(began.Add(-390*time.Minute), began.Add(-330*time.Minute))
-		assert.Equal(t, 3, w.logs.FilterMessageSnippet("has been cancelled").Len())
+		assert.Equal(t, 1, w.logs.FilterMessageSnippet("has been cancelled").Len(), "once in ten minutes")
 		w.stop()
 	})
 }
@@ -215,7 +215,7 @@ func TestCancelledBackfillIsGivenUpAndCounted(t *testing.T) {
 func TestCancelledWindowIsReadAtTheNextTick(t *testing.T) {
 	punctual(t, 50_000, time.Hour, func(t *testing.T, w *world) {
 		i, with := w.inspect()
-		began := wallClock()
+		began := time.Now().UTC()
 		w.start(with)
 		time.Sleep(4 * time.Minute)
 		require.NoError(t, w.sim.Faults().Set(fault.Rule{Kind: fault.Hang, Delay: time.Hour, For: 2 * time.Minute}))

@@ -6,8 +6,6 @@ package receiver
 import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 )
 
 // levels are the severities that log_level knows.
@@ -18,13 +16,8 @@ var levels = map[LogLevel]zapcore.Level{
 	LogError: zapcore.ErrorLevel,
 }
 
-// teeTo makes a logger write to the log of a job as well, in all detail.
-func teeTo(job *jobs.Job) zap.Option {
-	return zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(core, job.Core()) })
-}
-
 // logger returns the logger of the receiver: the collector's, with the receiver's tags, and as quiet as log_level says.
-// louder says that log_level asks for more than the collector lets through.
+// louder reports whether log_level asks for more than the collector lets through.
 func (cfg *Config) logger(l *zap.Logger) (_ *zap.Logger, louder bool) {
 	if len(cfg.Tags) > 0 {
 		l = l.With(zap.Strings("tags", cfg.Tags))

@@ -10,11 +10,10 @@ import (
 	"hash/fnv"
 	"net/http"
 	"net/url"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -26,48 +25,41 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/fields"
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/poll"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/receiver/internal/report"
 )
 
 // version is the version of this module. It is the version of the scope of all records.
 const version = "0.1.0"
 
-// messageTraceReceiver reads the message traces of one tenant.
+// messageTraceReceiver reads the message traces of one tenant. It is what the collector sees; package poll does the work.
 type messageTraceReceiver struct {
-	cfg       *Config
-	plan      plan.Config
-	fields    *fields.Fields
-	set       receiver.Settings
-	next      consumer.Logs
-	obs       *receiverhelper.ObsReport
-	telemetry *telemetry
-
-	host    component.Host
-	health  *health
-	quota   *transport.Quota
-	clients []*http.Client
-	storage storage.Client
+	cfg    *Config
+	plan   plan.Config
+	fields *fields.Fields
+	set    receiver.Settings
+	next   consumer.Logs
+	obs    *receiverhelper.ObsReport
+	report *report.Report
 	// dial makes the client of the service.
 	dial func(ctx context.Context, endpoint *url.URL) (collect.Source, error)
-	// collector is nil until everything that it needs of this machine is there.
-	collector *collect.Collector
-	skew      skew
-	// running is the collector, for those who look at it from another goroutine.
-	running  atomic.Pointer[collect.Collector]
-	recorder atomic.Pointer[jobs.Recorder]
-	requests requests
-	// wake has backfill look for what is open.
-	wake chan struct{}
-	// lacks is what has been said of tokens, and failed of fields.
-	lacks, failed sync.Map
-	// tooLoud says that log_level asks for more than the collector logs.
+	// tooLoud reports whether log_level asks for more than the collector logs.
 	tooLoud bool
 
-	// release gives back what is shared with other receivers.
-	release func()
-	cancel  context.CancelFunc
-	done    chan struct{}
+	host    component.Host
+	quota   *transport.Share
+	clients []*http.Client
+	// memory is the state of a receiver without storage.
+	memory ledger.Memory
+	// recorder is the record of the jobs, nil without a Job Inspector.
+	recorder *jobs.Recorder
+	poller   *poll.Poller
+
+	cancel context.CancelFunc
+	done   chan struct{}
 }
 
 func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*messageTraceReceiver, error) {
@@ -81,14 +73,14 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTelemetry(set.TelemetrySettings, set.ID)
+	told, err := report.New(set)
 	if err != nil {
 		return nil, err
 	}
-	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, telemetry: t, tooLoud: tooLoud, wake: make(chan struct{}, 1)}
+	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, report: told, tooLoud: tooLoud, memory: ledger.Memory{}}
 	r.plan = cfg.planConfig(offset(set.ID, cfg.PollSpread))
 	r.dial = r.connect
-	r.fields, err = fields.Compile(cfg.definitions(), set.TelemetrySettings, observer{r}.fieldFailed)
+	r.fields, err = fields.Compile(cfg.definitions(), set.TelemetrySettings, told.FieldFailed)
 	return r, err
 }
 
@@ -129,38 +121,50 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 		return nil
 	}
 	r.host = host
-	r.health = newHealth(host, r.set.Logger)
 	r.shareQuota()
-	if err := r.telemetry.start(r.quota); err != nil {
-		r.release()
+	if err := r.report.Start(func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }, r.quota); err != nil {
+		r.quota.Leave()
 		return err
 	}
-	r.sayOnce()
-	// The context of Start ends with Start, the loop with Shutdown.
+	r.logOnce()
+	// The context of Start ends with Start, the poller with Shutdown.
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.done = cancel, make(chan struct{})
 	go func() {
 		defer close(r.done)
-		if id := r.cfg.InspectorID; id != nil {
-			defer r.showTo(ctx, host.GetExtensions()[*id].(jobs.Inspector))()
-		}
-		if id := r.cfg.LeaderElectorID; id != nil {
-			r.whileLeading(ctx, electionOf(host.GetExtensions()[*id]))
-			return
-		}
-		r.loop(ctx)
+		defer r.record(ctx)()
+		r.poller = poll.New(r.pollOptions())
+		defer r.show()()
+		r.poller.Run(ctx)
 	}()
 	return nil
 }
 
-// sayOnce logs what the user should know of the configuration.
-func (r *messageTraceReceiver) sayOnce() {
+// pollOptions is what the poller needs.
+func (r *messageTraceReceiver) pollOptions() poll.Options {
+	o := poll.Options{
+		Plan:     r.plan,
+		Open:     r.open,
+		PageSize: r.cfg.query().PageSize,
+		Budget:   r.quota,
+		Reporter: r.report,
+		Recorder: r.recorder,
+		MaxJobs:  r.cfg.MaxConcurrentJobs,
+	}
+	if id := r.cfg.LeaderElectorID; id != nil {
+		o.Elect = electionOf(r.host.GetExtensions()[*id])
+	}
+	return o
+}
+
+// logOnce logs what the user should know of the configuration.
+func (r *messageTraceReceiver) logOnce() {
 	if r.tooLoud {
 		r.set.Logger.Log(max(zapcore.WarnLevel, zapcore.LevelOf(r.set.Logger.Core())),
 			"log_level asks for more than the collector logs; lower service.telemetry.logs.level as well",
 			zap.String("log_level", string(r.cfg.LogLevel)))
 	}
-	r.sayWhatIsNotCovered()
+	r.logUncovered()
 	switch {
 	case r.cfg.StorageID != nil:
 	case r.plan.Range != nil:
@@ -174,9 +178,9 @@ func (r *messageTraceReceiver) sayOnce() {
 	}
 }
 
-// Shutdown ends the loop, also in the middle of a page, and waits for it as long as ctx allows.
+// Shutdown ends the poller, also in the middle of a page, and waits for it as long as ctx allows.
 func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
-	r.telemetry.Shutdown()
+	r.report.Shutdown()
 	if r.cancel == nil {
 		return nil
 	}
@@ -184,24 +188,10 @@ func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
 	select {
 	case <-r.done:
 	case <-ctx.Done():
-		return fmt.Errorf("the loop did not end in time: %w", ctx.Err())
+		return fmt.Errorf("the poller did not end in time: %w", ctx.Err())
 	}
-	r.release()
-	r.closeConnections()
-	if r.storage == nil {
-		return nil
-	}
-	err := r.storage.Close(ctx)
-	r.storage = nil
-	return err
-}
-
-// closeConnections closes the connections that no request uses, for good.
-func (r *messageTraceReceiver) closeConnections() {
-	for _, client := range r.clients {
-		client.CloseIdleConnections()
-	}
-	r.clients = nil
+	r.quota.Leave()
+	return nil
 }
 
 // checkExtensions reports every extension that the configuration names and the host does not have.
@@ -247,12 +237,8 @@ func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 // shareQuota joins the budget of requests that the tenant has in this process.
 func (r *messageTraceReceiver) shareQuota() {
 	own := transport.Rate{Requests: r.cfg.RateLimit.Requests, Interval: r.cfg.RateLimit.Interval}
-	quota, release := transport.ShareQuota(r.cfg.tenantKey(), own)
-	leave := allSlots.join(r.cfg.MaxConcurrentJobs)
-	r.quota, r.release = quota, func() {
-		leave()
-		release()
-	}
+	r.quota = transport.ShareQuota(r.cfg.tenantKey(), own)
+	r.warnOfOthers(r.quota.Others)
 	rate := r.quota.Restrict(own)
 	if rate != own {
 		r.set.Logger.Info("another receiver of this tenant sets a lower rate_limit, which applies to both",
@@ -265,16 +251,10 @@ func (r *messageTraceReceiver) shareQuota() {
 	}
 }
 
-// serviceClock is the time by the service's clock, as far as it is behind this machine's: what it calls the future cannot
-// be asked for.
-func (r *messageTraceReceiver) serviceClock(t time.Time) time.Time {
-	if behind := -r.skew.ahead(); behind > skewTolerance {
-		return t.Add(-behind).Truncate(time.Second)
+// warnOfOthers warns of others who read the same tenant in this process.
+func (r *messageTraceReceiver) warnOfOthers(others int) {
+	if others > 0 {
+		r.report.Once("another receiver of this collector reads the same tenant: each delivers the tenant's rows, so that they come twice " +
+			"unless their filters differ; remove one of them")
 	}
-	return t
-}
-
-// serviceNow is the time by the service's clock, as far as that is known.
-func (r *messageTraceReceiver) serviceNow() time.Time {
-	return wallClock().Add(r.skew.ahead())
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
 	"github.com/o365messagetrace/o365messagetrace/internal/source/reporting"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 )
 
@@ -32,6 +33,9 @@ type clientError struct{ err error }
 func (e *clientError) Error() string { return "cannot set up the HTTP client: " + e.err.Error() }
 func (e *clientError) Unwrap() error { return e.err }
 
+// Scope returns what the error is about.
+func (e *clientError) Scope() trouble.Scope { return trouble.Setup }
+
 // Hint names the keys that can be behind the error.
 func (e *clientError) Hint() string {
 	if _, ok := errors.AsType[*fs.PathError](e.err); ok {
@@ -40,57 +44,49 @@ func (e *clientError) Hint() string {
 	return "check tls and proxy_url"
 }
 
-// storageError is a storage that does not work.
-type storageError struct{ err error }
-
-func (e *storageError) Error() string { return e.err.Error() }
-func (e *storageError) Unwrap() error { return e.err }
-
-// Hint names the key behind the error.
-func (e *storageError) Hint() string {
-	if hint := hintOf(e.err); hint != "" {
-		return hint
+// open connects what runs the jobs with everything that it needs. It sends nothing. What it opens is closed by release.
+func (r *messageTraceReceiver) open(
+	ctx context.Context, gate collect.Gate, now func() time.Time,
+) (_ *collect.Collector, release func(), err error) {
+	var client storage.Client = r.memory
+	closeAll := func() {
+		r.closeConnections()
+		// The context of the term has ended.
+		_ = client.Close(context.WithoutCancel(ctx))
 	}
-	return "see that the extension named in storage can read and write: free space, permissions, no second collector on the same " +
-		"directory, no damaged file"
-}
-
-// ready makes the collector unless there is one. What is missing is looked for again at the next tick.
-func (r *messageTraceReceiver) ready(ctx context.Context) bool {
-	if r.collector != nil {
-		return true
-	}
-	collector, err := r.newCollector(ctx)
-	if err != nil && ctx.Err() == nil {
-		r.health.failed(setup, "cannot collect yet; looked at again at the next tick", err)
-	}
-	if err != nil {
-		return false
-	}
-	r.collector = collector
-	r.running.Store(collector)
-	r.health.ok(setup)
-	return true
-}
-
-// newCollector connects what runs the jobs with everything that it needs. It sends nothing.
-func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Collector, error) {
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
 	endpoint, err := url.Parse(strings.TrimRight(r.cfg.endpoint(), "/"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	opened, err := r.openLedger(ctx)
+	if id := r.cfg.StorageID; id != nil {
+		opened, err := r.storageClient(ctx, *id, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		client = opened
+	}
+	books, err := r.openLedger(ctx, client)
 	if err != nil {
-		return nil, &storageError{err}
+		return nil, nil, err
 	}
-	client, err := r.dial(ctx, endpoint)
+	source, err := r.dial(ctx, endpoint)
 	if err != nil {
-		r.closeConnections()
-		return nil, &clientError{err}
+		return nil, nil, &clientError{err}
 	}
-	return collect.New(collect.Options{
-		Source: client,
-		Ledger: opened,
+	return collect.New(r.collectOptions(endpoint, source, books, gate, now)), closeAll, nil
+}
+
+func (r *messageTraceReceiver) collectOptions(
+	endpoint *url.URL, source collect.Source, books *ledger.Ledger, gate collect.Gate, now func() time.Time,
+) collect.Options {
+	return collect.Options{
+		Source: source,
+		Ledger: books,
 		Origin: &records.Origin{
 			InputID:       r.set.ID.String(),
 			TenantID:      r.cfg.TenantID,
@@ -105,31 +101,31 @@ func (r *messageTraceReceiver) newCollector(ctx context.Context) (*collect.Colle
 		},
 		Consumer: r.next,
 		Obs:      r.obs,
-		Observer: observer{r},
-		Now:      func() time.Time { return r.serviceClock(wallClock()) },
+		Observer: r.report,
+		Now:      now,
 		Finest:   r.cfg.limits().finest,
 
-		Admit:        observer{r}.admit,
+		Gate:         gate,
 		Plan:         r.plan,
 		WithinWindow: !r.cfg.DisableTimeFilter,
 		Timeout:      r.cfg.JobTimeout,
-		Retry:        observer{r}.retryDamaged(r.cfg.Retry.rules()),
-	}), nil
+		Retry:        r.retryDamaged(r.cfg.Retry.rules()),
+	}
+}
+
+// retryDamaged is the rule for damaged pages: the same as for requests.
+func (r *messageTraceReceiver) retryDamaged(rules transport.Retry) func(n int) (time.Duration, bool) {
+	return func(n int) (time.Duration, bool) {
+		if n > rules.MaxRetries {
+			return 0, false
+		}
+		r.report.Damaged()
+		return rules.Wait(n), true
+	}
 }
 
 // openLedger opens what has been read and delivered before.
-func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, error) {
-	var client storage.Client = ledger.Memory{}
-	if id := r.cfg.StorageID; id != nil {
-		if r.storage == nil {
-			opened, err := r.storageClient(ctx, *id, "")
-			if err != nil {
-				return nil, err
-			}
-			r.storage = opened
-		}
-		client = r.storage
-	}
+func (r *messageTraceReceiver) openLedger(ctx context.Context, client storage.Client) (*ledger.Ledger, error) {
 	opened, err := ledger.Open(ctx, ledger.Options{
 		Client: client,
 		Tenant: r.cfg.tenantKey(),
@@ -143,16 +139,24 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context) (*ledger.Ledger, 
 	return opened, nil
 }
 
+// closeConnections closes the connections that no request uses, for good.
+func (r *messageTraceReceiver) closeConnections() {
+	for _, client := range r.clients {
+		client.CloseIdleConnections()
+	}
+	r.clients = nil
+}
+
 // storageClient opens what the extension keeps under a name of the receiver's. File storage panics on some damaged files.
 func (r *messageTraceReceiver) storageClient(ctx context.Context, id component.ID, name string) (client storage.Client, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			client, err = nil, fmt.Errorf("cannot open the storage: %v", reason)
+			client, err = nil, &ledger.StorageError{Doing: "open the storage", Err: fmt.Errorf("%v", reason)}
 		}
 	}()
 	client, err = r.host.GetExtensions()[id].(storage.Extension).GetClient(ctx, component.KindReceiver, r.set.ID, name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the storage: %w", err)
+		return nil, &ledger.StorageError{Doing: "open the storage", Err: err}
 	}
 	return client, nil
 }
@@ -173,15 +177,15 @@ func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (
 
 // source makes the client of the service of an HTTP client and what gives it credentials.
 func (r *messageTraceReceiver) source(pages *http.Client, auth transport.Authorizer, endpoint *url.URL) collect.Source {
-	pages.Transport = &watchedTransport{next: pages.Transport, answered: observer{r}.answered}
+	pages.Transport = &watchedTransport{next: pages.Transport, answered: r.answered}
 	options := transport.Options{
 		HTTP:     pages,
 		Endpoint: endpoint,
 		Auth:     auth,
 		Scheme:   r.cfg.scheme(),
-		Quota:    r.quota,
+		Quota:    r.quota.Quota,
 		Retry:    r.cfg.Retry.rules(),
-		Observer: observer{r},
+		Observer: r.report,
 	}
 	if r.cfg.api() == ReportingWebService {
 		options.Service, options.FoldPath = reporting.Service{}, true
@@ -204,6 +208,40 @@ func (r *messageTraceReceiver) httpClient(
 		r.clients = append(r.clients, client)
 	}
 	return client, err
+}
+
+// answered tells of a response, nil if none came.
+func (r *messageTraceReceiver) answered(ctx context.Context, resp *http.Response) {
+	r.report.Answered(ctx, resp)
+	if resp == nil || r.poller == nil {
+		return
+	}
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		date = time.Time{}
+	}
+	r.poller.Heard(resp.StatusCode, date)
+}
+
+// watchedTransport tells of the responses that pass through it.
+type watchedTransport struct {
+	next http.RoundTripper
+	// answered is called with the response to each request, nil if none came.
+	answered func(ctx context.Context, resp *http.Response)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	t.answered(req.Context(), resp)
+	return resp, err
+}
+
+// CloseIdleConnections lets http.Client.CloseIdleConnections reach the connections.
+func (t *watchedTransport) CloseIdleConnections() {
+	if closer, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
 }
 
 // rules turns the configuration into the rules of the transport.

@@ -48,8 +48,11 @@ func (r *messageTraceReceiver) authorizer(client *http.Client) transport.Authori
 		r.clients = append(r.clients, cfg.HTTPClient)
 	}
 	tokens := entra.NewTokenSource(cfg)
-	r.telemetry.credential.Store(tokens)
-	return &inspected{Authorizer: tokens, inspect: r.inspect}
+	r.report.Credential(tokens)
+	return &inspected{Authorizer: tokens, inspect: func(token string) {
+		r.identify(token)
+		r.inspect(token)
+	}}
 }
 
 // scheme is the authentication scheme of requests.
@@ -155,7 +158,14 @@ func (i *inspected) Token(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// inspect says, once, what a token lacks that the service will ask for.
+// identify learns from a token which tenant it is, by whatever name it is configured.
+func (r *messageTraceReceiver) identify(token string) {
+	if claims, ok := entra.ReadClaims(token); ok && claims.TenantID != "" {
+		r.warnOfOthers(r.quota.Identify(strings.ToLower(claims.TenantID)))
+	}
+}
+
+// inspect warns, once, of what a token lacks that the service will ask for.
 func (r *messageTraceReceiver) inspect(token string) {
 	claims, ok := entra.ReadClaims(token)
 	if !ok {
@@ -163,9 +173,7 @@ func (r *messageTraceReceiver) inspect(token string) {
 	}
 	lacks := claims.Lacks(entra.Wanted{TenantID: r.cfg.TenantID, Resource: r.cfg.signIn().Resource, Role: r.cfg.role()})
 	for _, lack := range lacks {
-		if _, said := r.lacks.LoadOrStore(lack, true); !said {
-			r.set.Logger.Warn("the service may refuse the token: " + lack)
-		}
+		r.report.Once("the service may refuse the token: " + lack)
 	}
 }
 

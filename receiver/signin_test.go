@@ -32,6 +32,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 )
 
@@ -57,7 +58,7 @@ func observedReceiver(t *testing.T, texts ...string) (*messageTraceReceiver, *za
 	set.Logger = zap.New(core)
 	r, err := newMessageTraceReceiver(set, cfg, consumertest.NewNop())
 	require.NoError(t, err)
-	t.Cleanup(r.telemetry.Shutdown)
+	t.Cleanup(r.report.Shutdown)
 	return r, logs
 }
 
@@ -65,9 +66,9 @@ func observedReceiver(t *testing.T, texts ...string) (*messageTraceReceiver, *za
 func connected(t *testing.T, host component.Host, texts ...string) collect.Source {
 	t.Helper()
 	r, _ := observedReceiver(t, texts...)
-	r.host, r.health = host, newHealth(host, r.set.Logger)
+	r.host = host
 	r.shareQuota()
-	t.Cleanup(r.release)
+	t.Cleanup(r.quota.Leave)
 	endpoint, err := url.Parse(r.cfg.endpoint())
 	require.NoError(t, err)
 	source, err := r.connect(t.Context(), endpoint)
@@ -124,7 +125,7 @@ func TestBasicSignsInWithUserNameAndPassword(t *testing.T) {
 	g.accept = header("2")
 	var refused *transport.Error
 	require.ErrorAs(t, ask(t, source), &refused)
-	assert.True(t, refused.Unauthorized())
+	assert.Equal(t, http.StatusUnauthorized, refused.Status)
 	assert.Contains(t, refused.Hint(), "authentication.basic: Microsoft ended it in 2023")
 
 	// A new one is used by the next request.
@@ -135,7 +136,7 @@ func TestBasicSignsInWithUserNameAndPassword(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	err := ask(t, source)
 	require.ErrorContains(t, err, "no such file")
-	assert.Contains(t, hintOf(err), "authentication.basic.password_file")
+	assert.Contains(t, trouble.HintOf(err), "authentication.basic.password_file")
 	assert.Len(t, g.came, 3)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
@@ -191,7 +192,7 @@ func TestBackfillDoesNotDelayLiveMail(t *testing.T) {
 		for range 20 {
 			time.Sleep(10 * time.Second)
 			now := time.Now()
-			assert.Less(t, now.Sub(w.current.telemetry.state.Load().liveUpTo), 25*time.Second)
+			assert.Less(t, now.Sub(plan.LiveUpTo(w.state())), 25*time.Second)
 		}
 		assert.NotEmpty(t, w.state().Unread, "the backfill goes on")
 		w.stop()
@@ -215,7 +216,7 @@ func TestLiveMailDoesNotWaitBehindRevisitsThatWaitForTheQuota(t *testing.T) {
 		})
 		for range 180 {
 			time.Sleep(10 * time.Second)
-			assert.LessOrEqual(t, time.Since(w.current.telemetry.state.Load().liveUpTo), 21*time.Second)
+			assert.LessOrEqual(t, time.Since(plan.LiveUpTo(w.state())), 21*time.Second)
 		}
 		w.stop()
 	})

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/limit"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/timeexpr"
 )
 
 // Limits of the configuration.
@@ -137,14 +139,4 @@ func validateNumber(key string, n, least, most int) error {
 	return nil
 }
 
-// short writes a duration without the zero units that time.Duration.String ends with: 5m, not 5m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
+func short(d time.Duration) string { return timeexpr.Short(d) }

@@ -100,7 +100,10 @@ func (w *world) kill() {
 }
 
 // state is what the receiver has to remember of what it has read.
-func (w *world) state() plan.State { return w.current.running.Load().State() }
+func (w *world) state() plan.State {
+	state, _ := w.current.poller.State()
+	return state
+}
 
 // check compares what was delivered with what became visible.
 func (w *world) check(from, to time.Time) {

@@ -40,7 +40,7 @@ func TestInputs(t *testing.T) {
 		Config: map[string]any{"poll_interval": "5m"},
 	})
 	s.input(t, jobs.Description{ID: "another"})
-	started(in.recorder, trace.Live).Page(1, 1, jobs.Rows{Accepted: 7})
+	started(in.recorder, trace.Live).Page(1, 1, trace.Outcomes{Accepted: 7})
 	in.recorder.Schedule(trace.Live, window)
 
 	answer := s.get(t, "/api/v1/inputs")
@@ -120,7 +120,7 @@ func TestAJobWithItsLog(t *testing.T) {
 	job.Request()
 	job.Retry()
 	job.Waited(1500 * time.Millisecond)
-	job.Page(100, 50, jobs.Rows{Accepted: 1, Duplicate: 2, Held: 3, Filtered: 4, Malformed: 5, Refused: 6})
+	job.Page(100, 50, trace.Outcomes{Accepted: 1, Duplicate: 2, Held: 3, Filtered: 4, Malformed: 5, Refused: 6})
 	job.End(jobs.Throttled, errors.New("too much"), "ask less")
 	answer := s.get(t, "/api/v1/jobs/"+job.ID())
 	for _, name := range []string{"started", "finished"} {
@@ -181,7 +181,7 @@ func TestSeries(t *testing.T) {
 	s := start(t, nil)
 	in := s.input(t, jobs.Description{ID: "one"})
 	job := started(in.recorder, trace.Live)
-	job.Page(100, 50, jobs.Rows{Accepted: 1, Duplicate: 2})
+	job.Page(100, 50, trace.Outcomes{Accepted: 1, Duplicate: 2})
 	job.End(jobs.Failed, nil, "")
 	assert.Len(t, s.get(t, "/api/v1/series")["items"], 60, "as long as jobs are kept")
 	sum := map[string]float64{}
@@ -274,7 +274,7 @@ func TestFiftyReadersAtOnce(t *testing.T) {
 				}
 				job := started(in.recorder, trace.Live)
 				zap.New(job.Core()).Info("line")
-				job.Page(10, 5, jobs.Rows{Accepted: 1})
+				job.Page(10, 5, trace.Outcomes{Accepted: 1})
 				in.recorder.Captured(record("x"))
 				job.End(jobs.Done, nil, "")
 			}

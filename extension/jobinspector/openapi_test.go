@@ -102,7 +102,7 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 	schemas := readOpenAPI(t).Components.Schemas
 	for name, view := range map[string]any{
 		"Inspector": inspectorView{}, "Input": inputView{}, "Health": healthView{}, "Quota": quotaView{}, "Window": windowView{},
-		"Rows": jobs.Rows{}, "Job": jobView{}, "JobDetail": jobDetailView{}, "Backfill": backfillView{}, "Line": lineView{},
+		"Rows": trace.Outcomes{}, "Job": jobView{}, "JobDetail": jobDetailView{}, "Backfill": backfillView{}, "Line": lineView{},
 		"JobLine": jobLineView{}, "Minute": minuteView{}, "BackfillRequest": backfillRequest{}, "Error": errorView{},
 		"InputList": listView[inputView]{}, "JobList": listView[jobView]{}, "JobLineList": listView[jobLineView]{},
 		"MinuteList": listView[minuteView]{}, "CancelRequest": struct{}{},

@@ -109,23 +109,23 @@ func viewWindows(windows []trace.Window) []windowView {
 }
 
 type jobView struct {
-	ID            string     `json:"id"`
-	Input         string     `json:"input"`
-	Lane          trace.Lane `json:"lane"`
-	State         jobs.State `json:"state"`
-	Window        windowView `json:"window"`
-	Tick          *time.Time `json:"tick"`
-	Started       *time.Time `json:"started"`
-	Finished      *time.Time `json:"finished"`
-	DurationS     float64    `json:"duration_s"`
-	Requests      int        `json:"requests"`
-	Pages         int        `json:"pages"`
-	Rows          jobs.Rows  `json:"rows"`
-	Bytes         int64      `json:"bytes"`
-	Retries       int        `json:"retries"`
-	ThrottleWaitS float64    `json:"throttle_wait_s"`
-	Error         string     `json:"error"`
-	Hint          string     `json:"hint"`
+	ID            string         `json:"id"`
+	Input         string         `json:"input"`
+	Lane          trace.Lane     `json:"lane"`
+	State         jobs.State     `json:"state"`
+	Window        windowView     `json:"window"`
+	Tick          *time.Time     `json:"tick"`
+	Started       *time.Time     `json:"started"`
+	Finished      *time.Time     `json:"finished"`
+	DurationS     float64        `json:"duration_s"`
+	Requests      int            `json:"requests"`
+	Pages         int            `json:"pages"`
+	Rows          trace.Outcomes `json:"rows"`
+	Bytes         int64          `json:"bytes"`
+	Retries       int            `json:"retries"`
+	ThrottleWaitS float64        `json:"throttle_wait_s"`
+	Error         string         `json:"error"`
+	Hint          string         `json:"hint"`
 }
 
 func viewJob(r *jobs.Record, now time.Time) jobView {

@@ -24,9 +24,12 @@ type batch struct {
 	items  []item
 	// index finds the items by their keys.
 	index index
-	// rows are those of the items that are to be remembered: all but what is delivered once more.
+	// rows are those of the items, in their order.
 	rows  []ledger.Row
 	final bool
+	// numbers is memory for an offer, and kept for the rows that are remembered of it.
+	numbers []int
+	kept    []ledger.Row
 	// fresh returns records without rows.
 	fresh func() *records.Batch
 }
@@ -65,13 +68,13 @@ func (j *job) newBatch(page *source.Page) *batch {
 	return b
 }
 
-// again makes the records anew.
-func (b *batch) again() *records.Batch {
+// again makes the records of the items anew.
+func (b *batch) again(items []int) *records.Batch {
 	fresh := b.fresh()
-	for _, it := range b.items {
-		fresh.Append(b.page.Row(it.text), it.version)
+	for _, i := range items {
+		fresh.Append(b.page.Row(b.items[i].text), b.items[i].version)
 	}
-	if b.final {
+	if b.final && items[len(items)-1] == len(b.items)-1 {
 		fresh.MarkFinal()
 	}
 	return fresh
@@ -79,7 +82,7 @@ func (b *batch) again() *records.Batch {
 
 func (b *batch) full() bool { return len(b.items) == maxBatch }
 
-// holds says whether the batch has this very version of the row, and whether it has another one.
+// holds reports whether the batch has this very version of the row, and whether it has another one.
 func (b *batch) holds(r *ledger.Row) (this, other bool) {
 	n := *b.index.of(&r.Key, b.items)
 	if n == 0 {
@@ -102,9 +105,7 @@ func (b *batch) add(row *trace.Row, r *ledger.Row, isNew bool, previous trace.St
 	number := b.index.of(&r.Key, b.items)
 	b.items = append(b.items, item{key: r.Key, text: row.Raw, version: version, received: r.Received, again: !isNew})
 	*number = uint16(len(b.items)) //nolint:gosec // at most maxBatch
-	if isNew {
-		b.rows = append(b.rows, *r)
-	}
+	b.rows = append(b.rows, *r)
 }
 
 func (b *batch) markFinal() {
@@ -112,10 +113,13 @@ func (b *batch) markFinal() {
 	b.MarkFinal()
 }
 
-// accepted counts the rows of the batch as accepted.
-func (b *batch) accepted(seen *Page) {
-	seen.Rows.Accepted += len(b.items)
-	for _, it := range b.items {
+// accepted counts items as accepted, and returns the rows that are to be remembered of them: all but what was delivered
+// before.
+func (b *batch) accepted(items []int, seen *Page) []ledger.Row {
+	seen.Rows.Accepted += len(items)
+	b.kept = b.kept[:0]
+	for _, i := range items {
+		it := &b.items[i]
 		seen.Accepted += len(it.text)
 		switch {
 		case it.version.Previous != "":
@@ -123,5 +127,9 @@ func (b *batch) accepted(seen *Page) {
 		case !it.received.IsZero() && !it.again:
 			seen.Late = append(seen.Late, b.page.Arrived.Sub(it.received))
 		}
+		if !it.again {
+			b.kept = append(b.kept, b.rows[i])
+		}
 	}
+	return b.kept
 }

@@ -33,13 +33,22 @@ type Source interface {
 type Observer interface {
 	// Page is called after each page that has been read as far as it could be.
 	Page(ctx context.Context, lane trace.Lane, p Page)
-	// Offered is called with the pipeline's answer each time that records of the window are offered to it.
+	// Offering is called with the records that are about to be offered, and taken if the pipeline takes them.
+	Offering(ctx context.Context, logs plog.Logs) (taken func())
+	// Offered is called with the pipeline's answer each time that records of the window have been offered to it: nil or a
+	// *RefusalError.
 	Offered(ctx context.Context, w trace.Window, err error)
-	// Watched says that somebody wants a copy of the records that are accepted, and Accepted is called with it.
-	Watched() bool
-	Accepted(logs plog.Logs)
 	// Stored is called with the outcome each time that the ledger is written.
 	Stored(err error)
+}
+
+// Gate bounds what jobs do at the same time.
+type Gate interface {
+	// Enter waits until a job may ask the service for a page, and Hold until it may work on one.
+	Enter(ctx context.Context, lane trace.Lane) error
+	Hold(ctx context.Context) error
+	// Leave tells that the job waits, so that others may go ahead.
+	Leave(ctx context.Context)
 }
 
 // Page is what became of a page.
@@ -47,26 +56,10 @@ type Page struct {
 	// Size is the size of the page in bytes, Accepted that of the rows in it that were accepted.
 	Size, Accepted int
 	// Rows counts the rows.
-	Rows Rows
+	Rows trace.Outcomes
 	// Late holds, for each row that was accepted for the first time, how long after its receipt its page arrived. It is valid
 	// during the call only.
 	Late []time.Duration
-}
-
-// Rows counts rows by what became of them.
-type Rows struct {
-	// Accepted rows were taken by the pipeline. Changed ones of them had been delivered before with another status.
-	Accepted, Changed int
-	// Duplicate rows had been delivered before.
-	Duplicate int
-	// Held rows wait for a status that is not expected to change.
-	Held int
-	// Filtered rows were received outside the window.
-	Filtered int
-	// Malformed rows were no JSON objects. They are counted once more by what became of them.
-	Malformed int
-	// Refused rows were refused by the pipeline for good.
-	Refused int
 }
 
 // Options is what a collector needs. All of it is required but what says otherwise.
@@ -85,8 +78,8 @@ type Options struct {
 	Plan plan.Config
 	// WithinWindow drops rows that were received outside the window that was asked for.
 	WithinWindow bool
-	// Admit waits until a job may ask the service for a page; nil does not wait.
-	Admit func(ctx context.Context, lane trace.Lane) error
+	// Gate bounds what jobs do at the same time; nil bounds nothing.
+	Gate Gate
 	// Timeout bounds the time that a job waits for answers of the service; 0 means unlimited.
 	Timeout time.Duration
 	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
@@ -111,19 +104,46 @@ type known struct {
 // New returns a collector. It owns the ledger from here on.
 func New(o Options) *Collector {
 	c := &Collector{Options: o, section: make(chan struct{}, 1)}
-	c.tell()
+	c.publish()
 	return c
+}
+
+// probeRows is how many rows a probe asks for.
+const probeRows = 100
+
+// Probe asks for a page of a window, to see whether the service answers. Its rows are not delivered.
+func (c *Collector) Probe(ctx context.Context, w trace.Window) error {
+	page, err := c.Source.First(ctx, trace.Live, w, probeRows)
+	if err != nil {
+		return err
+	}
+	defer page.Done()
+	for _, err := range page.Rows {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Update replaces what the plan has to remember by what change makes of it, and stores it. It fails only if ctx ends while
 // the ledger is in use.
 func (c *Collector) Update(ctx context.Context, change func(*ledger.Ledger) plan.State) error {
+	return c.change(ctx, change, func() { c.commit(ctx) })
+}
+
+// Propose is Update, but what it changes is stored only with the next commit.
+func (c *Collector) Propose(ctx context.Context, change func(*ledger.Ledger) plan.State) error {
+	return c.change(ctx, change, c.publish)
+}
+
+func (c *Collector) change(ctx context.Context, change func(*ledger.Ledger) plan.State, then func()) error {
 	if err := c.enter(ctx); err != nil {
 		return err
 	}
-	defer c.leave()
+	defer c.leaveSection()
 	c.Ledger.SetState(change(c.Ledger))
-	c.commit(ctx)
+	then()
 	return nil
 }
 
@@ -143,13 +163,13 @@ func (c *Collector) enter(ctx context.Context) error {
 	}
 }
 
-func (c *Collector) leave() { <-c.section }
+func (c *Collector) leaveSection() { <-c.section }
 
 func (c *Collector) commit(ctx context.Context) {
 	c.Observer.Stored(c.Ledger.Commit(ctx))
-	c.tell()
+	c.publish()
 }
 
-func (c *Collector) tell() {
+func (c *Collector) publish() {
 	c.known.Store(&known{state: c.Ledger.State(), rows: c.Ledger.Rows()})
 }

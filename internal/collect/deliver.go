@@ -5,11 +5,10 @@ package collect
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
@@ -24,9 +23,9 @@ const (
 	format = "json"
 )
 
-// deliver offers the batch to the pipeline until it is accepted, refused for good, or ctx ends. What is refused for good
-// is dropped without being remembered. A refused batch may already have been changed downstream, so every offer is
-// converted anew. What has been remembered is still to be committed.
+// deliver offers the batch to the pipeline until each of its records is accepted or refused for good, or ctx ends. What is
+// refused for good is dropped without being remembered. A refused batch may already have been changed downstream, so every
+// offer is converted anew. What has been remembered is still to be committed.
 func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	if b.Len() == 0 {
 		return nil
@@ -38,79 +37,148 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 		MaxInterval:         maxRefusalWait,
 	}
 	waits.Reset()
-	offer, again := b.Logs, func() plog.Logs { return b.again().Logs() }
-	for {
-		logs, copied := offer(), plog.Logs{}
-		watched := j.Observer.Watched()
-		if watched {
-			copied = plog.NewLogs()
-			logs.CopyTo(copied)
+	for o := newOffer(b); ; {
+		err := j.offer(ctx, o.logs())
+		if err == nil {
+			j.Observer.Offered(ctx, j.step.Window, nil)
+			return j.accepted(ctx, b, o.pending, seen)
 		}
-		err := j.offer(ctx, logs)
-		if err != nil && ctx.Err() != nil {
-			return context.Cause(ctx)
+		taken, lost := o.answered(read(err))
+		if acceptErr := j.accepted(ctx, b, taken, seen); acceptErr != nil || ctx.Err() != nil {
+			return firstError(context.Cause(ctx), acceptErr)
 		}
-		j.Observer.Offered(ctx, j.step.Window, err)
-		switch {
-		case err == nil:
-			b.accepted(seen)
-			if watched {
-				j.Observer.Accepted(copied)
-			}
-			return j.Ledger.Remember(ctx, b.rows)
-		case Permanent(err):
-			seen.Rows.Refused += len(b.items)
+		seen.Rows.Refused += lost
+		j.Observer.Offered(ctx, j.step.Window, refused(err, lost > 0))
+		if len(o.pending) == 0 {
 			return nil
 		}
-		again = rest(err, again)
-		offer = again
+		j.leave(ctx)
 		if err := transport.Sleep(ctx, waits.NextBackOff()); err != nil {
 			return err
 		}
 	}
 }
 
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accepted counts items of the batch as accepted and remembers them.
+func (j *job) accepted(ctx context.Context, b *batch, items []int, seen *Page) error {
+	if len(items) == 0 {
+		return nil
+	}
+	return j.Ledger.Remember(ctx, b.accepted(items, seen))
+}
+
 func (c *Collector) offer(ctx context.Context, logs plog.Logs) error {
 	n := logs.LogRecordCount()
+	taken := c.Observer.Offering(ctx, logs)
 	ctx = c.Obs.StartLogsOp(ctx)
 	err := c.Consumer.ConsumeLogs(ctx, logs)
 	c.Obs.EndLogsOp(ctx, format, n, err)
+	if err == nil {
+		taken()
+	}
 	return err
 }
 
-// Permanent says whether offering the same records again is of no use to anybody: with several pipelines, only if every
-// one of them says so.
-func Permanent(err error) bool {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if joined, ok := e.(interface{ Unwrap() []error }); ok {
-			for _, each := range joined.Unwrap() {
-				if !Permanent(each) {
-					return false
-				}
-			}
-			return true
-		}
-	}
-	return consumererror.IsPermanent(err)
+// offer is what of a batch is still to be accepted.
+type offer struct {
+	batch *batch
+	// pending are the numbers of the items, ascending.
+	pending []int
+	// first is the batch as it was filled, until it has been offered.
+	first bool
+	// carried is what the pipeline wants again, where its records cannot be told from each other.
+	carried []plog.Logs
 }
 
-// rest returns what is to be offered next: what the error carries if it says which records failed, else the same again.
-// Of several pipelines' errors each speaks only for its own.
-func rest(err error, same func() plog.Logs) func() plog.Logs {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if _, joined := e.(interface{ Unwrap() []error }); joined {
-			return same
+func newOffer(b *batch) *offer {
+	o := &offer{batch: b, first: true, pending: b.numbers[:0]}
+	for i := range b.items {
+		o.pending = append(o.pending, i)
+	}
+	b.numbers = o.pending
+	return o
+}
+
+// logs returns the records to offer.
+func (o *offer) logs() plog.Logs {
+	switch {
+	case o.carried != nil:
+		logs := plog.NewLogs()
+		for _, each := range o.carried {
+			for _, resource := range each.ResourceLogs().All() {
+				resource.CopyTo(logs.ResourceLogs().AppendEmpty())
+			}
+		}
+		return logs
+	case o.first:
+		o.first = false
+		return o.batch.Logs()
+	}
+	return o.batch.again(o.pending).Logs()
+}
+
+// answered notes what the pipeline says, and returns the items that it has taken, and how many others it never will.
+func (o *offer) answered(a answer) (taken []int, lost int) {
+	failed, known := o.find(a.carried)
+	if !known {
+		// They are kept as they are. What was taken with them cannot be told until all of them are.
+		for _, each := range a.carried {
+			kept := plog.NewLogs()
+			each.CopyTo(kept)
+			o.carried = append(o.carried, kept)
+		}
+		failed = o.pending
+	}
+	for _, i := range o.pending {
+		if _, found := slices.BinarySearch(failed, i); !found {
+			taken = append(taken, i)
 		}
 	}
-	var failed consumererror.Logs
-	if !errors.As(err, &failed) || failed.Data().LogRecordCount() == 0 {
-		return same
+	if a.permanent {
+		o.pending = nil
+		return taken, len(failed)
 	}
-	remaining := plog.NewLogs()
-	failed.Data().CopyTo(remaining)
-	return func() plog.Logs {
-		logs := plog.NewLogs()
-		remaining.CopyTo(logs)
-		return logs
+	o.pending = failed
+	return taken, 0
+}
+
+// find returns the items that the records are of, ascending; known is false if a record is of none.
+func (o *offer) find(carried []plog.Logs) (items []int, known bool) {
+	if carried == nil {
+		return o.pending, true
 	}
+	o.carried = nil
+	offered, _ := uids(o.batch.again(o.pending).Logs())
+	numbers := make(map[string]int, len(offered))
+	for i, uid := range offered {
+		numbers[uid] = o.pending[i]
+	}
+	for _, logs := range carried {
+		all, ok := uids(logs)
+		if !ok {
+			return nil, false
+		}
+		for _, uid := range all {
+			item, ok := numbers[uid]
+			if !ok {
+				return nil, false
+			}
+			items = append(items, item)
+		}
+	}
+	if len(items) == 0 {
+		// An error that carries nothing says nothing of what was taken.
+		return o.pending, true
+	}
+	slices.Sort(items)
+	return slices.Compact(items), true
 }

@@ -15,11 +15,20 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
-// maxDeadEnds is how many dead links a job bears. To find the one millisecond in an hour that cannot be read takes about
-// fifty.
-const maxDeadEnds = 100
+const (
+	// maxDeadLinks is how many dead links a job bears. To find the one millisecond in an hour that cannot be read takes about
+	// fifty.
+	maxDeadLinks = 100
+	// maxFruitless is how many of them a job bears in a row without a single row.
+	maxFruitless = 6
+	// firstFruitlessWait is the wait after the first of these. It doubles, so that nonsense is not asked for in a hurry.
+	firstFruitlessWait = 100 * time.Millisecond
+	// silentAfter is how long a job waits for an answer before it lets others go ahead.
+	silentAfter = 2 * time.Second
+)
 
 // Report is what came of a job.
 type Report struct {
@@ -46,6 +55,9 @@ func (e *UnreadableError) Error() string {
 
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
+// Scope returns what the error is about.
+func (e *UnreadableError) Scope() trouble.Scope { return trouble.Window }
+
 // TimeoutError is a job that took too long. What it has read until then has been delivered.
 type TimeoutError struct{ Limit time.Duration }
 
@@ -53,14 +65,19 @@ func (e *TimeoutError) Error() string {
 	return "the service did not hand out the window within job_timeout, " + e.Limit.String()
 }
 
+// Scope returns what the error is about.
+func (e *TimeoutError) Scope() trouble.Scope { return trouble.Window }
+
 // Hint names the key to change.
 func (e *TimeoutError) Hint() string { return "raise job_timeout if the service is merely slow" }
 
 // job is the reading of the window of one step.
 type job struct {
 	*Collector
-	step   plan.Step
-	report Report
+	step plan.Step
+	// pageSize is how many rows a page is asked to have, 0 for as many as the source allows.
+	pageSize int
+	report   Report
 	// waited is how long the job has waited for answers of the service.
 	waited time.Duration
 	// unreadable is what could not be read, in however small windows.
@@ -70,8 +87,8 @@ type job struct {
 	late  []time.Duration
 	// todo is what is left to read, the newest part last.
 	todo []part
-	// deadEnds counts the dead links.
-	deadEnds int
+	// deadLinks counts the dead links, fruitless those of them in a row that had no rows before them.
+	deadLinks, fruitless int
 	// fetches counts the pages that are being fetched ahead.
 	fetches sync.WaitGroup
 }
@@ -79,27 +96,70 @@ type job struct {
 // part is a part of a job's window.
 type part struct {
 	trace.Window
-	// dead says that a dead link has kept the part from being read already.
+	// dead reports whether a dead link has kept the part from being read already.
 	dead bool
-	// damaged counts how often damaged pages have.
+	// beyond reports whether the part has been asked for already because a full page had no link.
+	beyond bool
+	// damaged counts how often damaged pages have kept the part from being read.
 	damaged int
 }
 
-// Run reads the window of a step. What has been read and delivered is committed page by page, so an error leaves only
-// the rest of the window open.
-func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
+// walk is the reading of a part from page to page.
+type walk struct {
+	part     part
+	coverage *coverage
+	progress progress
+	// rows counts the rows of all pages.
+	rows int
+	// before is the state of the plan before the first page, and covered what has been closed since.
+	before  *plan.State
+	covered trace.Window
+}
+
+// last reports whether no rows are left behind a page that has been walked. A page that is full and has no link is not
+// believed to be the last one before what lies beyond it has been asked for once.
+func (w *walk) last(page *source.Page) bool {
+	return page.Next() == "" && !w.goesOn(page)
+}
+
+// goesOn reports whether more rows may lie beyond a full page that has no link.
+func (w *walk) goesOn(page *source.Page) bool {
+	if page.Next() != "" || page.Full == nil || !page.Full() {
+		return false
+	}
+	return !w.part.beyond || behind(w.progress.oldest).Before(w.part.End)
+}
+
+// cover returns what is covered with a page that has been walked, and when its reading began. Behind a full page without a
+// link only its last millisecond is in doubt.
+func (w *walk) cover(page *source.Page) (covered trace.Window, began time.Time) {
+	covered = w.coverage.page(w.last(page))
+	if w.goesOn(page) {
+		covered = trace.Window{Start: behind(w.progress.oldest), End: w.coverage.reach}
+		w.coverage.unread = trace.Window{Start: w.part.Start, End: earlier(w.part.End, covered.Start)}
+	}
+	if !covered.Empty() {
+		w.covered = covered
+	}
+	return covered, w.coverage.began
+}
+
+// Run reads the window of a step in pages of so many rows, 0 for as many as the source allows. What has been read and
+// delivered is committed page by page, so an error leaves only the rest of the window open.
+func (c *Collector) Run(ctx context.Context, step plan.Step, pageSize int) (Report, error) {
 	ctx, done := transport.Reuse(ctx)
 	defer done()
-	j := &job{Collector: c, step: step, todo: []part{{Window: step.Window}}}
+	defer c.Ledger.Pin(step.Window)()
+	j := &job{Collector: c, step: step, pageSize: pageSize, todo: []part{{Window: step.Window}}}
 	var failure error
 	for len(j.todo) > 0 {
 		next := j.todo[len(j.todo)-1]
 		j.todo = j.todo[:len(j.todo)-1]
-		rest, err := j.read(ctx, next.Window)
+		w, err := j.walk(ctx, next)
 		if err == nil {
 			continue
 		}
-		again, err := j.again(ctx, next, rest, err)
+		again, err := j.again(ctx, w, err)
 		if err != nil {
 			return j.report, err
 		}
@@ -111,36 +171,55 @@ func (c *Collector) Run(ctx context.Context, step plan.Step) (Report, error) {
 	return j.report, nil
 }
 
-// again puts back what is left of a part that could not be read to its end, whole or halved, and returns why it had to;
-// or it returns the error that ends the job.
-func (j *job) again(ctx context.Context, p part, rest trace.Window, err error) (why, end error) {
+// again puts back what is left of a part that could not be read to its end and returns why it had to, or it returns the
+// error that ends the job.
+func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 	var dead *deadLinkError
+	var e *transport.Error
 	switch {
 	case errors.As(err, &dead):
-		if j.deadEnds++; j.deadEnds > maxDeadEnds {
+		if j.deadLinks++; j.deadLinks > maxDeadLinks {
 			return nil, err
 		}
-		j.halve(p, rest)
-		return err, nil
-	case transport.IsDamaged(err):
-		wait, ok := j.Retry(p.damaged + 1)
+		j.divide(w)
+		return err, j.slowDown(ctx, w, err)
+	case errors.As(err, &e) && e.Damaged:
+		wait, ok := j.Retry(w.part.damaged + 1)
 		if !ok {
 			return nil, err
 		}
-		j.todo = append(j.todo, part{Window: rest, dead: p.dead, damaged: p.damaged + 1})
+		j.todo = append(j.todo, part{Window: w.coverage.rest(), dead: w.part.dead, damaged: w.part.damaged + 1})
 		return err, transport.Sleep(ctx, wait)
 	}
 	return nil, err
 }
 
-// halve puts back the rest of a part behind a dead link: whole as long as each attempt reads some of it, or for a second
-// attempt; then in halves, down to the finest window.
-func (j *job) halve(p part, rest trace.Window) {
+// slowDown waits after a dead link that had no rows before it, the longer the more of them there were.
+func (j *job) slowDown(ctx context.Context, w *walk, err error) error {
+	if w.rows > 0 {
+		j.fruitless = 0
+		return nil
+	}
+	if j.fruitless++; j.fruitless > maxFruitless {
+		return err
+	}
+	return transport.Sleep(ctx, firstFruitlessWait<<j.fruitless)
+}
+
+// divide puts back what a dead link has left of a part: what is newer than the oldest row, which one page brings to its end,
+// and what is older. Where that is no division, it is asked for whole once more, and then in halves, down to the finest
+// window.
+func (j *job) divide(w *walk) {
+	rest := w.coverage.rest()
 	if rest.Empty() {
 		return
 	}
-	if rest.Duration() < p.Duration() || !p.dead {
-		j.todo = append(j.todo, part{Window: rest, dead: rest.Duration() == p.Duration()})
+	if at := behind(w.coverage.oldest); w.rows > 0 && at.After(rest.Start) && at.Before(rest.End) {
+		j.putBack(rest, at)
+		return
+	}
+	if !w.part.dead || rest.Duration() < w.part.Duration() {
+		j.todo = append(j.todo, part{Window: rest, dead: true})
 		return
 	}
 	half := (rest.Duration() / 2).Truncate(j.Finest)
@@ -148,53 +227,65 @@ func (j *job) halve(p part, rest trace.Window) {
 		j.unreadable = j.unreadable.Add(rest)
 		return
 	}
-	middle := rest.Start.Add(half)
-	older, newer := trace.Window{Start: rest.Start, End: middle}, trace.Window{Start: middle, End: rest.End}
+	j.putBack(rest, rest.Start.Add(half))
+}
+
+// putBack puts back a window in two parts.
+func (j *job) putBack(w trace.Window, at time.Time) {
+	older, newer := trace.Window{Start: w.Start, End: at}, trace.Window{Start: at, End: w.End}
 	j.todo = append(j.todo, part{Window: older}, part{Window: newer})
 }
 
-// read reads a window page by page. After an error, rest is what of it has not been read.
-func (j *job) read(ctx context.Context, w trace.Window) (rest trace.Window, err error) {
+// walk reads a part page by page. After an error, the rest of its coverage is what of it has not been read.
+func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 	fetching, cancel := context.WithCancel(ctx)
 	defer j.fetches.Wait()
 	defer cancel()
-	credit := newCredit(w, j.Now())
-	links := linkGuard{}
-	page, err := j.ask(fetching, func(ctx context.Context) (*source.Page, error) { return j.Source.First(ctx, j.step.Lane, w, 0) })
+	w = &walk{part: p, coverage: newCoverage(p.Window, j.Now())}
+	page, err := j.ask(fetching, func(ctx context.Context) (*source.Page, error) {
+		return j.Source.First(ctx, j.step.Lane, p.Window, j.pageSize)
+	})
 	for err == nil {
-		next := j.ahead(fetching, page, &links)
+		next := j.ahead(fetching, page, &w.progress)
 		var rows int
-		rows, err = j.page(ctx, page, credit)
+		rows, err = j.page(ctx, page, w)
+		w.rows += rows
+		goesOn, link := err == nil && w.goesOn(page), page.Next()
 		// Records have copies of their rows, so nothing refers to the page any more.
 		page.Done()
 		if err != nil {
 			break
 		}
 		j.report.Pages++
-		link := page.Next()
-		if link == "" {
-			return trace.Window{}, nil
+		if goesOn {
+			j.todo = append(j.todo, part{Window: w.coverage.rest(), beyond: true})
+			return w, nil
 		}
-		if err = links.check(link, rows, credit.oldest); err != nil {
+		if link == "" {
+			return w, nil
+		}
+		if err = w.progress.page(link, rows); err != nil {
 			break
 		}
 		if next == nil {
 			next = j.fetch(fetching, link)
 		}
-		if page, err = next(); isDeadEnd(err) {
+		if page, err = next(); isDead(err) {
 			err = &deadLinkError{reason: "it leads nowhere", err: err}
 		}
 	}
-	return credit.rest(), err
+	return w, err
 }
 
 // ask asks the service for a page once it may be asked, and waits no longer for the answer than the job has time left. It
 // is never called twice at the same time.
 func (j *job) ask(ctx context.Context, get func(ctx context.Context) (*source.Page, error)) (*source.Page, error) {
-	if j.Admit != nil {
-		if err := j.Admit(ctx, j.step.Lane); err != nil {
+	if j.Gate != nil {
+		if err := j.Gate.Enter(ctx, j.step.Lane); err != nil {
 			return nil, err
 		}
+		silent := time.AfterFunc(silentAfter, func() { j.Gate.Leave(ctx) })
+		defer silent.Stop()
 	}
 	if j.Timeout == 0 {
 		return get(ctx)
@@ -207,10 +298,25 @@ func (j *job) ask(ctx context.Context, get func(ctx context.Context) (*source.Pa
 	return page, err
 }
 
+// hold waits until a job may work on a page.
+func (j *job) hold(ctx context.Context) error {
+	if j.Gate == nil {
+		return nil
+	}
+	return j.Gate.Hold(ctx)
+}
+
+// leave lets others go ahead while the job waits.
+func (j *job) leave(ctx context.Context) {
+	if j.Gate != nil {
+		j.Gate.Leave(ctx)
+	}
+}
+
 // ahead begins to fetch the next page, if the page says which one before its rows have been walked.
-func (j *job) ahead(ctx context.Context, page *source.Page, links *linkGuard) (next func() (*source.Page, error)) {
+func (j *job) ahead(ctx context.Context, page *source.Page, p *progress) (next func() (*source.Page, error)) {
 	link := page.Next()
-	if link == "" || links.followed(link) {
+	if link == "" || p.followed(link) {
 		return nil
 	}
 	return j.fetch(ctx, link)

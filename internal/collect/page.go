@@ -14,35 +14,61 @@ import (
 )
 
 // page delivers the new rows of one page, commits what has been read with it, and returns how many rows it had.
-func (j *job) page(ctx context.Context, page *source.Page, credit *credit) (rows int, err error) {
+func (j *job) page(ctx context.Context, page *source.Page, w *walk) (rows int, err error) {
+	if err := j.hold(ctx); err != nil {
+		return 0, err
+	}
 	if err := j.enter(ctx); err != nil {
 		return 0, err
 	}
-	defer j.leave()
+	defer j.leaveSection()
 	seen := Page{Size: page.Size, Late: j.late[:0]}
 	defer func() {
 		j.late = seen.Late
 		j.Observer.Page(ctx, j.step.Lane, seen)
 	}()
-	credit.served(page.Served)
+	if w.before == nil {
+		state := j.Ledger.State()
+		w.before = &state
+	}
+	w.coverage.served(page.Served)
 	// What has been delivered is committed along with what has been read, or else by itself.
 	defer j.commit(ctx)
-	if rows, err = j.rows(ctx, page, credit, &seen); err != nil {
+	if rows, err = j.rows(ctx, page, w, &seen); err != nil {
 		return rows, err
 	}
-	if read := credit.read(page.Next() == ""); !read.Empty() {
-		j.report.Read += read.Duration()
-		state := plan.Read(j.Ledger.State(), read, credit.began)
-		if j.step.Redeliver {
-			state = plan.Redelivered(state, read)
-		}
-		j.Ledger.SetState(state)
+	j.close(w.cover(page))
+	if !w.coverage.descending && !w.last(page) && !w.goesOn(page) {
+		j.reopen(w)
 	}
 	return rows, nil
 }
 
+// close closes what has been read.
+func (j *job) close(read trace.Window, began time.Time) {
+	if read.Empty() {
+		return
+	}
+	j.report.Read += read.Duration()
+	state := plan.Read(j.Ledger.State(), read, began)
+	if j.step.Redeliver {
+		state = plan.Redelivered(state, read)
+	}
+	j.Ledger.SetState(state)
+}
+
+// reopen opens again what has been closed by a walk whose rows turned out not to be in order.
+func (j *job) reopen(w *walk) {
+	if w.covered.Empty() {
+		return
+	}
+	j.report.Read -= w.covered.Duration()
+	j.Ledger.SetState(plan.Reopen(j.Ledger.State(), *w.before, w.covered))
+	w.covered = trace.Window{}
+}
+
 // rows walks the rows of a page and delivers the new ones.
-func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen *Page) (rows int, err error) {
+func (j *job) rows(ctx context.Context, page *source.Page, w *walk, seen *Page) (rows int, err error) {
 	b := j.newBatch(page)
 	for row, err := range page.Rows {
 		if err != nil {
@@ -51,12 +77,13 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		if rows++; rows%1000 == 0 && ctx.Err() != nil {
 			return rows, context.Cause(ctx)
 		}
-		credit.row(row.Received)
+		w.coverage.row(row.Received)
 		if j.WithinWindow && !row.Received.IsZero() && !j.step.Window.Contains(row.Received) {
 			seen.Rows.Filtered++
 			continue
 		}
-		version := j.versionOf(row, credit)
+		version := j.versionOf(row, w.coverage)
+		w.progress.row(row.Received, &version.Key)
 		if row.Malformed {
 			seen.Rows.Malformed++
 		}
@@ -72,7 +99,7 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 		switch {
 		case !isNew && !j.step.Redeliver, holds:
 			seen.Rows.Duplicate++
-		case j.holds(version, credit.began):
+		case j.holds(version, w.coverage.began):
 			seen.Rows.Held++
 		default:
 			// A full batch waits for the next record, since until then its last one may be the job's last.
@@ -82,20 +109,18 @@ func (j *job) rows(ctx context.Context, page *source.Page, credit *credit, seen 
 			b.add(row, &version, isNew, previous)
 		}
 	}
-	if page.Next() == "" && len(j.todo) == 0 {
+	if w.last(page) && len(j.todo) == 0 {
 		b.markFinal()
 	}
 	return rows, j.deliver(ctx, b, seen)
 }
 
-// versionOf is what the ledger knows a row by. What nobody asked for may have been forgotten long ago, so it is remembered
-// by its key alone.
-func (j *job) versionOf(row *trace.Row, credit *credit) ledger.Row {
-	version := ledger.Row{Key: j.Ledger.KeyOf(row), Status: trace.ParseStatus(row.Status)}
-	if credit.asked.Contains(row.Received) {
-		version.Received = row.Received
+// versionOf is what the ledger knows a row by. What nobody asked for may have been forgotten long ago.
+func (j *job) versionOf(row *trace.Row, c *coverage) ledger.Row {
+	return ledger.Row{
+		Key: j.Ledger.KeyOf(row), Status: trace.ParseStatus(row.Status),
+		Received: row.Received, Stray: !c.asked.Contains(row.Received),
 	}
-	return version
 }
 
 // nextIf delivers and commits a batch if it is due, and then returns an empty one for more rows of the same page.
@@ -110,7 +135,7 @@ func (j *job) nextIf(ctx context.Context, due bool, b *batch, seen *Page) (*batc
 	return j.newBatch(b.page), nil
 }
 
-// holds says whether a row is held back, since its message is on its way and a later window will tell what became of it.
+// holds reports whether a row is held back, since its message is on its way and a later window will tell what became of it.
 func (j *job) holds(r ledger.Row, began time.Time) bool {
 	return j.Plan.Hold && r.Status.Underway() && !r.Received.IsZero() && !plan.LastChance(j.Ledger.State(), r.Received, began, j.Plan)
 }

@@ -38,7 +38,7 @@ func (c *receiver) run(s *service, deliver func(*row)) error {
 	if err := c.books.Commit(ctx); err != nil {
 		return err
 	}
-	for step := range plan.Steps(state, s.now, plan.MaxWindow, nil, c.cfg) {
+	for step := range plan.Steps(state, s.now, plan.Limits{Longest: plan.MaxWindow}, nil, c.cfg) {
 		if err := c.deliverNew(ctx, s.now, s.read(step.Window), deliver); err != nil {
 			return err
 		}

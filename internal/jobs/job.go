@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.uber.org/zap/zapcore"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 const (
@@ -116,12 +118,12 @@ func (j *Job) Waited(d time.Duration) {
 }
 
 // Page counts a page: its size in bytes, that of the rows in it that were accepted, and its rows by what became of them.
-func (j *Job) Page(size, accepted int, rows Rows) {
+func (j *Job) Page(size, accepted int, rows trace.Outcomes) {
 	j.change(func(r *Record) {
 		r.Pages++
 		r.Bytes += int64(size)
 		r.BytesAccepted += int64(accepted)
-		r.Rows.add(rows)
+		r.Rows.Add(rows)
 		j.recorder.series.add(j.recorder.now(), Minute{
 			RowsReceived:  rows.Received(),
 			RowsAccepted:  rows.Accepted,

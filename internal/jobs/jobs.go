@@ -62,36 +62,6 @@ func (s State) Ended() bool {
 	return s == Done || s == Failed || s == Throttled || s == Cancelled
 }
 
-// Rows counts rows by what became of them.
-type Rows struct {
-	// Accepted rows were taken by the pipeline.
-	Accepted int `json:"accepted"`
-	// Duplicate rows had been delivered before.
-	Duplicate int `json:"duplicate"`
-	// Held rows wait for their final status.
-	Held int `json:"held"`
-	// Filtered rows were outside of what was asked for.
-	Filtered int `json:"filtered"`
-	// Malformed rows were no JSON objects. They are counted once more by what became of them.
-	Malformed int `json:"malformed"`
-	// Refused rows were refused by the pipeline for good.
-	Refused int `json:"refused"`
-}
-
-// Received is the number of rows counted.
-func (r Rows) Received() int {
-	return r.Accepted + r.Duplicate + r.Held + r.Filtered + r.Refused
-}
-
-func (r *Rows) add(more Rows) {
-	r.Accepted += more.Accepted
-	r.Duplicate += more.Duplicate
-	r.Held += more.Held
-	r.Filtered += more.Filtered
-	r.Malformed += more.Malformed
-	r.Refused += more.Refused
-}
-
 // Record is what is known of a job at some instant. It is also the stored form, so its JSON names stay.
 type Record struct {
 	// ID identifies the job over all inputs and restarts: 24 hexadecimal digits. Greater IDs were given later.
@@ -110,9 +80,9 @@ type Record struct {
 	Started  time.Time `json:"started,omitzero"`
 	Finished time.Time `json:"finished,omitzero"`
 
-	Requests int  `json:"requests"`
-	Pages    int  `json:"pages"`
-	Rows     Rows `json:"rows"`
+	Requests int            `json:"requests"`
+	Pages    int            `json:"pages"`
+	Rows     trace.Outcomes `json:"rows"`
 	// Breakdown is of accepted rows.
 	Breakdown Breakdown `json:"breakdown,omitzero"`
 	// Bytes is the size of the pages, BytesAccepted that of the rows in them that were accepted.

@@ -39,8 +39,8 @@ func TestAJobFromScheduleToEnd(t *testing.T) {
 	j.Retry()
 	j.Waited(time.Second)
 	j.Waited(2 * time.Second)
-	j.Page(1000, 600, jobs.Rows{Accepted: 6, Duplicate: 1, Held: 1, Filtered: 1, Malformed: 2, Refused: 1})
-	j.Page(500, 0, jobs.Rows{Duplicate: 5})
+	j.Page(1000, 600, trace.Outcomes{Accepted: 6, Duplicate: 1, Held: 1, Filtered: 1, Malformed: 2, Refused: 1})
+	j.Page(500, 0, trace.Outcomes{Duplicate: 5})
 	c.advance(time.Minute)
 	record := j.Record()
 	assert.Equal(t, time.Minute, record.Duration(c.now()))
@@ -49,14 +49,14 @@ func TestAJobFromScheduleToEnd(t *testing.T) {
 	want.State, want.Finished, want.Error, want.Hint = jobs.Failed, begin.Add(2*time.Minute), "no more", "do something"
 	want.Requests, want.Retries, want.ThrottleWait = 2, 1, 3*time.Second
 	want.Pages, want.Bytes, want.BytesAccepted = 2, 1500, 600
-	want.Rows = jobs.Rows{Accepted: 6, Duplicate: 6, Held: 1, Filtered: 1, Malformed: 2, Refused: 1}
+	want.Rows = trace.Outcomes{Accepted: 6, Duplicate: 6, Held: 1, Filtered: 1, Malformed: 2, Refused: 1}
 	assert.Equal(t, want, j.Record())
 	assert.Equal(t, 15, want.Rows.Received(), "malformed rows are counted once")
 
 	c.advance(time.Minute)
 	j.Start(begin)
 	j.Request()
-	j.Page(1, 1, jobs.Rows{Accepted: 1})
+	j.Page(1, 1, trace.Outcomes{Accepted: 1})
 	j.End(jobs.Done, nil, "")
 	assert.Equal(t, want, j.Record(), "after its end nothing changes")
 	assert.Equal(t, time.Minute, want.Duration(c.now()))
@@ -155,7 +155,7 @@ func TestNobodyRecordsNothing(t *testing.T) {
 		j.Wait(jobs.ForQuota)
 		j.Paused(begin)
 		j.Resume()
-		j.Page(1, 1, jobs.Rows{Accepted: 1})
+		j.Page(1, 1, trace.Outcomes{Accepted: 1})
 		b.Offer(j, mail("x"))()
 		logger(j).Info("lost")
 		assert.False(t, j.End(jobs.Done, nil, ""))
@@ -180,7 +180,7 @@ func TestNobodyCostsNothing(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		j := started(b, trace.Live)
 		jobs.FromContext(jobs.WithJob(ctx, j)).Request()
-		j.Page(1, 1, jobs.Rows{Accepted: 1})
+		j.Page(1, 1, trace.Outcomes{Accepted: 1})
 		b.Offer(j, logs)()
 		j.End(jobs.Done, nil, "")
 	}))
@@ -252,7 +252,7 @@ func TestManyAtOnce(t *testing.T) {
 				j := b.Schedule(trace.Live, window)
 				wg.Go(func() { logger(j).Info("read"); j.Request() })
 				j.Start(begin)
-				j.Page(10, 5, jobs.Rows{Accepted: 1})
+				j.Page(10, 5, trace.Outcomes{Accepted: 1})
 				b.Captured(mail("a"))
 				j.End(jobs.Done, nil, "")
 			}

@@ -58,7 +58,7 @@ func TestEndedJobsSurviveARestart(t *testing.T) {
 			b := open(t, jobs.NewRegistry(1000, c.now), jobs.Options{Storage: client})
 			first := started(b, trace.Live)
 			logger(first).Warn("line", zap.String("key", "value"))
-			first.Page(100, 50, jobs.Rows{Accepted: 5, Duplicate: 2})
+			first.Page(100, 50, trace.Outcomes{Accepted: 5, Duplicate: 2})
 			first.End(jobs.Failed, errors.New("no"), "hint")
 			for range 300 {
 				ended(b, jobs.Done)

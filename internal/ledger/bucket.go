@@ -6,7 +6,6 @@ package ledger
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 	"slices"
@@ -22,10 +21,10 @@ import (
 const (
 	// bucketLength is the stretch of received time whose rows are kept, loaded and forgotten together.
 	bucketLength = 10 * time.Minute
-	// timeless is the bucket of the rows without a received time.
+	// timeless is the bucket of the strays and of the rows without a received time.
 	timeless = math.MinInt64
-	// maxTimeless is how many rows without a received time are remembered. No age ever settles them.
-	maxTimeless = 1 << 16
+	// maxTimeless is how many strays and rows without a received time are remembered. No age ever settles them.
+	maxTimeless = 1 << 18
 	// maxLoaded is how many buckets are held in memory, and maxLoadedRows how many rows in them if they are more than two. A
 	// window of an hour touches seven.
 	maxLoaded     = 16
@@ -143,7 +142,7 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	}
 	if err := l.Client.Batch(ctx, ops...); err != nil {
 		b.rows = nil
-		return fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return unreadable(err)
 	}
 	damaged := 0
 	for _, op := range ops {
@@ -221,13 +220,15 @@ func (l *Ledger) unload() {
 // either side.
 const reach = 2 * time.Second
 
-// mayComeAgain says whether a window can still bring rows of the bucket.
+// mayComeAgain reports whether a window can still bring rows of the bucket.
 func mayComeAgain(s plan.State, index int64) bool {
-	if index == timeless {
-		return true
-	}
+	return index == timeless || plan.MayComeAgain(s, within(index))
+}
+
+// within is the windows that may bring rows of the bucket.
+func within(index int64) trace.Window {
 	start := startOf(index)
-	return plan.MayComeAgain(s, trace.Window{Start: start.Add(-reach), End: start.Add(bucketLength + reach)})
+	return trace.Window{Start: start.Add(-reach), End: start.Add(bucketLength + reach)}
 }
 
 func bucketOf(received time.Time) int64 {

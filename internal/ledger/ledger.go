@@ -11,8 +11,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -22,6 +20,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // maxVersions is the most records that are delivered of one row, so that a status that swings to and fro cannot go on
@@ -35,14 +34,36 @@ const (
 	lastCommitTimeout = 200 * time.Millisecond
 )
 
-// ErrUnreadable is a storage that cannot be read.
-var ErrUnreadable = errors.New("cannot read from the storage")
+// StorageError is a storage that cannot be read or written.
+type StorageError struct {
+	// Doing says what could not be done.
+	Doing string
+	Err   error
+}
+
+func (e *StorageError) Error() string { return "cannot " + e.Doing + ": " + e.Err.Error() }
+
+func (e *StorageError) Unwrap() error { return e.Err }
+
+// Scope returns what the error is about.
+func (e *StorageError) Scope() trouble.Scope { return trouble.Storage }
+
+// Hint names the key behind the error.
+func (e *StorageError) Hint() string {
+	return "see that the extension named in storage can read and write: free space, permissions, no second collector on the same " +
+		"directory, no damaged file"
+}
+
+func unreadable(err error) error { return &StorageError{Doing: "read from the storage", Err: err} }
 
 // Row is one version of a row: the row with the status that it has for now.
 type Row struct {
 	Received time.Time
 	Key      trace.Key
 	Status   trace.Status
+	// Stray reports whether nobody asked for mail received then, so that what was delivered of it may have been forgotten.
+	// Such rows are remembered by their keys alone.
+	Stray bool
 }
 
 // Options says whose ledger to open.
@@ -58,7 +79,7 @@ type Options struct {
 	Stamps func() []time.Time
 }
 
-// Ledger is what one receiver has read and delivered. It is not safe for concurrent use.
+// Ledger is what one receiver has read and delivered. It is not safe for concurrent use, but for Pin.
 type Ledger struct {
 	Options
 	state    plan.State
@@ -79,8 +100,12 @@ type Ledger struct {
 	garbage []*storage.Operation
 	// uses counts the uses of buckets, to tell which one was used last.
 	uses int64
-	// changed says that the position differs from the stored one, and moved that the plan does.
+	// changed reports whether the position differs from the stored one, and moved whether the plan does.
 	changed, moved bool
+	// unbound reports whether the storage does not name the tenant yet.
+	unbound bool
+	// pins are the windows of running jobs, whose buckets stay.
+	pins pins
 }
 
 // Open reads the ledger. A position that is damaged is an error of type *DamagedError.
@@ -142,20 +167,21 @@ func (l *Ledger) Remembered(w trace.Window) (all plan.Intervals) {
 	return all
 }
 
-// IsNew says whether the version of the row is to be delivered, and which status of the row was delivered last: none if
+// Pin keeps the buckets of a window, whatever becomes of the state, until unpin is called: a job may be sent a row once more
+// as long as it runs. It may be called while the ledger is in use.
+func (l *Ledger) Pin(w trace.Window) (unpin func()) { return l.pins.put(w) }
+
+// IsNew reports whether the version of the row is to be delivered, and which status of the row was delivered last: none if
 // the row itself is new. A status that falls back to what comes before a message's fate is known is not new. An error
 // means that the storage could not be read.
 func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.Status, err error) {
-	b, known := l.buckets[bucketOf(r.Received)]
-	if !known {
-		return true, "", nil
+	last, known, err := l.last(ctx, bucketOf(r.Received), &r.Key)
+	if err == nil && !known {
+		// It may have come as a stray before.
+		last, known, err = l.last(ctx, timeless, &r.Key)
 	}
-	if err := l.use(ctx, bucketOf(r.Received), b); err != nil {
-		return false, "", err
-	}
-	last, known := b.rows.get(r.Key)
-	if !known {
-		return true, "", nil
+	if err != nil || !known {
+		return err == nil, "", err
 	}
 	if previous = l.statuses.text(last.status); previous == r.Status && last.status != manyStatuses {
 		return false, previous, nil
@@ -164,11 +190,32 @@ func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.S
 	return isNew, previous, nil
 }
 
+// last returns what was delivered last of a row that is remembered in a bucket.
+func (l *Ledger) last(ctx context.Context, index int64, k *trace.Key) (v version, known bool, err error) {
+	b := l.buckets[index]
+	if b == nil {
+		return v, false, nil
+	}
+	if err := l.use(ctx, index, b); err != nil {
+		return v, false, err
+	}
+	v, known = b.rows.get(*k)
+	return v, known, nil
+}
+
+// bucketFor is the bucket that a row is remembered in.
+func bucketFor(r *Row) int64 {
+	if r.Stray {
+		return timeless
+	}
+	return bucketOf(r.Received)
+}
+
 // Remember notes versions as delivered, each of which was new. They are stored with the next commit.
 func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 	for i := range rows {
 		r := &rows[i]
-		index := bucketOf(r.Received)
+		index := bucketFor(r)
 		b := l.buckets[index]
 		if b == nil {
 			b = &bucket{rows: l.newRows(0)}
@@ -205,9 +252,13 @@ func (l *Ledger) Commit(ctx context.Context) error {
 	}
 	// The garbage first: a bucket may have come again under the keys of one that was dropped.
 	ops = append(append(slices.Clone(l.garbage), ops...), storage.SetOperation(l.key("position"), l.encodePosition()))
-	if err := l.Client.Batch(ctx, ops...); err != nil {
-		return fmt.Errorf("cannot write to the storage: %w", err)
+	if l.unbound {
+		ops = append(ops, storage.SetOperation(tenantKey, []byte(l.Tenant)))
 	}
+	if err := l.Client.Batch(ctx, ops...); err != nil {
+		return &StorageError{Doing: "write to the storage", Err: err}
+	}
+	l.unbound = false
 	for _, index := range written {
 		l.buckets[index].saved()
 	}
@@ -224,7 +275,7 @@ func (l *Ledger) forget() {
 	}
 	l.moved = false
 	for index, b := range l.buckets {
-		if mayComeAgain(l.state, index) {
+		if index != timeless && l.pins.touch(within(index)) || mayComeAgain(l.state, index) {
 			continue
 		}
 		l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)

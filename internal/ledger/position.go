@@ -15,6 +15,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // positionFormat is the version of the stored position.
@@ -39,27 +40,26 @@ func (e *DamagedError) Error() string {
 	return "the position in the storage is damaged: " + e.Reason
 }
 
-// Hint says how to begin anew.
+// Scope returns what the error is about.
+func (e *DamagedError) Scope() trouble.Scope { return trouble.Setup }
+
+// Hint returns how to start over.
 func (e *DamagedError) Hint() string {
-	return "to begin anew, initial_lookback back, remove what the extension named in storage has stored for this receiver " +
+	return "to start over from initial_lookback ago, remove what the extension named in storage has stored for this receiver " +
 		"(file_storage: the file named after the receiver in its directory) and restart"
 }
 
-// bind notes whose ledger is in use and warns if it was another tenant's.
+// tenantKey is the key of the record that names the tenant.
+const tenantKey = "tenant"
+
+// bind looks whose ledger is in use and warns if it was another tenant's. The tenant is stored with the first commit.
 func (l *Ledger) bind(ctx context.Context) error {
-	const key = "tenant"
-	last, err := l.Client.Get(ctx, key)
+	last, err := l.Client.Get(ctx, tenantKey)
 	if err != nil {
-		return fmt.Errorf("cannot read from the storage: %w", err)
+		return unreadable(err)
 	}
-	if string(last) == l.Tenant {
-		return nil
-	}
-	if last != nil && !strings.EqualFold(string(last), l.Tenant) {
+	if l.unbound = string(last) != l.Tenant; last != nil && !strings.EqualFold(string(last), l.Tenant) {
 		l.Warn("the storage holds the state of another tenant, which is set aside: tenant_id has changed")
-	}
-	if err := l.Client.Set(ctx, key, []byte(l.Tenant)); err != nil {
-		return fmt.Errorf("cannot write to the storage: %w", err)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (l *Ledger) bucketKey(index int64) string {
 func (l *Ledger) loadPosition(ctx context.Context) error {
 	record, err := l.Client.Get(ctx, l.key("position"))
 	if err != nil {
-		return fmt.Errorf("cannot read from the storage: %w", err)
+		return unreadable(err)
 	}
 	if record == nil {
 		return nil

@@ -208,8 +208,7 @@ func (w *world) pulledBack(before, after plan.State) {
 		w.from = units(after.Begin.Add(-w.cfg.InitialLookback))
 	}
 	for age, d := range w.dues {
-		ahead := max(0, d.since-w.now)
-		w.dues[age] = due{from: max(d.from-ahead, w.from), since: d.since - ahead}
+		w.dues[age] = due{from: min(d.from, max(w.now-age, w.from)), since: min(d.since, w.now)}
 	}
 }
 

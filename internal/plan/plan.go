@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	// KeepMargin is kept clear of the instant at which the service drops mail, since a query that begins before it is
-	// refused whole.
+	// KeepMargin is kept clear of the instant at which the service drops mail by what is newly asked for, since a query that
+	// begins before that instant is refused whole. Half of it is left for the reading.
 	KeepMargin = time.Hour
+	dropMargin = KeepMargin / 2
 
 	// minLive is the least stretch of newest mail that is read before everything else.
 	minLive = 10 * time.Minute
@@ -45,7 +46,7 @@ type Config struct {
 	Retention time.Duration
 	// Offset is how much later than the multiples of Interval the ticks are.
 	Offset time.Duration
-	// Hold says that rows are held back until their last age has passed, so that what has been read may not have been
+	// Hold reports whether rows are held back until their last age has passed, so that what has been read may not have been
 	// delivered.
 	Hold bool
 	// Range is the stretch of mail that each tick reads instead of what InitialLookback, MinAge and Ages say; nil if they do.
@@ -64,8 +65,10 @@ type State struct {
 	Unread Intervals `json:",omitempty"`
 	// Again is the open time that has been read, but is due at a greater age.
 	Again Intervals `json:",omitempty"`
-	// Served says for each age up to which instant mail has been opened or read at this age.
+	// Served is for each age the instant up to which mail has been opened or read at this age.
 	Served []Served `json:",omitempty"`
+	// Held reports whether rows have been held back, as Config.Hold did at the latest tick.
+	Held bool `json:",omitempty"`
 
 	// Range names the range that all of the above is about: with a relative one, Begin and Head are the ends of the window of
 	// the latest tick.
@@ -107,6 +110,7 @@ func Tick(s State, tick, oldestKnown time.Time, cfg Config) State {
 	s.Head, s.Ticked = later(s.Head, head), later(s.Ticked, tick)
 
 	s = releaseHeld(s, cfg)
+	s.Held = cfg.Hold
 	served := make([]Served, 0, len(cfg.Ages))
 	for _, age := range cfg.Ages {
 		upTo, known := servedUpTo(s, age)
@@ -165,7 +169,11 @@ func Read(s State, w trace.Window, began time.Time) State {
 // DropUnkept gives up the open time that the service no longer keeps at now, or will have dropped before it can be read.
 // What of it has never been read is the gap, and with Hold what may never have been delivered.
 func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) {
-	unkept := trace.Window{End: now.Add(KeepMargin - cfg.Retention)}
+	return Drop(s, trace.Window{End: now.Add(dropMargin - cfg.Retention)}, cfg)
+}
+
+// Drop gives up the open time in a window that the service does not keep, and returns what of it has never been read.
+func Drop(s State, unkept trace.Window, cfg Config) (kept State, gap Intervals) {
 	gap = s.Unread.Within(unkept).Union(s.Due.Within(unkept)).Union(unread(s, s.Asked.Within(unkept), cfg))
 	if cfg.Hold {
 		gap = gap.Union(s.Again.Within(unkept))
@@ -176,9 +184,9 @@ func DropUnkept(s State, now time.Time, cfg Config) (kept State, gap Intervals) 
 	return s, gap
 }
 
-// PullBack corrects a position that is ahead of the service's clock, which is what is left after a clock that was ahead.
-// What was opened or read by that clock is due once more. If the very first tick was by that clock, the look-back begins
-// as much earlier as the first tick should have been.
+// PullBack corrects a position that is ahead of the present, which is what is left after a clock that was ahead. Nothing
+// that has been read is opened again; what was opened of the future is due when its time has come. If the very first tick
+// was by that clock, the look-back begins as much earlier as the first tick should have been.
 func PullBack(s State, now time.Time, cfg Config) State {
 	if s.Range != "" {
 		return pullBackRange(s, now)
@@ -192,19 +200,33 @@ func PullBack(s State, now time.Time, cfg Config) State {
 		s.Begin = head
 	}
 	ahead := trace.Window{Start: head, End: s.Head}
-	s.Unread = s.Unread.Remove(ahead)
-	s.Again = s.Again.Remove(ahead)
+	s.Unread, s.Again = s.Unread.Remove(ahead), s.Again.Remove(ahead)
 	s.Head, s.Ticked = head, now
 	s.Served = slices.Clone(s.Served)
 	for i, each := range s.Served {
-		// No further than the clock was ahead, nor to mail that nobody asked for.
-		upTo := later(now.Add(-each.Age), later(each.UpTo.Add(-ahead.Duration()), s.Begin.Add(-cfg.InitialLookback)))
-		s.Served[i].UpTo = earlier(each.UpTo, upTo)
+		s.Served[i].UpTo = earlier(each.UpTo, later(now.Add(-each.Age), s.Begin.Add(-cfg.InitialLookback)))
 	}
 	return s
 }
 
-// Position is the instant that the state is ahead of the service's clock by, if it is after it.
+// Reopen opens a window again that has been closed since the state was as before: its rows turned out not to be in the order
+// that proved that all of them had come.
+func Reopen(s, before State, w trace.Window) State {
+	s.Unread = s.Unread.Union(before.Unread.Within(w))
+	s.Again = s.Again.Union(before.Again.Within(w))
+	s.Due = s.Due.Union(before.Due.Within(w))
+	s.Asked = s.Asked.Union(before.Asked.Within(w))
+	s.Redeliver = s.Redeliver.Union(before.Redeliver.Within(w))
+	s.Served = slices.Clone(s.Served)
+	for i, each := range s.Served {
+		if upTo, known := servedUpTo(before, each.Age); known && !w.End.Before(upTo) {
+			s.Served[i].UpTo = earlier(each.UpTo, later(upTo, w.Start))
+		}
+	}
+	return s
+}
+
+// Position is the instant up to which the plan has got.
 func Position(s State) time.Time {
 	if s.Range == "" {
 		return s.Head
@@ -220,14 +242,14 @@ func CompleteUpTo(s State) time.Time {
 	return s.Head
 }
 
-// LiveUpTo is the instant up to which the newest mail has been read, whatever is still open of older mail; with a range,
-// zero before the first of its windows has been read.
+// LiveUpTo is the instant up to which all mail since the first start has been read, whatever is still open of older mail;
+// with a range, zero before the first of its windows has been read.
 func LiveUpTo(s State) time.Time {
 	if s.Range != "" {
 		return s.Finished
 	}
-	if n := len(s.Unread); n > 0 && s.Unread[n-1].End.Equal(s.Head) {
-		return s.Unread[n-1].Start
+	if unread := s.Unread.Within(trace.Window{Start: s.Begin, End: s.Head}); len(unread) > 0 {
+		return unread[0].Start
 	}
 	return s.Head
 }

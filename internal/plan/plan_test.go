@@ -34,7 +34,7 @@ func tick(s State, minute int, c Config) State { return Tick(s, at(minute), s.He
 func read(s State, start, end, began int) State { return Read(s, window(start, end), at(began)) }
 
 func allSteps(s State, c Config) []Step {
-	return slices.Collect(Steps(s, s.Head, MaxWindow, nil, c))
+	return slices.Collect(Steps(s, s.Head, Limits{Longest: MaxWindow}, nil, c))
 }
 
 func TestFirstTickReadsTheLookbackAsBackfill(t *testing.T) {
@@ -64,7 +64,7 @@ func TestPartlyReadWindowKeepsItsOlderPart(t *testing.T) {
 	assert.Equal(t, []Step{{Window: window(-60, -20), Lane: trace.Backfill}}, allSteps(s, cfg))
 }
 
-func TestLiveMailTakesACrumbOfOlderMailAlong(t *testing.T) {
+func TestLiveMailTakesARemainderOfOlderMailAlong(t *testing.T) {
 	s := Read(tick(State{}, 0, cfg), trace.Window{Start: at(-60), End: at(0).Add(-time.Second)}, at(0))
 	s = tick(s, 5, cfg)
 	assert.Equal(t, []Step{{Window: trace.Window{Start: at(0).Add(-time.Second), End: at(5)}, Lane: trace.Live}}, allSteps(s, cfg))
@@ -88,9 +88,9 @@ func TestBackfillBeginsWithWhatTheServiceIsAboutToDrop(t *testing.T) {
 	s = tick(s, 150, short)
 	assert.Equal(t, []Step{
 		{Window: window(140, 150), Lane: trace.Live},
-		{Window: window(30, 90), Lane: trace.Backfill},
-		{Window: window(0, 30), Lane: trace.Backfill},
-		{Window: window(90, 140), Lane: trace.Backfill},
+		{Window: window(0, 60), Lane: trace.Backfill},
+		{Window: window(60, 120), Lane: trace.Backfill},
+		{Window: window(120, 140), Lane: trace.Backfill},
 	}, allSteps(s, short))
 }
 
@@ -100,7 +100,7 @@ func TestShortWindowsAfterTrouble(t *testing.T) {
 		{Window: window(-25, 0), Lane: trace.Backfill},
 		{Window: window(-50, -25), Lane: trace.Backfill},
 		{Window: window(-60, -50), Lane: trace.Backfill},
-	}, slices.Collect(Steps(s, s.Head, 25*time.Minute, nil, cfg)))
+	}, slices.Collect(Steps(s, s.Head, Limits{Longest: 25 * time.Minute}, nil, cfg)))
 }
 
 func TestSkippedTimeIsNotAskedForButStaysOpen(t *testing.T) {
@@ -109,7 +109,7 @@ func TestSkippedTimeIsNotAskedForButStaysOpen(t *testing.T) {
 	assert.Equal(t, []Step{
 		{Window: window(-30, 0), Lane: trace.Backfill},
 		{Window: window(-60, -40), Lane: trace.Backfill},
-	}, slices.Collect(Steps(s, s.Head, MaxWindow, skip, cfg)))
+	}, slices.Collect(Steps(s, s.Head, Limits{Longest: MaxWindow}, skip, cfg)))
 	assert.Equal(t, time.Hour, s.Unread.Duration())
 }
 
@@ -133,9 +133,9 @@ func TestWhatTheServiceDroppedUnreadIsAGap(t *testing.T) {
 	s := read(tick(State{}, 0, ages), -60, 0, 0)
 	now := at(0).Add(100 * 24 * time.Hour)
 	s, gap := DropUnkept(Tick(s, now, s.Head, ages), now, ages)
-	assert.Equal(t, 10*24*time.Hour+time.Hour, gap.Duration(), "a revisit that comes too late is no gap")
-	assert.Equal(t, 90*24*time.Hour-time.Hour, s.Unread.Duration())
-	assert.Equal(t, now.Add(time.Hour-90*24*time.Hour), s.Again[0].Start)
+	assert.Equal(t, 10*24*time.Hour+30*time.Minute, gap.Duration(), "a revisit that comes too late is no gap")
+	assert.Equal(t, 90*24*time.Hour-30*time.Minute, s.Unread.Duration())
+	assert.Equal(t, now.Add(30*time.Minute-90*24*time.Hour), s.Again[0].Start)
 }
 
 func TestEverySecondIsReadAgainAtEachAge(t *testing.T) {

@@ -90,6 +90,7 @@ func tickRange(s State, tick time.Time, cfg Config) State {
 		return s
 	}
 	due := cfg.Range.At(tick)
+	s.Held = cfg.Hold
 	s.Unread = s.Unread.Union(s.Due).Union(missed(s.Ticked, tick, cfg)).Remove(due)
 	s.Due = Intervals{}.Add(due)
 	s.Begin, s.Head, s.Ticked = due.Start, due.End, tick
@@ -162,7 +163,7 @@ func pullBackRange(s State, now time.Time) State {
 // ages delivers nothing twice. It is as long as the longest age by default.
 const keepInRange = 30 * time.Hour
 
-// MayComeAgain says whether a window can still bring rows that were received in w: an open one, the next one, or one of an
+// MayComeAgain reports whether a window can still bring rows that were received in w: an open one, the next one, or one of an
 // age that has not been served past the end of w. Windows include their ends.
 func MayComeAgain(s State, w trace.Window) bool {
 	if s.willBeDue(w.End) {
@@ -177,7 +178,7 @@ func MayComeAgain(s State, w trace.Window) bool {
 	return false
 }
 
-// willBeDue says whether a window that becomes due later can bring rows that were received up to end.
+// willBeDue reports whether a window that becomes due later can bring rows that were received up to end.
 func (s State) willBeDue(end time.Time) bool {
 	if s.Range == "" {
 		return !s.Head.After(end) || slices.ContainsFunc(s.Served, func(each Served) bool { return !each.UpTo.After(end) })
@@ -185,7 +186,7 @@ func (s State) willBeDue(end time.Time) bool {
 	return !s.Ticked.Add(-keepInRange).After(end) || s.Range == relative && !s.Begin.After(end)
 }
 
-// LastChance says whether no window that becomes due later brings a row that was received at the given instant once more.
+// LastChance reports whether no window that becomes due later brings a row that was received at the given instant once more.
 // The reading that brought it began at the other instant.
 func LastChance(s State, received, began time.Time, cfg Config) bool {
 	switch {
@@ -203,7 +204,7 @@ func LastChance(s State, received, began time.Time, cfg Config) bool {
 func changeMode(s State, cfg Config) State {
 	s = noteDone(s)
 	next := State{Range: cfg.Range.name(), Done: s.Done, Asked: s.Asked, Redeliver: s.Redeliver}
-	if !cfg.Hold {
+	if !s.Held {
 		return next
 	}
 	from := s.Head
@@ -217,13 +218,14 @@ func changeMode(s State, cfg Config) State {
 	return next
 }
 
-// releaseHeld has read once more what the ages that are no longer in the configuration would have read.
+// releaseHeld opens once more what may have been held back for ages that are no longer in the configuration, or all of it
+// when nothing is held back any more.
 func releaseHeld(s State, cfg Config) State {
-	if !cfg.Hold {
+	if !s.Held {
 		return s
 	}
 	upTo, last := s.Head, time.Duration(0)
-	if n := len(cfg.Ages); n > 0 {
+	if n := len(cfg.Ages); n > 0 && cfg.Hold {
 		last = cfg.Ages[n-1]
 		if served, known := servedUpTo(s, last); known {
 			upTo = served

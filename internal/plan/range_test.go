@@ -40,7 +40,7 @@ func scheduled(windows ...trace.Window) (steps []Step) {
 }
 
 func rangeSteps(s State, c Config) (steps []Step) {
-	for step := range Steps(s, s.Ticked, c.LongestWindow(), nil, c) {
+	for step := range Steps(s, s.Ticked, Limits{Longest: c.LongestWindow()}, nil, c) {
 		steps = append(steps, step)
 	}
 	return steps
@@ -218,7 +218,7 @@ func TestWindowAheadOfTheServiceIsReadWhenItGetsThere(t *testing.T) {
 	c := moving(10, 0, 10*time.Minute)
 	s := tick(State{}, 100, c)
 	steps := func(now int) (all []Step) {
-		for step := range Steps(s, at(now), MaxQuery, nil, c) {
+		for step := range Steps(s, at(now), Limits{Longest: MaxQuery}, nil, c) {
 			all = append(all, step)
 		}
 		return all
@@ -253,7 +253,9 @@ func TestWhatMayBeHeldIsReadOnceMore(t *testing.T) {
 	scheduled := moving(20, 10, 10*time.Minute)
 	scheduled.Hold = true
 	assert.Equal(t, at(105), tick(s, 110, scheduled).Asked[0].End)
-	assert.Empty(t, tick(s, 110, moving(20, 10, 10*time.Minute)).Asked)
+	assert.Equal(t, at(105), tick(s, 110, moving(20, 10, 10*time.Minute)).Asked[0].End, "also where nothing is held back any more")
+	all := withAges(10 * time.Minute)
+	assert.Equal(t, Intervals{window(70, 105)}, tick(s, 105, all).Again)
 
 	_, gap := DropUnkept(State{Again: Intervals{window(0, 10)}}, at(200), Config{Hold: true, Retention: 2 * time.Hour})
 	assert.Equal(t, Intervals{window(0, 10)}, gap)

@@ -40,7 +40,7 @@ func requests(cfg plan.Config, days int) (n int) {
 	warm := epoch.Add(12 * day)
 	for at := epoch; at.Before(warm.Add(time.Duration(days) * day)); at = at.Add(cfg.Interval) {
 		s = plan.Tick(s, at, epoch, cfg)
-		for step := range plan.Steps(s, at, plan.MaxWindow, nil, cfg) {
+		for step := range plan.Steps(s, at, plan.Limits{Longest: plan.MaxWindow}, nil, cfg) {
 			s = plan.Read(s, step.Window, at)
 			if !at.Before(warm) {
 				n++

@@ -19,59 +19,111 @@ const (
 	// urgent is how long before the service drops mail it is read before newer backfill.
 	urgent = 24 * time.Hour
 
-	// crumb is a stretch too short for a query of its own where newer mail is asked for anyway.
-	crumb = time.Minute
+	// minOwn is how long a stretch must be for a query of its own where newer mail is asked for anyway.
+	minOwn = time.Minute
 )
 
 // Step is one window to read.
 type Step struct {
 	Window trace.Window
 	Lane   trace.Lane
-	// Redeliver says that the rows are to be delivered even if they have been before.
+	// Redeliver reports whether the rows are to be delivered even if they have been before.
 	Redeliver bool
 }
 
-// Steps walks the windows, none longer than size, that read all open time but what lies in skip: live mail first, then
-// what is due again, then what somebody asked for, then backfill, each newest first, except that backfill begins with what
-// the service is about to drop. With a range, the window of the latest tick comes first, then what earlier ones left.
-// Nothing is asked for that the service no longer keeps.
-func Steps(s State, now time.Time, size time.Duration, skip Intervals, cfg Config) iter.Seq[Step] {
+// Steps walks the windows, none longer than the limits allow, that read all open time but what lies in skip: live mail
+// first, then what is due again, then what somebody asked for, then backfill, each newest first, except that of backfill and
+// ranges what the service will drop within a day comes before the rest, oldest first. With a range, the window of the
+// latest tick comes first, then what earlier ones left. Nothing is asked for that the service no longer keeps at now, nor
+// anything later than that; it must not change between two steps of a tick.
+func Steps(s State, now time.Time, limits Limits, skip Intervals, cfg Config) iter.Seq[Step] {
 	s, _ = DropUnkept(s, now, cfg)
 	for _, open := range []*Intervals{&s.Unread, &s.Due, &s.Again, &s.Asked, &s.Redeliver} {
+		*open = open.Within(trace.Window{End: now})
 		for _, w := range skip {
 			*open = open.Remove(w)
 		}
 	}
-	asked := func(yield func(Step) bool) bool {
-		return steps(s.Redeliver, min(size, MaxWindow), trace.Backfill, func(step Step) bool {
-			step.Redeliver = true
-			return yield(step)
-		}) && steps(s.Asked, min(size, MaxWindow), trace.Backfill, yield)
-	}
-	if cfg.Range != nil {
-		due, unread := withCrumb(s.Due.Within(trace.Window{End: now}), s.Unread.Within(trace.Window{End: now}))
-		return func(yield func(Step) bool) {
-			_ = steps(due, size, trace.Scheduled, yield) && asked(yield) &&
-				steps(unread, min(size, MaxWindow), cfg.Range.lane(), yield)
-		}
-	}
-	unread, again := s.Unread, s.Again
-	live, backfill := split(unread, later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive))))
-	leaving, staying := cut(backfill, now.Add(urgent+KeepMargin-cfg.Retention))
-	for _, w := range unread {
-		again = again.Remove(w)
-	}
+	p := stepper{limits: limits, leavesAt: now.Add(urgent + KeepMargin - cfg.Retention)}
 	return func(yield func(Step) bool) {
-		_ = steps(live, size, trace.Live, yield) && steps(again, size, trace.Revisit, yield) && asked(yield) &&
-			steps(leaving, size, trace.Backfill, yield) && steps(staying, size, trace.Backfill, yield)
+		p.yield = yield
+		if cfg.Range != nil {
+			p.ofRange(s, cfg)
+		} else {
+			p.ofAges(s, cfg)
+		}
 	}
 }
 
-// split parts the unread time into live mail and backfill. Live mail takes a crumb of older mail along.
+// stepper cuts sets of time into windows and yields them. Its methods return false when yield asked to stop.
+type stepper struct {
+	limits Limits
+	// leavesAt is the instant before which the service will drop mail within a day.
+	leavesAt time.Time
+	yield    func(Step) bool
+}
+
+func (p *stepper) ofAges(s State, cfg Config) bool {
+	live, backfill := split(s.Unread, later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive))))
+	again := s.Again
+	for _, w := range s.Unread {
+		again = again.Remove(w)
+	}
+	return p.newestFirst(live, Step{Lane: trace.Live}) && p.newestFirst(again, Step{Lane: trace.Revisit}) && p.asked(s) &&
+		p.leavingFirst(backfill, trace.Backfill)
+}
+
+func (p *stepper) ofRange(s State, cfg Config) bool {
+	due, unread := withRemainder(s.Due, s.Unread)
+	if !p.newestFirst(due, Step{Lane: trace.Scheduled}) || !p.asked(s) {
+		return false
+	}
+	p.limits.Longest = min(p.limits.Longest, MaxWindow)
+	return p.leavingFirst(unread, cfg.Range.lane())
+}
+
+func (p *stepper) asked(s State) bool {
+	short := *p
+	short.limits.Longest = min(p.limits.Longest, MaxWindow)
+	return short.newestFirst(s.Redeliver, Step{Lane: trace.Backfill, Redeliver: true}) &&
+		short.newestFirst(s.Asked, Step{Lane: trace.Backfill})
+}
+
+// newestFirst cuts a set into windows from its end on.
+func (p *stepper) newestFirst(s Intervals, step Step) bool {
+	for _, w := range slices.Backward(s) {
+		for !w.Empty() {
+			step.Window = trace.Window{Start: p.limits.start(w), End: w.End}
+			if !p.yield(step) {
+				return false
+			}
+			w.End = step.Window.Start
+		}
+	}
+	return true
+}
+
+// leavingFirst cuts what the service will drop within a day into windows from its beginning on, and then the rest of the
+// set. The last of the first windows is as long as the others, so that a border that moves with the ticks cuts off nothing.
+func (p *stepper) leavingFirst(s Intervals, lane trace.Lane) bool {
+	rest := s
+	for _, w := range s {
+		for !w.Empty() && w.Start.Before(p.leavesAt) {
+			window := trace.Window{Start: w.Start, End: p.limits.end(w)}
+			if !p.yield(Step{Window: window, Lane: lane}) {
+				return false
+			}
+			rest, w.Start = rest.Remove(window), window.End
+		}
+	}
+	return p.newestFirst(rest, Step{Lane: lane})
+}
+
+// split parts the unread time into live mail and backfill. Live mail takes a remainder of older mail along.
 func split(unread Intervals, liveFrom time.Time) (live, backfill Intervals) {
 	for _, w := range unread {
 		switch {
-		case !w.Start.Before(liveFrom), w.End.After(liveFrom) && liveFrom.Sub(w.Start) < crumb:
+		case !w.Start.Before(liveFrom), w.End.After(liveFrom) && liveFrom.Sub(w.Start) < minOwn:
 			live = append(live, w)
 		case w.End.After(liveFrom):
 			live = append(live, trace.Window{Start: liveFrom, End: w.End})
@@ -83,40 +135,18 @@ func split(unread Intervals, liveFrom time.Time) (live, backfill Intervals) {
 	return live, backfill
 }
 
-// withCrumb lets the window of the latest tick take along a crumb that earlier ones left right before it: the last second
+// withRemainder lets the window of the latest tick take along a remainder that earlier ones left right before it: the last second
 // of a window that ends now is always left, since the service may not show all of its mail yet.
-func withCrumb(due, unread Intervals) (_, rest Intervals) {
+func withRemainder(due, unread Intervals) (_, rest Intervals) {
 	if len(due) == 0 {
 		return due, unread
 	}
 	for _, w := range unread {
-		if w.End.Equal(due[0].Start) && w.Duration() < crumb {
+		if w.End.Equal(due[0].Start) && w.Duration() < minOwn {
 			return due.Add(w), unread.Remove(w)
 		}
 	}
 	return due, unread
-}
-
-// cut parts a set at an instant.
-func cut(s Intervals, at time.Time) (before, after Intervals) {
-	if len(s) == 0 {
-		return nil, nil
-	}
-	return s.Within(trace.Window{End: at}), s.Within(trace.Window{Start: at, End: later(at, s[len(s)-1].End)})
-}
-
-// steps cuts a set into windows, newest first. It returns false when yield asked to stop.
-func steps(s Intervals, size time.Duration, lane trace.Lane, yield func(Step) bool) bool {
-	for _, w := range slices.Backward(s) {
-		for !w.Empty() {
-			start := later(w.Start, w.End.Add(-size))
-			if !yield(Step{Window: trace.Window{Start: start, End: w.End}, Lane: lane}) {
-				return false
-			}
-			w.End = start
-		}
-	}
-	return true
 }
 
 // Requests is the least number of requests that reading at every tick takes within a stretch of time: one for new mail

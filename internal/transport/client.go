@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // maxErrorBody bounds what is read of an error response, in bytes.
@@ -27,7 +29,7 @@ const maxErrorBody = 64 << 10
 type Authorizer interface {
 	// Token returns credentials that the service should accept now.
 	Token(ctx context.Context) (string, error)
-	// Reject says that the service did not accept the token, so that the next one must be fresh.
+	// Reject tells that the service did not accept the token, so that the next one must be fresh.
 	Reject(token string)
 }
 
@@ -54,6 +56,8 @@ type Client struct {
 	http *http.Client
 	// last is the size of the last page in bytes.
 	last atomic.Int64
+	// token is the credentials that were sent last.
+	token atomic.Value
 	Options
 }
 
@@ -129,10 +133,7 @@ func NewClient(o Options) *Client {
 func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
 	if err := pin(c.Endpoint, u, c.FoldPath); err != nil {
 		// A service that repeats the token in its link must not bring it into the error.
-		token := ""
-		if c.Auth != nil {
-			token, _ = c.Auth.Token(ctx)
-		}
+		token, _ := c.token.Load().(string)
 		return nil, c.failed(nil, err, repeatable(c.Scheme, token))
 	}
 	waits := c.Retry.waits()
@@ -145,9 +146,8 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		reason := c.Retry.reason(err)
-		wait, ok := c.wait(ctx, err, jittered(waits.NextBackOff()))
-		if reason == "" || !ok || attempt == c.Retry.MaxRetries {
+		reason, wait, again := c.again(ctx, err, jittered(waits.NextBackOff()), attempt)
+		if !again {
 			return nil, err
 		}
 		c.Observer.Retrying(ctx, err, reason, attempt+1, wait)
@@ -157,27 +157,39 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	}
 }
 
-// wait returns how long to wait before the next attempt; false if the service asks for more time than a request may
-// wait. Then the whole tenant is left alone instead.
-func (c *Client) wait(ctx context.Context, err error, backoff time.Duration) (wait time.Duration, ok bool) {
+// again returns why a failed request is sent again, and after which wait. A tenant that is throttled is left alone for as
+// long as the service asks or the wait says; where that is no longer a matter of one request, it is not sent again.
+func (c *Client) again(ctx context.Context, err error, wait time.Duration, attempt int) (reason string, _ time.Duration, again bool) {
+	reason = c.Retry.reason(err)
+	again = reason != "" && attempt < c.Retry.MaxRetries && !isOnce(ctx)
 	var e *Error
 	if !errors.As(err, &e) {
-		return backoff, true
+		return reason, wait, again
 	}
-	asked := e.RetryAfter > 0 && c.Retry.HonorRetryAfter
-	if asked && e.RetryAfter <= c.Retry.MaxRetryAfter {
-		if e.Throttled() {
-			// The others of the tenant wait as well.
-			c.Observer.Throttled(ctx, err, c.Quota.Throttled(e.RetryAfter))
+	asked := onlyIf(c.Retry.HonorRetryAfter, e.RetryAfter)
+	if !e.throttled() {
+		if asked > c.Retry.MaxRetryAfter {
+			e.Paused = c.Quota.Pause(asked)
+			c.Observer.Throttled(ctx, err, e.Paused)
+			return reason, 0, false
 		}
-		return e.RetryAfter, true
+		return reason, onlyIf(asked == 0, wait) + asked, again
 	}
-	if asked || e.Throttled() {
-		c.Observer.Throttled(ctx, err, c.Quota.Throttled(onlyIf(asked, e.RetryAfter)))
-		return 0, false
+	retries := onlyIf(again && asked <= c.Retry.MaxRetryAfter, c.Retry.MaxRetries)
+	wait, again = c.Quota.Throttled(asked, wait, retries)
+	if !again {
+		e.Paused = wait
 	}
-	return backoff, true
+	c.Observer.Throttled(ctx, err, wait)
+	return reason, wait, again
 }
+
+type onceKey struct{}
+
+// Once returns a context in which requests are sent once, whatever the retry rules say.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
+func isOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
 
 // attempt sends one request. A token that is not accepted is replaced once, if there is another.
 func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
@@ -190,7 +202,7 @@ func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, heade
 	}
 	response, err := c.get(ctx, lane, u, header, token)
 	var refused *Error
-	if !errors.As(err, &refused) || !refused.Unauthorized() {
+	if !errors.As(err, &refused) || !refused.unauthorized() {
 		return response, err
 	}
 	c.Auth.Reject(token)
@@ -216,6 +228,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	}
 	req.Header = header.Clone()
 	if token != "" {
+		c.token.Store(token)
 		req.Header.Set("Authorization", c.Scheme+" "+token)
 	}
 	resp, err := c.http.Do(req)
@@ -250,7 +263,10 @@ func (c *Client) refused(resp *http.Response, secrets []string) error {
 		Code:       Clean(code, secrets...),
 		Message:    Clean(message, secrets...),
 		RequestID:  Clean(resp.Header.Get("request-id"), secrets...),
-		RetryAfter: retryAfter(resp, time.Now()),
+		RetryAfter: retryAfter(resp),
+	}
+	if e.Scope() == trouble.Query {
+		e.Reason = reasonOf(message)
 	}
 	e.Advice = c.Service.Advise(e)
 	return e
@@ -286,15 +302,24 @@ func date(resp *http.Response) time.Time {
 	return t
 }
 
-// retryAfter reads both forms of Retry-After (RFC 9110, section 10.2.3): seconds and a date.
-func retryAfter(resp *http.Response, now time.Time) time.Duration {
-	value := resp.Header.Get("Retry-After")
-	// A number that is too large is still a number: the largest.
-	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(seconds) * time.Second
+// retryAfter reads both forms of Retry-After (RFC 9110, section 10.2.3), seconds and a date, as whole seconds, rounded up.
+// Azure also sends fractions of a second. A date is of the service's clock, so that is what it is compared with.
+func retryAfter(resp *http.Response) time.Duration {
+	value := strings.TrimSpace(resp.Header.Get("Retry-After"))
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		// A number that is too large is still a number; NaN is none.
+		if seconds > 0 {
+			return time.Duration(math.Ceil(min(seconds, math.MaxUint32))) * time.Second
+		}
+		return 0
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
 	}
-	return 0
+	now := date(resp)
+	if now.IsZero() {
+		now = time.Now().Truncate(time.Second)
+	}
+	return max(0, at.Sub(now))
 }

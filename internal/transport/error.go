@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // maxMessage bounds, in bytes, what of a service's message reaches an error: enough for any message that a service is
@@ -33,8 +35,12 @@ type Error struct {
 	Advice string
 	// Err is what went wrong on this side.
 	Err error
-	// Damaged says that a page arrived whole, but is not what it should be.
+	// Damaged reports whether a page arrived whole, but is not what it should be.
 	Damaged bool
+	// Paused is for how long the tenant is not asked again because of the error, 0 if it is.
+	Paused time.Duration
+	// Reason is why the service refuses the query, as far as the dialect knows.
+	Reason Reason
 }
 
 func (e *Error) Error() string {
@@ -74,31 +80,30 @@ func (e *Error) Kind() string {
 // Hint names the configuration key or the permission to change.
 func (e *Error) Hint() string { return e.Advice }
 
-// Unauthorized says that the service does not accept the token.
-func (e *Error) Unauthorized() bool { return e.Status == http.StatusUnauthorized }
+// unauthorized reports whether the service does not accept the token.
+func (e *Error) unauthorized() bool { return e.Status == http.StatusUnauthorized }
 
-// Throttled says that the tenant has used up its requests.
-func (e *Error) Throttled() bool { return e.Status == http.StatusTooManyRequests }
+// throttled reports whether the tenant has used up its requests.
+func (e *Error) throttled() bool { return e.Status == http.StatusTooManyRequests }
 
-// AboutQuery says that the service refuses this query as such.
-func (e *Error) AboutQuery() bool {
-	switch e.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone:
-		return true
+// Scope returns what the error is about, as far as one answer tells. Whether the service as a whole is in trouble or only
+// this window, other answers must show.
+func (e *Error) Scope() trouble.Scope {
+	switch {
+	case e.throttled(), e.Paused > 0:
+		return trouble.Tenant
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		return trouble.SignIn
+	case e.Err == nil && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound || e.Status == http.StatusGone):
+		return trouble.Query
+	case e.Damaged, errors.Is(e.Err, ErrTooLarge), errors.Is(e.Err, ErrForeignLink):
+		return trouble.Window
 	}
-	return false
+	return trouble.Service
 }
 
-// OfService says that no other query would fare better: there is no answer, no permission, or no request left.
-func (e *Error) OfService() bool {
-	switch e.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
-		return true
-	case 0:
-		return !timedOut(e.Err) && !errors.Is(e.Err, ErrForeignLink)
-	}
-	return false
-}
+// Silent reports whether no answer came in time.
+func (e *Error) Silent() bool { return e.Err != nil && timedOut(e.Err) }
 
 // addresses matches what may be a mail address, also as it stands in a URL.
 var addresses = regexp.MustCompile(`("[^"]*"|[^\s<>"'(),;:@][^\s<>"(),;:@]*)(@|%40)[^\s<>"'(),;:]+`)
@@ -145,20 +150,4 @@ var localPort = regexp.MustCompile(`\S+:\d+->`)
 // mask keeps what the service chose, such as a header that makes no sense, out of the text of err.
 func mask(err error, secrets ...string) error {
 	return &masked{err: err, text: Clean(localPort.ReplaceAllString(err.Error(), ""), secrets...)}
-}
-
-// IsDamaged says that a page arrived whole, but is not what it should be.
-func IsDamaged(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Damaged
-}
-
-// MayBeTooMuch says that a smaller query may succeed where this one failed.
-func MayBeTooMuch(err error) bool {
-	var e *Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Damaged || e.Status == http.StatusBadRequest || e.Status >= http.StatusInternalServerError || e.Err != nil && timedOut(e.Err) ||
-		errors.Is(err, ErrTooLarge)
 }

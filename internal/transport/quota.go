@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// minPause and maxPause bound how long a tenant is left alone after a 429 that does not say how long.
+	// minPause is how long a tenant is left alone after a 429 that does not say how long, and maxPause what that doubles up to.
 	minPause = 30 * time.Second
 	maxPause = 5 * time.Minute
 	// longestPause bounds how long a tenant is left alone because the service says so.
@@ -22,14 +22,16 @@ const (
 
 // lanes are the lanes that compete for requests, those that go first first, with the part of the budget, in percent,
 // that each may use up: so backfill never delays live mail.
-var lanes = []struct {
-	lane  trace.Lane
-	share int
-}{
+var lanes = []laneShare{
 	{trace.Live, 100},
 	{trace.Scheduled, 100},
 	{trace.Revisit, 90},
 	{trace.Backfill, 70},
+}
+
+type laneShare struct {
+	lane  trace.Lane
+	share int
 }
 
 // Rate is a number of requests in any stretch of time of a length. A rate of no requests is no limit.
@@ -40,7 +42,7 @@ type Rate struct {
 
 func (r Rate) unlimited() bool { return r.Requests == 0 }
 
-// below says whether r allows less than other.
+// below reports whether r allows less than other.
 func (r Rate) below(other Rate) bool {
 	if r.unlimited() || other.unlimited() {
 		return !r.unlimited()
@@ -51,29 +53,51 @@ func (r Rate) below(other Rate) bool {
 // Quota is the budget of requests of one tenant. The service counts requests by their arrival, which lies between the
 // sending of the request and the end of its response; so a request counts from its sending until an interval after its
 // end, and no rolling interval of the service's can see more requests than the rate allows.
+//
+// A lane that has waited for half an interval goes before all others, the one that has waited longest first, so that each
+// gets a request in an interval.
 type Quota struct {
 	mu   sync.Mutex
 	rate Rate
 	// ended holds when requests ended, ascending, within the last interval.
 	ended    []time.Time
 	inFlight int
-	waiting  []int
-	// resume is when the tenant may be asked again after a pause; pause is the length of the last one that the service
-	// did not set.
-	resume time.Time
-	pause  time.Duration
+	// waiting counts the requests that wait, by the rank of their lane, and hungry is since when a lane has got none, zero if
+	// it has not waited since.
+	waiting []int
+	hungry  []time.Time
+	// resume is when the tenant may be asked again after a pause; pause is the length of the last one that a 429 caused, 0
+	// once the service has answered since. refusals counts the 429s since then.
+	resume   time.Time
+	pause    time.Duration
+	refusals int
 	// changed is closed when a request or a pause ends what others wait for.
 	changed chan struct{}
+	// into is the budget that this one has become a part of, nil if it has not.
+	into *Quota
 }
 
 // NewQuota returns a budget of which nothing has been used.
 func NewQuota(r Rate) *Quota {
-	return &Quota{rate: r, waiting: make([]int, len(lanes)), changed: make(chan struct{})}
+	return &Quota{rate: r, waiting: make([]int, len(lanes)), hungry: make([]time.Time, len(lanes)), changed: make(chan struct{})}
+}
+
+// lock locks the budget, or the one that it has become a part of, and returns that.
+func (q *Quota) lock() *Quota {
+	for {
+		q.mu.Lock()
+		if q.into == nil {
+			return q
+		}
+		next := q.into
+		q.mu.Unlock()
+		q = next
+	}
 }
 
 // Restrict lowers the rate to r unless it is lower already. It returns the rate in force.
 func (q *Quota) Restrict(r Rate) Rate {
-	q.mu.Lock()
+	q = q.lock()
 	defer q.mu.Unlock()
 	if r.below(q.rate) {
 		q.rate = r
@@ -83,28 +107,40 @@ func (q *Quota) Restrict(r Rate) Rate {
 
 // Rate is the rate in force.
 func (q *Quota) Rate() Rate {
-	q.mu.Lock()
+	q = q.lock()
 	defer q.mu.Unlock()
 	return q.rate
 }
 
 // Restore counts requests of an earlier run.
 func (q *Quota) Restore(stamps []time.Time) {
-	q.mu.Lock()
+	q = q.lock()
 	defer q.mu.Unlock()
+	q.add(stamps)
+}
+
+// add counts requests that have ended, apart from those of the future. Receivers of one tenant have all stored the same
+// stamps, which count once.
+func (q *Quota) add(stamps []time.Time) {
 	now := time.Now()
-	for _, stamp := range stamps {
-		if !stamp.After(now) {
-			q.ended = append(q.ended, stamp)
+	all := make([]time.Time, 0, len(q.ended)+len(stamps))
+	for _, stamp := range slices.SortedFunc(slices.Values(stamps), time.Time.Compare) {
+		for len(q.ended) > 0 && q.ended[0].Before(stamp) {
+			all, q.ended = append(all, q.ended[0]), q.ended[1:]
+		}
+		switch {
+		case len(q.ended) > 0 && q.ended[0].Equal(stamp):
+			all, q.ended = append(all, stamp), q.ended[1:]
+		case !stamp.After(now):
+			all = append(all, stamp)
 		}
 	}
-	slices.SortFunc(q.ended, time.Time.Compare)
-	q.ended = slices.CompactFunc(q.ended, time.Time.Equal)
+	q.ended = append(all, q.ended...)
 }
 
 // Stamps returns when the requests that still count ended.
 func (q *Quota) Stamps() []time.Time {
-	q.mu.Lock()
+	q = q.lock()
 	defer q.mu.Unlock()
 	q.expire(time.Now())
 	return slices.Clone(q.ended)
@@ -112,7 +148,7 @@ func (q *Quota) Stamps() []time.Time {
 
 // Used is the share of the budget that is used, from 0 to 1.
 func (q *Quota) Used() float64 {
-	q.mu.Lock()
+	q = q.lock()
 	defer q.mu.Unlock()
 	if q.rate.unlimited() {
 		return 0
@@ -121,103 +157,180 @@ func (q *Quota) Used() float64 {
 	return float64(len(q.ended)+q.inFlight) / float64(q.rate.Requests)
 }
 
+// Resume is when the tenant may be asked again, the zero time if it may be now.
+func (q *Quota) Resume() time.Time {
+	q = q.lock()
+	defer q.mu.Unlock()
+	if q.resume.After(time.Now()) {
+		return q.resume
+	}
+	return time.Time{}
+}
+
 // Acquire waits until the lane may send a request. The request must be released once its response has been read.
 func (q *Quota) Acquire(ctx context.Context, lane trace.Lane) error {
-	rank := max(0, slices.IndexFunc(lanes, func(l struct {
-		lane  trace.Lane
-		share int
-	},
-	) bool {
-		return l.lane == lane
-	}))
-	q.mu.Lock()
+	rank := rankOf(lane)
+	q, err := q.turn(ctx, rank)
 	defer q.mu.Unlock()
-	q.waiting[rank]++
-	defer func() {
-		q.waiting[rank]--
-		q.wake()
-	}()
+	if err != nil {
+		return err
+	}
+	q.inFlight++
+	q.hungry[rank] = onlyIf(q.waiting[rank] > 0, time.Now())
+	return nil
+}
+
+// Await waits until the lane may send a request, but does not take it; it returns false if that takes longer than the
+// limit. However short the limit, what the lane has waited counts until it sends a request.
+func (q *Quota) Await(ctx context.Context, lane trace.Lane, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	q, err := q.turn(ctx, rankOf(lane))
+	q.mu.Unlock()
+	return err == nil
+}
+
+// rankOf returns the rank of a lane. One that does not compete goes first.
+func rankOf(lane trace.Lane) int {
+	return max(0, slices.IndexFunc(lanes, func(l laneShare) bool { return l.lane == lane }))
+}
+
+// turn waits until a lane may send a request, and returns the budget that it comes from, locked.
+func (q *Quota) turn(ctx context.Context, rank int) (*Quota, error) {
+	q = q.lock()
+	q.enter(rank)
 	for {
 		wait, free := q.wait(rank, time.Now())
 		if free {
-			q.inFlight++
-			return nil
+			q.leave(rank)
+			return q, nil
 		}
 		if err := q.sleep(ctx, wait); err != nil {
-			return err
+			q.leave(rank)
+			return q, err
+		}
+		if q.into != nil {
+			q.leave(rank)
+			q.mu.Unlock()
+			q = q.lock()
+			q.enter(rank)
 		}
 	}
 }
 
-// Await waits until the lane may send a request, but does not take it; false if that takes longer than the limit.
-func (q *Quota) Await(ctx context.Context, lane trace.Lane, limit time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if q.Acquire(ctx, lane) != nil {
-		return false
+func (q *Quota) enter(rank int) {
+	q.waiting[rank]++
+	if q.hungry[rank].IsZero() {
+		q.hungry[rank] = time.Now()
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.inFlight--
+}
+
+func (q *Quota) leave(rank int) {
+	q.waiting[rank]--
 	q.wake()
-	return true
 }
 
 // Release notes that a request ended.
 func (q *Quota) Release() {
-	q.mu.Lock()
+	q = q.lock()
 	defer q.mu.Unlock()
 	q.inFlight--
 	q.ended = append(q.ended, time.Now())
 	q.wake()
 }
 
-// Throttled notes that the service asks to be left alone, for as long as it says, and returns for how long that is.
-func (q *Quota) Throttled(retryAfter time.Duration) time.Duration {
-	q.mu.Lock()
+// Throttled notes a 429, with which the service may have asked for a wait. As long as the tenant has been refused no more
+// than so many times in a row, it waits that long, or else for the backoff, and is asked again. After that it is paused, and
+// a 429 right after a pause doubles it, whatever the service asks for. It returns for how long the tenant is left alone.
+func (q *Quota) Throttled(asked, backoff time.Duration, retries int) (wait time.Duration, again bool) {
+	q = q.lock()
 	defer q.mu.Unlock()
-	d := min(retryAfter, longestPause)
-	if retryAfter == 0 {
-		q.pause = min(max(2*q.pause, minPause), maxPause)
-		d = q.pause
+	now := time.Now()
+	q.refusals++
+	switch {
+	case q.pause > 0 && q.resume.After(now):
+		// The request was on its way when the pause began.
+		return q.rest(now, asked), false
+	case q.pause == 0 && q.refusals <= retries:
+		return q.rest(now, asked+onlyIf(asked == 0, backoff)), true
+	case q.pause > 0:
+		q.pause = max(asked, min(2*q.pause, maxPause))
+	default:
+		q.pause = asked + onlyIf(asked == 0, minPause)
 	}
-	if resume := time.Now().Add(d); resume.After(q.resume) {
+	q.pause = min(q.pause, longestPause)
+	return q.rest(now, q.pause), false
+}
+
+// Pause leaves the tenant alone for as long as the service asks, at most an hour, and returns for how long that is.
+func (q *Quota) Pause(asked time.Duration) time.Duration {
+	q = q.lock()
+	defer q.mu.Unlock()
+	return q.rest(time.Now(), asked)
+}
+
+// rest leaves the tenant alone for d, at most an hour, or longer if it is to be anyway, and returns for how long.
+func (q *Quota) rest(now time.Time, d time.Duration) time.Duration {
+	if resume := now.Add(min(d, longestPause)); resume.After(q.resume) {
 		q.resume = resume
 	}
-	return d
+	return q.resume.Sub(now)
 }
 
 // Answered notes that the service answers again.
 func (q *Quota) Answered() {
-	q.mu.Lock()
+	q = q.lock()
 	defer q.mu.Unlock()
-	q.pause = 0
+	q.pause, q.refusals = 0, 0
 }
 
-// wait says whether a request of the lane is free to go, and otherwise how long at least it has to wait; 0 means until
+// wait returns whether a request of the lane is free to go, and otherwise how long at least it has to wait; 0 means until
 // something changes.
 func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
 	if wait := q.resume.Sub(now); wait > 0 {
 		return wait, false
 	}
-	for _, ahead := range q.waiting[:rank] {
-		if ahead > 0 {
-			return 0, false
-		}
-	}
 	if q.rate.unlimited() {
-		return 0, true
+		return 0, !slices.ContainsFunc(q.waiting[:rank], func(n int) bool { return n > 0 })
 	}
 	q.expire(now)
-	allowed := max(1, q.rate.Requests*lanes[rank].share/100)
+	allowed, first := max(1, q.rate.Requests*lanes[rank].share/100), q.first(now)
+	if first == rank && q.owed(rank, now) {
+		allowed = q.rate.Requests
+	}
 	excess := len(q.ended) + q.inFlight - allowed
 	switch {
+	case first != rank:
 	case excess < 0:
 		return 0, true
 	case excess < len(q.ended):
-		return q.ended[excess].Add(q.rate.Interval).Sub(now) + expired, false
+		wait = q.ended[excess].Add(q.rate.Interval).Sub(now) + expired
 	}
-	return 0, false
+	// Its own turn comes in any case.
+	if turn := q.hungry[rank].Add(q.rate.Interval / 2).Sub(now); turn > 0 && (wait == 0 || turn < wait) {
+		wait = turn
+	}
+	return wait, false
+}
+
+// first returns the rank of the lane whose turn it is: of those that have waited too long the one that has waited longest,
+// else the first that waits.
+func (q *Quota) first(now time.Time) (first int) {
+	first = -1
+	for rank := range lanes {
+		if q.owed(rank, now) && (first < 0 || q.hungry[rank].Before(q.hungry[first])) {
+			first = rank
+		}
+	}
+	if first < 0 {
+		first = slices.IndexFunc(q.waiting, func(n int) bool { return n > 0 })
+	}
+	return first
+}
+
+// owed reports whether the lane waits for the only request that it has in an interval.
+func (q *Quota) owed(rank int, now time.Time) bool {
+	return q.waiting[rank] > 0 && now.Sub(q.hungry[rank]) >= q.rate.Interval/2
 }
 
 // sleep waits without the lock until d is over, if it is not 0, or something changes.
@@ -251,36 +364,4 @@ const expired = time.Millisecond
 func (q *Quota) expire(now time.Time) {
 	i, _ := slices.BinarySearchFunc(q.ended, now.Add(-q.rate.Interval), time.Time.Compare)
 	q.ended = q.ended[i:]
-}
-
-// quotas are the budgets of all tenants that this process asks for, since a tenant has one budget however many receivers
-// read from it.
-var quotas = struct {
-	sync.Mutex
-	byTenant map[string]*shared
-}{byTenant: map[string]*shared{}}
-
-type shared struct {
-	*Quota
-	users int
-}
-
-// ShareQuota returns the budget of a tenant. It must be given back by release. The lowest rate of all users is in force.
-func ShareQuota(tenant string, r Rate) (q *Quota, release func()) {
-	quotas.Lock()
-	defer quotas.Unlock()
-	s := quotas.byTenant[tenant]
-	if s == nil {
-		s = &shared{Quota: NewQuota(r)}
-		quotas.byTenant[tenant] = s
-	}
-	s.users++
-	s.Restrict(r)
-	return s.Quota, sync.OnceFunc(func() {
-		quotas.Lock()
-		defer quotas.Unlock()
-		if s.users--; s.users == 0 {
-			delete(quotas.byTenant, tenant)
-		}
-	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // Limits of the service.
@@ -89,7 +90,7 @@ func (c *Client) Next(ctx context.Context, lane trace.Lane, text string) (*sourc
 	}
 	page, err := c.get(ctx, lane, u, l)
 	var refused *transport.Error
-	if l.after == none || !errors.As(err, &refused) || refused.Err != nil || !refused.AboutQuery() {
+	if l.after == none || !errors.As(err, &refused) || refused.Scope() != trouble.Query {
 		return page, err
 	}
 	return c.get(ctx, lane, c.query(l), l)

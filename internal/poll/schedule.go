@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package receiver
+package poll
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func (s *schedule) due(now time.Time) (tick time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// isDue says whether a tick is due at now, without taking it.
+// isDue reports whether a tick is due at now, without taking it.
 func (s *schedule) isDue(now time.Time) bool { return s.plan.LastTick(now).After(s.last) }
 
 // untilNext is how long at now it takes until the next tick is due.
@@ -69,6 +69,3 @@ func (s *schedule) wait(ctx context.Context) (tick time.Time, ok bool) {
 		timer.Reset(min(maxSleep, s.untilNext(now)))
 	}
 }
-
-// wallClock is the time of the wall clock alone, in UTC.
-func wallClock() time.Time { return time.Now().Round(0).UTC() }

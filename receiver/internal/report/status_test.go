@@ -1,20 +1,18 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package receiver
+package report
 
 import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -22,50 +20,31 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
-// statusHost is a host that notes the status of its components.
-type statusHost struct {
-	extensions map[component.ID]component.Component
+// events keeps the status that is reported.
+type events struct{ all []*componentstatus.Event }
 
-	mu     sync.Mutex
-	events []*componentstatus.Event
-	// told gets each event as well, if somebody listens.
-	told chan *componentstatus.Event
-}
-
-var _ componentstatus.Reporter = (*statusHost)(nil)
-
-func (h *statusHost) GetExtensions() map[component.ID]component.Component { return h.extensions }
-
-func (h *statusHost) Report(event *componentstatus.Event) {
-	h.mu.Lock()
-	h.events = append(h.events, event)
-	h.mu.Unlock()
-	if h.told != nil {
-		h.told <- event
-	}
-}
+func (e *events) add(event *componentstatus.Event) { e.all = append(e.all, event) }
 
 // take returns what has been reported since the last time, as status and text.
-func (h *statusHost) take() (reports []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, event := range h.events {
+func (e *events) take() (reports []string) {
+	for _, event := range e.all {
 		text := event.Status().String()
 		if event.Err() != nil {
 			text += ": " + event.Err().Error()
 		}
 		reports = append(reports, text)
 	}
-	h.events = nil
+	e.all = nil
 	return reports
 }
 
-func newTestHealth() (*health, *statusHost, *zapobserver.ObservedLogs) {
+func newTestStatus() (*status, *events, *zapobserver.ObservedLogs) {
 	core, logs := zapobserver.New(zapcore.DebugLevel)
-	host := &statusHost{}
-	return newHealth(host, zap.New(core, zap.AddStacktrace(zapcore.ErrorLevel))), host, logs
+	e := &events{}
+	return newStatus(e.add, zap.New(core)), e, logs
 }
 
 // lines returns what has been logged since the last time.
@@ -85,20 +64,19 @@ const refusedText = "request refused: graph/x: status 403: Forbidden"
 func TestAFailureIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h, host, logs := newTestHealth()
-		h.failed(reading, "cannot read", refusedFor("1"), zap.String("lane", "live"))
+		h, host, logs := newTestStatus()
+		h.failed(trouble.Window, "cannot read", refusedFor("1"), zap.String("lane", "live"))
 		require.Equal(t, 1, logs.Len())
 		line := logs.TakeAll()[0]
 		assert.Equal(t, zapcore.ErrorLevel, line.Level)
 		assert.Equal(t, "cannot read", line.Message)
 		assert.Equal(t, map[string]any{"lane": "live", "error": refusedText + " (request id 1)", "hint": "grant the permission"}, line.ContextMap())
-		assert.Empty(t, line.Stack, "a failure of the service is nobody's stack")
 		assert.Equal(t, []string{"StatusRecoverableError: " + refusedText + " (request id 1); grant the permission"}, host.take())
 
 		// What differs each time does not make a new failure of it.
 		for range 9 {
 			pass(time.Minute)
-			h.failed(reading, "cannot read", refusedFor("2"))
+			h.failed(trouble.Window, "cannot read", refusedFor("2"))
 		}
 		assert.Empty(t, lines(logs))
 		assert.Empty(t, host.take())
@@ -108,20 +86,20 @@ func TestAFailureIsReportedOnce(t *testing.T) {
 func TestAFailureThatGoesOnIsLoggedAgainAfterTenMinutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h, host, logs := newTestHealth()
-		h.failed(reading, "cannot read", refusedFor("0"))
+		h, host, logs := newTestStatus()
+		h.failed(trouble.Window, "cannot read", refusedFor("0"))
 		lines(logs)
 		host.take()
 		for round := range 3 {
 			for i := 1; i <= 9; i++ {
 				pass(time.Minute)
-				h.failed(reading, "cannot read", refusedFor(strconv.Itoa(i)))
+				h.failed(trouble.Window, "cannot read", refusedFor(strconv.Itoa(i)))
 			}
 			pass(time.Minute - time.Nanosecond)
-			h.failed(reading, "cannot read", refusedFor("almost"))
+			h.failed(trouble.Window, "cannot read", refusedFor("almost"))
 			require.Zero(t, logs.Len(), "round %d", round)
 			pass(time.Nanosecond)
-			h.failed(reading, "cannot read", refusedFor("due"))
+			h.failed(trouble.Window, "cannot read", refusedFor("due"))
 			require.Equal(t, 1, logs.Len(), "round %d", round)
 			assert.Equal(t, map[string]any{
 				"repeated": int64(10), "error": refusedText + " (request id due)", "hint": "grant the permission",
@@ -133,10 +111,10 @@ func TestAFailureThatGoesOnIsLoggedAgainAfterTenMinutes(t *testing.T) {
 
 func TestAnotherFailureIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	h, host, logs := newTestHealth()
-	h.failed(reading, "cannot read", refusedFor("1"))
-	h.failed(reading, "cannot sign in", &entra.Error{Code: 7000215, Message: "AADSTS7000215: wrong.", Advice: "set client_secret"})
-	h.failed(reading, "cannot set up", errors.New("no hint"))
+	h, host, logs := newTestStatus()
+	h.failed(trouble.Window, "cannot read", refusedFor("1"))
+	h.failed(trouble.Window, "cannot sign in", &entra.Error{Code: 7000215, Message: "AADSTS7000215: wrong.", Advice: "set client_secret"})
+	h.failed(trouble.Window, "cannot set up", errors.New("no hint"))
 	assert.Equal(t, []string{"error: cannot read", "error: cannot sign in", "error: cannot set up"}, lines(logs))
 	assert.Equal(t, []string{
 		"StatusRecoverableError: " + refusedText + " (request id 1); grant the permission",
@@ -147,74 +125,77 @@ func TestAnotherFailureIsReportedAtOnce(t *testing.T) {
 
 func TestAnErrorWithoutHintHasNoHintField(t *testing.T) {
 	t.Parallel()
-	h, _, logs := newTestHealth()
-	h.failed(reading, "cannot read", errors.New("no hint"))
+	h, _, logs := newTestStatus()
+	h.failed(trouble.Window, "cannot read", errors.New("no hint"))
 	assert.Equal(t, map[string]any{"error": "no hint"}, logs.All()[0].ContextMap())
 }
 
 func TestAHintIsFoundInAWrappedError(t *testing.T) {
 	t.Parallel()
-	h, host, logs := newTestHealth()
-	h.failed(reading, "cannot read", fmt.Errorf("window: %w", refusedFor("1")))
+	h, host, logs := newTestStatus()
+	h.failed(trouble.Window, "cannot read", fmt.Errorf("window: %w", refusedFor("1")))
 	assert.Equal(t, "grant the permission", logs.All()[0].ContextMap()["hint"])
 	assert.Equal(t, []string{"StatusRecoverableError: window: " + refusedText + " (request id 1); grant the permission"}, host.take())
-	h.failed(reading, "cannot read", fmt.Errorf("window: %w", refusedFor("2")))
+	h.failed(trouble.Window, "cannot read", fmt.Errorf("window: %w", refusedFor("2")))
 	assert.Empty(t, host.take())
 }
 
 func TestTheEventCarriesTheError(t *testing.T) {
 	t.Parallel()
-	h, host, _ := newTestHealth()
-	h.failed(reading, "cannot read", refusedFor("1"))
+	h, host, _ := newTestStatus()
+	h.failed(trouble.Window, "cannot read", refusedFor("1"))
 	var refused *transport.Error
-	require.ErrorAs(t, host.events[0].Err(), &refused)
+	require.ErrorAs(t, host.all[0].Err(), &refused)
 	assert.Equal(t, 403, refused.Status)
 }
 
 func TestRecoveryIsReportedOnce(t *testing.T) {
 	t.Parallel()
-	h, host, logs := newTestHealth()
-	h.ok(reading)
+	synctest.Test(t, testRecovery)
+}
+
+func testRecovery(t *testing.T) {
+	h, host, logs := newTestStatus()
+	h.ok(trouble.Window)
 	assert.Empty(t, lines(logs), "there is nothing to recover from")
 	assert.Empty(t, host.take())
 
 	for range 2 {
-		h.failed(reading, "cannot read", refusedFor("1"))
-		h.ok(reading)
-		h.ok(reading)
+		h.failed(trouble.Window, "cannot read", refusedFor("1"))
+		h.ok(trouble.Window)
+		h.ok(trouble.Window)
 		assert.Equal(t, []string{"error: cannot read", "info: recovered"}, lines(logs))
 		assert.Equal(t, []string{"StatusRecoverableError: " + refusedText + " (request id 1); grant the permission", "StatusOK"}, host.take())
+		pass(relogAfter)
 	}
+	h.failed(trouble.Window, "cannot read", refusedFor("1"))
+	lines(logs)
+	h.ok(trouble.Window)
+	lines(logs)
+	h.failed(trouble.Window, "cannot read", refusedFor("1"))
+	h.ok(trouble.Window)
+	assert.Empty(t, lines(logs), "what comes and goes is logged once in five minutes")
+	assert.Len(t, host.take(), 4, "the status tells it all the same")
 }
 
 func TestAReceiverIsAsWellAsTheWorstOfItsParts(t *testing.T) {
 	t.Parallel()
-	h, host, logs := newTestHealth()
-	h.failed(storing, "cannot store", errors.New("disk full"))
-	h.failed(reading, "cannot read", errors.New("refused"))
+	h, host, logs := newTestStatus()
+	h.failed(trouble.Storage, "cannot store", errors.New("disk full"))
+	h.failed(trouble.Service, "cannot read", errors.New("refused"))
 	assert.Equal(t, []string{"StatusRecoverableError: disk full", "StatusRecoverableError: refused"}, host.take())
 
-	h.failed(storing, "cannot store", errors.New("disk full"))
+	h.failed(trouble.Storage, "cannot store", errors.New("disk full"))
 	assert.Empty(t, host.take(), "the failures of one part are no news of another's")
 
-	h.ok(delivering)
+	h.ok(trouble.Pipeline)
 	assert.Empty(t, host.take(), "this part did not fail")
-	h.ok(reading)
+	h.ok(trouble.Service)
 	assert.Equal(t, []string{"StatusRecoverableError: disk full"}, host.take(), "the other part still fails")
-	h.ok(storing)
+	h.ok(trouble.Storage)
 	assert.Equal(t, []string{"StatusOK"}, host.take())
 	assert.Equal(t, []string{"error: cannot store", "error: cannot read", "info: recovered", "info: recovered"}, lines(logs))
 }
 
-func TestAHostThatWantsNoStatusIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	core, logs := zapobserver.New(zapcore.DebugLevel)
-	h := newHealth(plainHost{}, zap.New(core))
-	h.failed(reading, "cannot read", refusedFor("1"))
-	h.ok(reading)
-	assert.Equal(t, []string{"error: cannot read", "info: recovered"}, lines(logs))
-}
-
-type plainHost struct{}
-
-func (plainHost) GetExtensions() map[component.ID]component.Component { return nil }
+// pass lets time pass on the fake clock.
+func pass(d time.Duration) { <-time.After(d) }

@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package receiver
+package poll
 
 import (
 	"context"

@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package receiver
+package poll
 
 import (
 	"context"
@@ -9,7 +9,9 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // defaultSlotsPerCPU is how many jobs run at the same time for each CPU, unless max_concurrent_jobs says otherwise. Jobs
@@ -100,8 +102,55 @@ func (s *slots) hand() {
 	}
 }
 
-// slot is the slot of one job. The job gives it back while it waits for the quota or the pipeline, so that one tenant that
-// is throttled, or one pipeline that refuses, keeps nobody else from reading.
+// gate lets jobs work that have a slot, and ask that the budget allows. A job gives its slot back while it waits for the
+// quota, the pipeline or a silent service, so that no tenant keeps another one from reading.
+type gate struct {
+	budget Budget
+	clock  *clock
+}
+
+// errDisputed is a page that came while it is not known what time it is.
+var errDisputed error = calledOff("the clocks of this machine and of the service differ")
+
+// calledOff is why a job ends before it is done.
+type calledOff string
+
+func (e calledOff) Error() string { return string(e) }
+
+// Scope returns what the error is about.
+func (calledOff) Scope() trouble.Scope { return trouble.Cancelled }
+
+// Enter implements collect.Gate.
+func (g *gate) Enter(ctx context.Context, lane trace.Lane) error {
+	slot, job := slotOf(ctx), jobs.FromContext(ctx)
+	for !g.budget.Await(ctx, lane, 0) {
+		slot.release()
+		if until := g.budget.Resume(); !until.IsZero() {
+			job.Paused(until)
+		} else {
+			job.Wait(jobs.ForQuota)
+		}
+		if !g.budget.Await(ctx, lane, maxSleep) && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	defer job.Resume()
+	return slot.ensure(ctx)
+}
+
+// Hold implements collect.Gate. Nothing is delivered by a clock that the service's contradicts.
+func (g *gate) Hold(ctx context.Context) error {
+	if g.clock.disputed() {
+		return errDisputed
+	}
+	defer jobs.FromContext(ctx).Resume()
+	return slotOf(ctx).ensure(ctx)
+}
+
+// Leave implements collect.Gate.
+func (g *gate) Leave(ctx context.Context) { slotOf(ctx).release() }
+
+// slot is the slot of one job.
 type slot struct {
 	lane trace.Lane
 

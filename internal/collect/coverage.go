@@ -1,0 +1,102 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package collect
+
+import (
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// coverage is what a walk from page to page may count as read. Pages come newest first, so what is newer than the oldest row
+// of a page has been read, as long as the rows really are in that order. Whether they are across the edge of a page, only
+// the next page tells, so the coverage is one page behind.
+type coverage struct {
+	window trace.Window
+	// asked is the window with all rows that were asked for.
+	asked trace.Window
+	// began is when the reading of the window began.
+	began time.Time
+	// reach is the end of what may be covered: mail younger than the service's first answer may still be on its way.
+	reach time.Time
+	// answered reports whether reach is known.
+	answered bool
+	// oldest is the time of the last row, which is the oldest one while the order holds; the end of the window before the
+	// first row. A row may be a little newer than the window: the Reporting Web Service is asked for more than that.
+	oldest time.Time
+	rows   int
+	// descending reports whether the order has held so far.
+	descending bool
+	// border is where the page before ended, zero on the first one.
+	border time.Time
+	// unread is the beginning of the window up to what is covered.
+	unread trace.Window
+}
+
+func newCoverage(w trace.Window, began time.Time) *coverage {
+	asked := trace.Window{Start: w.Start.Add(-stray), End: w.End.Add(stray)}
+	return &coverage{window: w, asked: asked, began: began, reach: w.End, oldest: w.End, descending: true, unread: w}
+}
+
+// served notes the service's clock at an answer. Its resolution is a second.
+func (c *coverage) served(date time.Time) {
+	if !c.answered && !date.IsZero() {
+		c.reach = earlier(c.reach, date.Add(-time.Second))
+	}
+	c.answered = true
+}
+
+// row notes the time of the next row.
+func (c *coverage) row(received time.Time) {
+	if received.IsZero() {
+		return
+	}
+	if c.rows > 0 && received.After(c.oldest) {
+		c.descending = false
+	}
+	c.oldest = received
+	c.rows++
+}
+
+// stray is how far outside the window a row may be without being strange: the Reporting Web Service is asked for a little
+// more than the window.
+const stray = 3 * time.Second
+
+// page returns what is covered with the page whose rows have been noted, in whole seconds, and on the last page everything.
+func (c *coverage) page(last bool) (covered trace.Window) {
+	border := c.border
+	c.border = c.oldest
+	switch {
+	case last:
+		c.unread = trace.Window{}
+		return trace.Window{Start: c.window.Start, End: c.reach}
+	case !c.descending:
+		c.unread = c.window
+		return trace.Window{}
+	case border.IsZero() || !behind(border).Before(c.unread.End):
+		return trace.Window{}
+	}
+	c.unread.End = behind(border)
+	start := c.unread.End.Truncate(time.Second)
+	if start.Before(c.unread.End) {
+		start = start.Add(time.Second)
+	}
+	return trace.Window{Start: start, End: c.reach}
+}
+
+// rest is what of the window is not covered.
+func (c *coverage) rest() trace.Window { return c.unread }
+
+// behind is the end of what may be missing where a page ends. Rows are printed to the millisecond but may be kept more
+// finely, so the millisecond of the oldest row counts as unread.
+func behind(oldest time.Time) time.Time {
+	return oldest.Truncate(time.Millisecond).Add(time.Millisecond)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,223 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package poll
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/collect"
+	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/timeexpr"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
+)
+
+const (
+	// shortest is the shortest window that is asked for, apart from what a dead link has left.
+	shortest = time.Second
+	// shortestOld is the shortest window that the service must call too old for the mail in it to be given up.
+	shortestOld = time.Minute
+	// deferredFor is how long mail is not asked for again that the service does not hand out in the shortest window.
+	deferredFor = time.Hour
+
+	// probeTimeout bounds how long a probe waits for its answer, sign-in included.
+	probeTimeout = 30 * time.Second
+	// silence is how long the service may not have told the time before it is asked for that alone.
+	silence = time.Hour
+	// disputeFor is how long nothing is read because the clocks differ without proof, and disputeStep how often the service is
+	// asked for the time meanwhile.
+	disputeFor  = 3 * time.Minute
+	disputeStep = 20 * time.Second
+)
+
+// follows decides what follows from how the reading of a step ended. It returns false if nothing more is read before the
+// next tick.
+func (w *worker) follows(ctx context.Context, r reading) bool {
+	switch scope, err := w.scopeOf(ctx, r); scope {
+	case trouble.None:
+		w.succeeded(r)
+	case trouble.Cancelled:
+		w.cancelled(ctx, r)
+		return ctx.Err() == nil
+	case trouble.Query, trouble.Window:
+		w.narrow(ctx, r)
+	case trouble.Service, trouble.SignIn, trouble.Tenant:
+		w.outage.Store(true)
+		w.Reporter.Report(Trouble{Scope: scope, Err: err, Step: r.step})
+		return false
+	default:
+		w.Reporter.Report(Trouble{Scope: scope, Err: err, Step: r.step})
+		return false
+	}
+	return true
+}
+
+// scopeOf returns what went wrong, and the error that tells it. Whether an error is about the window or about all of them,
+// its status alone cannot tell, so the service is asked for something else.
+func (w *worker) scopeOf(ctx context.Context, r reading) (trouble.Scope, error) {
+	scope := trouble.ScopeOf(r.err)
+	if ctx.Err() != nil {
+		return trouble.Cancelled, r.err
+	}
+	switch scope {
+	case trouble.Query, trouble.Window, trouble.Service:
+	default:
+		return scope, r.err
+	}
+	if scope == trouble.Window && r.report.Pages > 0 {
+		return scope, r.err
+	}
+	err := w.probe(transport.Once(ctx))
+	switch {
+	case err == nil:
+		return min(scope, trouble.Window), r.err
+	case ctx.Err() != nil:
+		return trouble.Cancelled, err
+	case ofAll(err) != trouble.Service:
+		return ofAll(err), err
+	}
+	return trouble.Service, r.err
+}
+
+// ofAll returns what is wrong when not even the probe succeeds.
+func ofAll(err error) trouble.Scope {
+	if scope := trouble.ScopeOf(err); scope == trouble.SignIn || scope == trouble.Tenant {
+		return scope
+	}
+	return trouble.Service
+}
+
+// errNoAnswer is a probe that has waited for too long.
+var errNoAnswer = errors.New("the service did not answer in " + timeexpr.Short(probeTimeout))
+
+// probe asks the service for a second of mail, which is not delivered, to see whether it answers.
+func (t *term) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, probeTimeout, errNoAnswer)
+	defer cancel()
+	end := t.clock.now().Truncate(time.Second).Add(-shortest)
+	return t.collector.Probe(ctx, trace.Window{Start: end.Add(-shortest), End: end})
+}
+
+// reach reports whether the service can be asked. During an outage, or when it has told no time for an hour, it is asked for
+// a second of mail first, and while the clocks differ without proof, for nothing else.
+func (t *term) reach(ctx context.Context) bool {
+	t.clock.look()
+	asking := ctx
+	switch silent := later(t.clock.silentSince(), t.started); {
+	case t.outage.Load():
+		asking = transport.Once(ctx)
+	case !t.clock.disputed() && time.Since(silent) < silence:
+		return true
+	}
+	disputed := false
+	for waited := time.Duration(0); ; waited += disputeStep {
+		err := t.probe(asking)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err != nil && !mistimed(err) {
+			t.outage.Store(true)
+			t.Reporter.Report(Trouble{Scope: ofAll(err), Err: err})
+			return false
+		}
+		if !t.clock.disputed() {
+			break
+		}
+		disputed = true
+		if waited >= disputeFor {
+			t.clock.settle()
+			break
+		}
+		if transport.Sleep(ctx, disputeStep) != nil {
+			return false
+		}
+	}
+	t.outage.Store(false)
+	for _, scope := range []trouble.Scope{trouble.Service, trouble.SignIn, trouble.Tenant} {
+		t.Reporter.Report(Recovery{Scope: scope})
+	}
+	return !disputed || t.rebase(ctx)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// mistimed reports whether the service answers, but calls the present of this machine's clock its future or its past.
+func mistimed(err error) bool {
+	e, ok := errors.AsType[*transport.Error](err)
+	return ok && (e.Reason == transport.InFuture || e.Reason == transport.TooOld)
+}
+
+// succeeded notes that a step has been read.
+func (w *worker) succeeded(r reading) {
+	w.tried = w.tried.Add(r.step.Window)
+	w.limits = w.limits.Widen(r.step.Window)
+	w.pages.kept(r.step.Window, w.Reporter)
+}
+
+// cancelled notes that somebody has cancelled a job. Backfill is then given up; any other mail is read at the next tick.
+func (w *worker) cancelled(ctx context.Context, r reading) {
+	w.tried = w.tried.Add(r.step.Window)
+	if errors.Is(r.err, errCancelled) && r.step.Lane == trace.Backfill {
+		w.giveUp(ctx, plan.GiveUp, r.step.Window)
+	}
+}
+
+// narrow asks for less of what could not be read: first for shorter pages, then for shorter windows, and in the end for
+// nothing of it for an hour.
+func (w *worker) narrow(ctx context.Context, r reading) {
+	var e *transport.Error
+	window := r.step.Window
+	tooOld := errors.As(r.err, &e) && e.Reason == transport.TooOld
+	if unreadable, ok := errors.AsType[*collect.UnreadableError](r.err); ok {
+		w.put(unreadable.Windows, r)
+		return
+	}
+	switch {
+	case e != nil && e.Reason == transport.InFuture:
+		// The clocks differ by less than can be told.
+		_ = transport.Sleep(ctx, skewTolerance)
+	case e != nil && e.Err == nil && !tooOld && w.shorten(window, e):
+	case tooOld && window.Duration() <= shortestOld:
+		w.tooOld(ctx, window)
+	case window.Duration() > shortest:
+		half := (window.Duration() / 2).Truncate(shortest)
+		w.limits = w.limits.Narrow(window, max(half, shortest))
+		w.Reporter.Report(Trouble{Scope: trouble.Window, Err: r.err, Step: r.step})
+	default:
+		w.put(plan.Intervals{window}, r)
+	}
+}
+
+// shorten asks for shorter pages, unless the window is one of those that were refused whatever their pages.
+func (w *worker) shorten(window trace.Window, e *transport.Error) bool {
+	return (e.Reason == transport.PageSize || !w.limits.Narrowed(window)) && w.pages.shorten(window, e)
+}
+
+// put puts off windows for an hour.
+func (w *worker) put(windows plan.Intervals, r reading) {
+	w.deferred.put(windows, wallClock().Add(deferredFor))
+	w.tried = w.tried.Add(r.step.Window)
+	w.Reporter.Report(Trouble{Scope: trouble.Window, Err: r.err, Step: r.step})
+}
+
+// tooOld gives up mail of which the service itself has said that it no longer keeps it.
+func (w *worker) tooOld(ctx context.Context, window trace.Window) {
+	var gap plan.Intervals
+	err := w.collector.Update(ctx, func(l *ledger.Ledger) (kept plan.State) {
+		kept, gap = plan.Drop(l.State(), window, w.Plan)
+		return kept
+	})
+	if err == nil && len(gap) > 0 {
+		w.Reporter.Report(Gap{Windows: gap})
+	}
+}

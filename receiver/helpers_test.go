@@ -1,0 +1,58 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	zapobserver "go.uber.org/zap/zaptest/observer"
+)
+
+// statusHost is a host that notes the status of its components.
+type statusHost struct {
+	extensions map[component.ID]component.Component
+
+	mu     sync.Mutex
+	events []*componentstatus.Event
+	// told gets each event as well, if somebody listens.
+	told chan *componentstatus.Event
+}
+
+var _ componentstatus.Reporter = (*statusHost)(nil)
+
+func (h *statusHost) GetExtensions() map[component.ID]component.Component { return h.extensions }
+
+func (h *statusHost) Report(event *componentstatus.Event) {
+	h.mu.Lock()
+	h.events = append(h.events, event)
+	h.mu.Unlock()
+	if h.told != nil {
+		h.told <- event
+	}
+}
+
+// take returns what has been reported since the last time, as status and text.
+func (h *statusHost) take() (reports []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, event := range h.events {
+		text := event.Status().String()
+		if event.Err() != nil {
+			text += ": " + event.Err().Error()
+		}
+		reports = append(reports, text)
+	}
+	h.events = nil
+	return reports
+}
+
+// lines returns what has been logged since the last time.
+func lines(logs *zapobserver.ObservedLogs) (lines []string) {
+	for _, entry := range logs.TakeAll() {
+		lines = append(lines, entry.Level.String()+": "+entry.Message)
+	}
+	return lines
+}
