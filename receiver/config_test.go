@@ -66,7 +66,7 @@ func TestDefaults(t *testing.T) {
 	cfg, err := load(t, least)
 	require.NoError(t, err)
 	assert.Equal(t, 300*time.Second, cfg.Timeout)
-	assert.Equal(t, confighttp.NewDefaultClientConfig().IdleConnTimeout, cfg.IdleConnTimeout)
+	assert.Equal(t, confighttp.NewDefaultClientConfig().ForceAttemptHTTP2, cfg.ForceAttemptHTTP2)
 	assert.Equal(t, Enterprise, cfg.SubscriptionPlan)
 	assert.Equal(t, Graph, cfg.api())
 	assert.Equal(t, "https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces", cfg.endpoint())
@@ -111,7 +111,7 @@ func TestRightConfigurations(t *testing.T) {
 			cfg.AuthorityHost = "https://login.example:8443"
 			cfg.Timeout = 0
 			cfg.ProxyURL = "http://proxy.example:3128"
-			cfg.IdleConnTimeout = 10 * time.Second
+			cfg.MaxConnsPerHost = 8
 			cfg.Headers = configopaque.MapList{{Name: "X-Team", Value: "soc"}}
 			cfg.TLS.CAFile = "/etc/ssl/private.pem"
 			cfg.TLS.ReloadInterval = time.Hour

@@ -20,15 +20,17 @@ for release; do
 		set --
 		for module in $(sed -nE 's#^\t(go\.opentelemetry\.io/collector/|github\.com/open-telemetry/opentelemetry-collector-contrib/)(\S+) (v[01])\S*.*#\1\2@\3#p' go.mod); do
 			case $module in
-			github.com/*) wanted=${module%@*}@$contrib ;;
-			*@v0) wanted=${module%@*}@$unstable ;;
-			*) wanted=${module%@*}@$stable ;;
+			github.com/*) versions=$contrib ;;
+			*@v0) versions="$unstable $stable" ;; # it may have become stable since
+			*) versions=$stable ;;
 			esac
-			if go mod download "$wanted" 2>/dev/null; then
-				set -- "$@" "$wanted"
-			else
-				echo "cannot be had: $wanted"
-			fi
+			for version in $versions; do
+				if go mod download "${module%@*}@$version" 2>/dev/null; then
+					set -- "$@" "${module%@*}@$version"
+					continue 2
+				fi
+			done
+			echo "cannot be had: ${module%@*} $versions"
 		done
 		go get "$@" 2>"$copy/log" || { cat "$copy/log" >&2; exit 1; }
 		go mod tidy 2>"$copy/log" || { cat "$copy/log" >&2; exit 1; }
