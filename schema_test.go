@@ -5,10 +5,11 @@ package o365messagetrace_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"net/url"
-	"path"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -17,15 +18,37 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/o365messagetrace/o365messagetrace/extension/jobinspector"
+	"github.com/o365messagetrace/o365messagetrace/internal/configschema"
 	"github.com/o365messagetrace/o365messagetrace/receiver"
 )
+
+var update = flag.Bool("update", false, "write the JSON schemas anew")
+
+// Beside the configuration of each component is what its Go code does not tell of it, in schema.yaml.
+func TestSchemasAreUpToDate(t *testing.T) {
+	t.Parallel()
+	for folder, factory := range map[string]component.Factory{
+		"receiver":               receiver.NewFactory(),
+		"extension/jobinspector": jobinspector.NewFactory(),
+	} {
+		want, err := configschema.Of(factory, []byte(read(t, filepath.Join(folder, "schema.yaml"))))
+		require.NoError(t, err)
+		file := filepath.Join(folder, "config.schema.json")
+		if *update {
+			require.NoError(t, os.WriteFile(file, want, 0o600))
+		}
+		assert.Equal(t, string(want), read(t, file), "%s: run make generate", file)
+	}
+}
 
 func readSchema(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	var schema jsonschema.Schema
-	require.NoError(t, json.Unmarshal([]byte(read(t, filepath.Join("receiver", name))), &schema))
+	require.NoError(t, json.Unmarshal([]byte(read(t, name)), &schema))
 	return &schema
 }
 
@@ -34,7 +57,7 @@ func TestSchemaHasTheKeysOfTheConfigurationWithTheirDefaults(t *testing.T) {
 	want := map[string]string{}
 	describe(want, "", reflect.ValueOf(receiver.NewFactory().CreateDefaultConfig()).Elem())
 	got := map[string]string{}
-	listed(t, got, "", readSchema(t, "config.schema.json"))
+	listed(t, got, "", readSchema(t, "receiver/config.schema.json"))
 	// Of the keys of the HTTP client, the first have only two.
 	maps.DeleteFunc(got, func(key, _ string) bool {
 		_, known := want[key]
@@ -80,9 +103,9 @@ func listed(t *testing.T, defaults map[string]string, path string, schema *jsons
 
 func TestExamplesAreRightInTheSchema(t *testing.T) {
 	t.Parallel()
-	schema, err := readSchema(t, "collector.schema.json").Resolve(&jsonschema.ResolveOptions{
+	schema, err := readSchema(t, "receiver/collector.schema.json").Resolve(&jsonschema.ResolveOptions{
 		BaseURI: "file:///receiver/collector.schema.json",
-		Loader:  func(uri *url.URL) (*jsonschema.Schema, error) { return readSchema(t, path.Base(uri.Path)), nil },
+		Loader:  func(uri *url.URL) (*jsonschema.Schema, error) { return readSchema(t, uri.Path[1:]), nil },
 	})
 	require.NoError(t, err)
 	texts := map[string]string{}

@@ -150,4 +150,17 @@ func TestTheSchemaDescribesTheLimits(t *testing.T) {
 		}
 	}
 	assert.Contains(t, properties["page_size"].Description, strconv.Itoa(reporting.MaxPageSize))
+	for _, test := range []struct {
+		key         *jsonschema.Schema
+		least, most float64
+	}{
+		{properties["page_size"], minPageSize, graph.MaxPageSize},
+		{retry["max_retries"], 0, maxRetries},
+		{retry["http_codes"].Items, minHTTPCode, maxHTTPCode},
+	} {
+		assert.InDelta(t, test.least, *test.key.Minimum, 0)
+		assert.InDelta(t, test.most, *test.key.Maximum, 0)
+	}
+	assert.InDelta(t, minMultiplier, *retry["multiplier"].Minimum, 0)
+	assert.Equal(t, tenantID.String()+`|\$\{`, properties["tenant_id"].Pattern)
 }

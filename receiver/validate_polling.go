@@ -11,12 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/o365messagetrace/o365messagetrace/receiver/internal/limit"
-
 	"github.com/o365messagetrace/o365messagetrace/internal/timeexpr"
 )
 
-// Limits of the configuration.
+// Limits of the configuration, inclusive. schema.yaml has those that are numbers, too.
 const (
 	maxPollInterval = time.Hour
 	maxMinAge       = 24 * time.Hour
@@ -25,13 +23,19 @@ const (
 	minMaxInterval     = time.Second
 	maxMaxInterval     = 10 * time.Minute
 	maxMaxRetryAfter   = 10 * time.Minute
+
+	minPageSize   = 100
+	maxRetries    = 20
+	minMultiplier = 1
+	minHTTPCode   = 100
+	maxHTTPCode   = 599
 )
 
 func (cfg *Config) validatePolling() error {
 	errs := []error{
 		validatePollInterval(cfg.PollInterval),
 		validateRange("poll_spread", cfg.PollSpread, 0, max(cfg.PollInterval, 0)),
-		validateNumber("page_size", cfg.pageSize(), limit.MinPageSize, cfg.limits().pageSize),
+		validateNumber("page_size", cfg.pageSize(), minPageSize, cfg.limits().pageSize),
 	}
 	// A date range has no use for the other keys, and says so itself.
 	if !cfg.DateRange.HasValue() {
@@ -96,19 +100,19 @@ func (r *Retry) validate() error {
 	default:
 		errs = append(errs, fmt.Errorf("retry.type: %q is none of backoff, static, disabled", r.Type))
 	}
-	if !(r.Multiplier >= limit.MinMultiplier && r.Multiplier <= math.MaxFloat64) {
-		errs = append(errs, fmt.Errorf("retry.multiplier: %v is not a number of at least %d", r.Multiplier, limit.MinMultiplier))
+	if !(r.Multiplier >= minMultiplier && r.Multiplier <= math.MaxFloat64) {
+		errs = append(errs, fmt.Errorf("retry.multiplier: %v is not a number of at least %d", r.Multiplier, minMultiplier))
 	}
 	for i, code := range r.HTTPCodes {
 		key := fmt.Sprintf("retry.http_codes[%d]", i)
-		errs = append(errs, validateNumber(key, code, limit.MinHTTPCode, limit.MaxHTTPCode))
+		errs = append(errs, validateNumber(key, code, minHTTPCode, maxHTTPCode))
 		if code >= http.StatusOK && code < http.StatusMultipleChoices {
 			errs = append(errs, fmt.Errorf("%s: %d means success", key, code))
 		}
 	}
 	return errors.Join(append(errs,
 		validateRange("retry.initial_interval", r.InitialInterval, 0, maxInitialInterval),
-		validateNumber("retry.max_retries", r.MaxRetries, 0, limit.MaxRetries),
+		validateNumber("retry.max_retries", r.MaxRetries, 0, maxRetries),
 		validateRange("retry.max_interval", r.MaxInterval, minMaxInterval, maxMaxInterval),
 		validateRange("retry.max_retry_after", r.MaxRetryAfter, 0, maxMaxRetryAfter),
 	)...)

@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
-
-	"github.com/o365messagetrace/o365messagetrace/receiver/internal/limit"
 )
 
 // validateSignIn accepts exactly one way to sign in.
@@ -80,7 +78,9 @@ func (cfg *Config) ways() (all []way) {
 	return all
 }
 
-var tenantID = regexp.MustCompile(limit.TenantID)
+// tenantID matches a GUID or a domain name.
+var tenantID = regexp.MustCompile(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|` +
+	`([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[A-Za-z][0-9A-Za-z-]{0,61}[0-9A-Za-z])$`)
 
 func validateTenant(id string, required bool) error {
 	switch {

@@ -4,11 +4,13 @@
 package jobinspector
 
 import (
+	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
@@ -33,6 +35,26 @@ func load(t *testing.T, yaml string) (*Config, error) {
 	return cfg, err
 }
 
+// inSchema returns what the JSON schema finds wrong with a configuration.
+func inSchema(t *testing.T, yaml string) error {
+	t.Helper()
+	content, err := os.ReadFile("config.schema.json")
+	require.NoError(t, err)
+	var schema jsonschema.Schema
+	require.NoError(t, json.Unmarshal(content, &schema))
+	resolved, err := schema.Resolve(&jsonschema.ResolveOptions{ValidateDefaults: true})
+	require.NoError(t, err)
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(yaml))
+	require.NoError(t, err)
+	raw, err := retrieved.AsRaw()
+	require.NoError(t, err)
+	text, err := json.Marshal(raw)
+	require.NoError(t, err)
+	var value any
+	require.NoError(t, json.Unmarshal(text, &value))
+	return resolved.Validate(value)
+}
+
 func TestConfigurations(t *testing.T) {
 	t.Parallel()
 	for yaml, captures := range map[string]bool{
@@ -52,6 +74,7 @@ func TestConfigurations(t *testing.T) {
 		cfg, err := load(t, yaml)
 		require.NoError(t, err, yaml)
 		assert.Equal(t, captures, cfg.captures(), yaml)
+		require.NoError(t, inSchema(t, yaml), yaml)
 	}
 }
 
@@ -77,7 +100,12 @@ func TestWrongConfigurations(t *testing.T) {
 		for _, part := range want {
 			require.ErrorContains(t, err, part, yaml)
 		}
+		// A schema cannot tell a host from the path of a socket.
+		if yaml != "{endpoint: localhost}" {
+			require.Error(t, inSchema(t, yaml), yaml)
+		}
 	}
+	require.NoError(t, inSchema(t, "{max_jobs: '${env:MAX_JOBS}', read_only: '${env:READ_ONLY}'}"))
 }
 
 func TestAPortInUseNamesItsKey(t *testing.T) {
