@@ -89,12 +89,13 @@ func TestWrongConfigurations(t *testing.T) {
 		"{allowed_hosts: ['https://a.example', 'a.example:80', '', '[::1]']}": {
 			`"https://a.example"`, `"a.example:80"`, `""`, `"[::1]"`,
 		},
-		"{read_only: true, capture: true}":         {"capture: true is not possible with read_only: true"},
-		"{cors: {allowed_origins: ['https://a']}}": {"cors: not supported"},
-		"{readonly: true}":                         {"readonly"},
-		"{tls: {ca: x}}":                           {"ca"},
-		"{read_header_timeout: 5, max_jobs: 5.7}":  {"read_header_timeout: 5 has no unit; write 5s", "max_jobs: 5.7 is not a whole number"},
-		"{endpoint: , max_jobs: }":                 {"max_jobs: has no value"},
+		"{read_only: true, capture: true}":                        {"capture: true is not possible with read_only: true"},
+		"{cors: {allowed_origins: ['https://a']}}":                {"cors: not supported"},
+		"{readonly: true}":                                        {"readonly"},
+		"{tls: {ca: x}}":                                          {"ca"},
+		"{read_header_timeout: 5, max_jobs: 5.7}":                 {"read_header_timeout: 5 has no unit; write 5s", "max_jobs: 5.7 is not a whole number"},
+		"{tls: {cert_file: a, key_file: b, reload_interval: 60}}": {"tls.reload_interval: 60 has no unit; write 60s"},
+		"{endpoint: , max_jobs: }":                                {"max_jobs: has no value"},
 	} {
 		_, err := load(t, yaml)
 		for _, part := range want {

@@ -38,6 +38,10 @@ func (c *valueCheck) object(values map[string]any, defaults reflect.Value, path 
 	if defaults.Kind() != reflect.Struct {
 		return
 	}
+	// A block that may be missing has the method Get, which returns a pointer to what it holds.
+	if get, optional := reflect.PointerTo(defaults.Type()).MethodByName("Get"); optional {
+		defaults = reflect.New(get.Type.Out(0).Elem()).Elem()
+	}
 	for field, byDefault := range defaults.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get(confmap.MapstructureTag), ",")
 		if options == "squash" {
