@@ -104,6 +104,8 @@ func (g *generator) fill(properties schema, defaults reflect.Value) {
 // value returns the schema of a value with this default.
 func (g *generator) value(byDefault reflect.Value) schema {
 	t := byDefault.Type()
+	// A block that may be missing has the method Get, which returns a pointer to what it holds.
+	get, optional := reflect.PointerTo(t).MethodByName("Get")
 	switch {
 	case t == reflect.TypeFor[configopaque.MapList]():
 		return headers()
@@ -111,9 +113,8 @@ func (g *generator) value(byDefault reflect.Value) schema {
 		return schema{"type": "string", "pattern": componentID}
 	case t == reflect.TypeFor[time.Duration]():
 		return g.with(byDefault, schema{"type": []any{"string", "integer"}, "pattern": duration, "minimum": 0, "maximum": 0})
-	case strings.HasPrefix(t.String(), "configoptional.Optional["):
-		// What it holds, which the method Get returns a pointer to.
-		block := g.withoutDefault(reflect.PointerTo(t).Method(0).Type.Out(0).Elem())
+	case optional:
+		block := g.withoutDefault(get.Type.Out(0).Elem())
 		block["properties"].(schema)["enabled"] = schema{
 			"type": "boolean", "description": "false takes the block away, as if it were not there.",
 		}
