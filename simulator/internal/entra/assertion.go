@@ -4,15 +4,14 @@
 package entra
 
 import (
-	"crypto"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"math"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 )
@@ -27,58 +26,37 @@ const clockSkew = 5 * time.Minute
 
 // assertion is a client assertion, taken apart: a JWT in compact form.
 type assertion struct {
-	signed    string // what the signature is of
-	signature []byte
-	header    struct {
-		Algorithm string `json:"alg"`
-		KeyID     string `json:"kid"`
-		// The thumbprints of the certificate. A chain in x5c may come with it, but
-		// is looked at only for applications of Microsoft itself.
-		SHA1   string `json:"x5t"`
-		SHA256 string `json:"x5t#S256"`
-	}
-	claims struct {
-		Issuer   string   `json:"iss"`
-		Subject  string   `json:"sub"`
-		Audience audience `json:"aud"`
-		// Times are numbers that may have a fraction: MSAL for Python sends what
-		// time.time() returns. Only the expiry is required.
-		Expires   *float64 `json:"exp"`
-		NotBefore *float64 `json:"nbf"`
-	}
+	*jwt.Token
+	signed string // what the signature is of
+	claims assertionClaims
 }
 
-// audience is a string or a list of them (RFC 7519, 4.1.3).
-type audience []string
-
-func (a *audience) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*a = audience{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(a)) //nolint:wrapcheck // the caller does not look at it
+type assertionClaims struct {
+	jwt.RegisteredClaims
+	// Times are numbers that may have a fraction: MSAL for Python sends what
+	// time.time() returns. Only the expiry is required.
+	Expires   *float64 `json:"exp"`
+	NotBefore *float64 `json:"nbf"`
 }
 
-// parseAssertion takes a JWT apart, or returns nil if it is none.
+// parseAssertion takes a JWT apart, or returns nil if it is none. Whether its
+// algorithm will do is not decided here.
 func parseAssertion(text string) *assertion {
-	signed, signature, ok := cutLast(text)
-	header, payload, ok2 := strings.Cut(signed, ".")
-	if !ok || !ok2 || strings.Contains(payload, ".") {
+	var a assertion
+	token, parts, err := jwt.NewParser().ParseUnverified(text, &a.claims)
+	if errors.Is(err, jwt.ErrTokenMalformed) {
 		return nil
 	}
-	a := &assertion{signed: signed}
-	var err error
-	a.signature, err = base64.RawURLEncoding.DecodeString(signature)
-	if err != nil || !decodePart(header, &a.header) || !decodePart(payload, &a.claims) {
-		return nil
-	}
-	return a
+	a.Token, a.signed = token, strings.Join(parts[:2], ".")
+	return &a
 }
 
-func decodePart(part string, into any) bool {
-	text, err := base64.RawURLEncoding.DecodeString(part)
-	return err == nil && json.Unmarshal(text, into) == nil
+// head returns a field of the header. The thumbprints of a certificate are in
+// x5t and x5t#S256. A chain in x5c may come with them, but is looked at only for
+// applications of Microsoft itself.
+func (a *assertion) head(name string) string {
+	text, _ := a.Header[name].(string)
+	return text
 }
 
 // checkAssertion is what is wrong with the client assertion of a request, or nil.
@@ -96,21 +74,25 @@ func (d *Directory) checkAssertion(x *exchange.Exchange, clientID string, form u
 	if a == nil {
 		return malformedAssertion()
 	}
-	if a.header.SHA1 != "" || a.header.SHA256 != "" || strings.EqualFold(a.claims.Issuer, clientID) {
+	if a.head("x5t") != "" || a.head("x5t#S256") != "" || strings.EqualFold(a.claims.Issuer, clientID) {
 		return d.checkCertificate(a, x, clientID)
 	}
 	return d.checkFederated(a, x.Clock(), clientID)
 }
 
-// verify checks the signature. The hash is SHA-256 with both algorithms, and for
-// PS256 the salt is as long as the hash (RFC 7518, 3.5).
+// strictPS256 takes no salt but one as long as the hash (RFC 7518, 3.5), where
+// the library takes any.
+var strictPS256 = &jwt.SigningMethodRSAPSS{
+	SigningMethodRSA: jwt.SigningMethodPS256.SigningMethodRSA, Options: jwt.SigningMethodPS256.Options,
+}
+
+// verify checks the signature.
 func (a *assertion) verify(key *rsa.PublicKey) bool {
-	sum := sha256.Sum256([]byte(a.signed))
-	if a.header.Algorithm == "PS256" {
-		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
-		return rsa.VerifyPSS(key, crypto.SHA256, sum[:], a.signature, options) == nil
+	method := a.Method
+	if method == jwt.SigningMethodPS256 {
+		method = strictPS256
 	}
-	return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], a.signature) == nil
+	return method.Verify(a.signed, a.Signature, key) == nil
 }
 
 // checkTime applies the times of an assertion. How long it is valid is its own

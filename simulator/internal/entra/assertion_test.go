@@ -4,7 +4,6 @@
 package entra
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,7 +12,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"math/big"
 	"net/http"
@@ -23,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -45,26 +44,26 @@ func newCertificate(t *testing.T, key *rsa.PrivateKey, until time.Time) *x509.Ce
 	return certificate
 }
 
-// signJWT makes a JWT with a key.
-func signJWT(t *testing.T, key *rsa.PrivateKey, header, payload map[string]any) string {
+// signJWT makes a JWT with a key, by RS256 whatever the header says, but for PS256.
+func signJWT(t *testing.T, key *rsa.PrivateKey, header, claims map[string]any) string {
 	t.Helper()
-	var parts []string
-	for _, part := range []map[string]any{header, payload} {
-		text, err := json.Marshal(part)
-		require.NoError(t, err)
-		parts = append(parts, segment(text))
-	}
-	signed := strings.Join(parts, ".")
-	sum := sha256.Sum256([]byte(signed))
-	var signature []byte
-	var err error
+	token := jwt.Token{Method: jwt.SigningMethodRS256, Header: header, Claims: jwt.MapClaims(claims)}
 	if header["alg"] == "PS256" {
-		signature, err = rsa.SignPSS(rand.Reader, key, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-	} else {
-		signature, err = rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+		token.Method = jwt.SigningMethodPS256
 	}
+	text, err := token.SignedString(key)
 	require.NoError(t, err)
-	return signed + "." + segment(signature)
+	return text
+}
+
+// segment writes data as a part of a JWT.
+func segment(data []byte) string { return new(jwt.Token).EncodeSegment(data) }
+
+// overlaid returns a map with changes; nil removes.
+func overlaid(base, changes map[string]any) map[string]any {
+	maps.Copy(base, changes)
+	maps.DeleteFunc(base, func(_ string, value any) bool { return value == nil })
+	return base
 }
 
 const tokenPath = "/contoso.com/oauth2/v2.0/token"
@@ -119,6 +118,8 @@ func TestCertificates(t *testing.T) {
 		"expired certificate":          {change{"x5t#S256": segment(old[:])}, nil, other, 700027, "[Reason - The key used is expired.,"},
 		"symmetric":                    {change{"alg": "HS256"}, nil, key, 5002738, "'HS256' is not a supported"},
 		"unsigned":                     {change{"alg": "none"}, nil, key, 5002738, "'none' is not a supported"},
+		"unknown algorithm":            {change{"alg": "RS1"}, nil, key, 5002738, "'RS1' is not a supported"},
+		"no algorithm":                 {change{"alg": nil}, nil, key, 5002738, "'' is not a supported"},
 		"other subject":                {nil, change{"sub": "other"}, key, 700021, "doesn't match 'client_id'"},
 		"other issuer":                 {nil, change{"iss": "other"}, key, 700021, "doesn't match 'client_id'"},
 		"other tenant":                 {nil, change{"aud": "https://login.test/fabrikam.com/oauth2/v2.0/token"}, key, 700023, "does not match Realm issuer"},
@@ -128,15 +129,11 @@ func TestCertificates(t *testing.T) {
 		"audience of numbers":          {nil, change{"aud": 1}, key, 50027, "malformed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			header := change{"alg": "PS256", "typ": "JWT", "x5t#S256": segment(long[:])}
-			claims := change{
+			header := overlaid(change{"alg": "PS256", "typ": "JWT", "x5t#S256": segment(long[:])}, test.header)
+			claims := overlaid(change{
 				"aud": "https://login.test" + tokenPath, "iss": "client", "sub": "client", "jti": "1",
 				"nbf": noon.Unix(), "iat": noon.Unix(), "exp": noon.Unix() + 600,
-			}
-			for into, from := range map[*change]change{&header: test.header, &claims: test.claims} {
-				maps.Copy(*into, from)
-				maps.DeleteFunc(*into, func(_ string, value any) bool { return value == nil })
-			}
+			}, test.claims)
 			assertion := signJWT(t, test.key, header, claims)
 			status, document, _ := call(t, d, form(t, tokenPath, withAssertion(assertion)))
 			if test.code == 0 {
@@ -208,6 +205,18 @@ func TestAssertionsForBothServices(t *testing.T) {
 		status, document, _ = call(t, d, form(t, "/contoso.com/oauth2/token", values))
 		require.Equal(t, http.StatusOK, status)
 		require.NoError(t, d.Verify(document["access_token"].(string), audience, permission, noon))
+	}
+}
+
+func TestSaltsAreAsLongAsTheHash(t *testing.T) {
+	key := keys()[0]
+	for length, good := range map[int]bool{rsa.PSSSaltLengthEqualsHash: true, 20: false} {
+		method := *jwt.SigningMethodPS256
+		method.Options = &rsa.PSSOptions{SaltLength: length}
+		token := jwt.Token{Method: &method, Header: map[string]any{"alg": "PS256"}, Claims: jwt.MapClaims{}}
+		text, err := token.SignedString(key)
+		require.NoError(t, err)
+		assert.Equal(t, good, parseAssertion(text).verify(&key.PublicKey))
 	}
 }
 

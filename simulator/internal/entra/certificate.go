@@ -35,8 +35,8 @@ func CheckCertificate(certificate *x509.Certificate) error {
 // certificate credentials. Issuer and subject are the application, and the
 // audience is a token endpoint of the tenant, of either version.
 func (d *Directory) checkCertificate(a *assertion, x *exchange.Exchange, clientID string) *failure {
-	if a.header.Algorithm != "RS256" && a.header.Algorithm != "PS256" {
-		return unsupportedAlgorithm(a.header.Algorithm, "PS256, RS256")
+	if alg := a.head("alg"); alg != "RS256" && alg != "PS256" {
+		return unsupportedAlgorithm(alg, "PS256, RS256")
 	}
 	certificate, thumbprint := d.registered(a)
 	if certificate == nil {
@@ -65,10 +65,10 @@ const slashed = "01/02/2006 15:04:05"
 // the application has it, and the thumbprint in capital letters.
 func (d *Directory) registered(a *assertion) (certificate *x509.Certificate, thumbprint string) {
 	hash := func(c *x509.Certificate) []byte { sum := sha256.Sum256(c.Raw); return sum[:] }
-	text := a.header.SHA256
+	text := a.head("x5t#S256")
 	if text == "" {
 		hash = func(c *x509.Certificate) []byte { sum := sha1.Sum(c.Raw); return sum[:] } //nolint:gosec // so says RFC 7515
-		text = a.header.SHA1
+		text = a.head("x5t")
 	}
 	named, ok := anyBase64(text)
 	if !ok || len(named) == 0 {

@@ -195,7 +195,8 @@ func TestVerify(t *testing.T) {
 	require.NoError(t, err)
 	_, err = d.Issue("https://nowhere", noon)
 	require.Error(t, err)
-	head, tail, _ := cutLast(token)
+	end := strings.LastIndexByte(token, '.')
+	head, tail := token[:end], token[end+1:]
 	other := newDirectory()
 	other.Secret = "changed"
 

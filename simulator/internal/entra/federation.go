@@ -116,12 +116,12 @@ func (d *Directory) checkFederated(a *assertion, now time.Time, clientID string)
 		return noFederation(700213, "subject", a.claims.Subject)
 	case !keep(func(c *FederatedCredential) bool { return slices.Contains(a.claims.Audience, c.Audience) }):
 		return noFederation(700212, "audience", first(a.claims.Audience))
-	case a.header.Algorithm != "RS256":
-		return unsupportedAlgorithm(a.header.Algorithm, "RS256")
+	case a.head("alg") != "RS256":
+		return unsupportedAlgorithm(a.head("alg"), "RS256")
 	}
 	reason := "The key was not found."
 	for _, f := range left {
-		key, ok := f.keys.find(a.header.KeyID)
+		key, ok := f.keys.find(a.head("kid"))
 		switch {
 		case !ok:
 			continue
@@ -130,7 +130,7 @@ func (d *Directory) checkFederated(a *assertion, now time.Time, clientID string)
 		}
 		reason = "The provided signature value did not match the expected signature value."
 	}
-	return badSignature(clientID, reason, a.header.KeyID, "")
+	return badSignature(clientID, reason, a.head("kid"), "")
 }
 
 func first(list []string) string {

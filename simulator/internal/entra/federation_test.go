@@ -6,7 +6,6 @@ package entra
 import (
 	"crypto/rsa"
 	"encoding/json"
-	"maps"
 	"math/big"
 	"net/http"
 	"testing"
@@ -76,12 +75,10 @@ func TestFederation(t *testing.T) {
 		"no end":            {nil, change{"exp": nil}, first, 50027, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			header := change{"alg": "RS256", "kid": "a"}
-			claims := change{"iss": cluster, "sub": account, "aud": []string{DefaultFederatedAudience}, "exp": noon.Unix() + 3600, "kubernetes.io": change{}}
-			for into, from := range map[*change]change{&header: test.header, &claims: test.claims} {
-				maps.Copy(*into, from)
-				maps.DeleteFunc(*into, func(_ string, value any) bool { return value == nil })
-			}
+			header := overlaid(change{"alg": "RS256", "kid": "a"}, test.header)
+			claims := overlaid(change{
+				"iss": cluster, "sub": account, "aud": []string{DefaultFederatedAudience}, "exp": noon.Unix() + 3600, "kubernetes.io": change{},
+			}, test.claims)
 			status, document, _ := call(t, d, form(t, tokenPath, withAssertion(signJWT(t, test.key, header, claims))))
 			if test.code == 0 {
 				require.Equal(t, http.StatusOK, status, document)

@@ -4,16 +4,14 @@
 package entra
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // Errors of Verify.
@@ -28,19 +26,16 @@ var (
 // claims are those of an access token of version 1, which is what Graph and
 // Exchange get. They are for the service: clients must not look into tokens.
 type claims struct {
-	Audience  string   `json:"aud"`
-	Issuer    string   `json:"iss"`
-	IssuedAt  int64    `json:"iat"`
-	NotBefore int64    `json:"nbf"`
-	Expires   int64    `json:"exp"`
-	AppID     string   `json:"appid"`
-	AppIDAcr  string   `json:"appidacr"`
-	IDType    string   `json:"idtyp"`
-	Subject   string   `json:"sub"`
-	Roles     []string `json:"roles,omitempty"`
-	TenantID  string   `json:"tid"`
-	Unique    string   `json:"uti"`
-	Version   string   `json:"ver"`
+	jwt.RegisteredClaims
+	// Audience is in the place of the library's list: it is one string.
+	Audience string   `json:"aud"`
+	AppID    string   `json:"appid"`
+	AppIDAcr string   `json:"appidacr"`
+	IDType   string   `json:"idtyp"`
+	Roles    []string `json:"roles,omitempty"`
+	TenantID string   `json:"tid"`
+	Unique   string   `json:"uti"`
+	Version  string   `json:"ver"`
 }
 
 // Issue returns a token for an audience, or an error if there is no such
@@ -54,54 +49,43 @@ func (d *Directory) Issue(audience string, now time.Time) (string, error) {
 }
 
 func (d *Directory) issue(audience string, roles []string, now time.Time) string {
-	payload, err := json.Marshal(claims{
-		Audience:  audience,
-		Issuer:    "https://sts.windows.net/" + d.TenantID + "/",
-		IssuedAt:  now.Unix(),
-		NotBefore: now.Unix(),
-		Expires:   now.Unix() + int64(d.Lifetime/time.Second),
-		AppID:     d.ClientID,
-		AppIDAcr:  "1",
-		IDType:    "app",
-		Subject:   d.ClientID,
-		Roles:     roles,
-		TenantID:  d.TenantID,
-		Unique:    rand.Text(),
-		Version:   "1.0",
-	})
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer:    "https://sts.windows.net/" + d.TenantID + "/",
+			IssuedAt:  jwt.NewNumericDate(now),
+			NotBefore: jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(now.Truncate(time.Second).Add(d.Lifetime)),
+			Subject:   d.ClientID,
+		},
+		Audience: audience,
+		AppID:    d.ClientID,
+		AppIDAcr: "1",
+		IDType:   "app",
+		Roles:    roles,
+		TenantID: d.TenantID,
+		Unique:   rand.Text(),
+		Version:  "1.0",
+	}).SignedString(d.key())
 	if err != nil {
 		return "" // never: strings and numbers only
 	}
-	signed := segment([]byte(`{"typ":"JWT","alg":"HS256"}`)) + "." + segment(payload)
-	return signed + "." + segment(d.sign(signed))
+	return token
 }
 
 // Verify checks a token as an API does that belongs to audience and requires
 // role. The error is one of those of this package.
 func (d *Directory) Verify(token, audience, role string, now time.Time) error {
-	signed, signature, ok := cutLast(token)
-	if !ok || strings.Count(token, ".") != 2 {
-		return ErrMalformed
-	}
-	_, payload, _ := strings.Cut(signed, ".")
-	got, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil {
-		return ErrMalformed
-	}
-	if !hmac.Equal(got, d.sign(signed)) {
-		return ErrSignature
-	}
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil {
-		return ErrMalformed
-	}
 	var c claims
-	if err := json.Unmarshal(text, &c); err != nil {
-		return ErrMalformed
-	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Name}),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
+	_, err := parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return d.key(), nil })
 	switch {
-	case now.Unix() >= c.Expires || now.Unix() < c.NotBefore:
+	case errors.Is(err, jwt.ErrTokenInvalidClaims):
 		return ErrExpired
+	case errors.Is(err, jwt.ErrTokenMalformed) && !signed(parser, token):
+		return ErrMalformed
+	case err != nil:
+		return ErrSignature
 	case !strings.EqualFold(strings.TrimRight(c.Audience, "/"), strings.TrimRight(audience, "/")):
 		return ErrAudience
 	case !slices.Contains(c.Roles, role):
@@ -110,18 +94,10 @@ func (d *Directory) Verify(token, audience, role string, now time.Time) error {
 	return nil
 }
 
-func (d *Directory) sign(text string) []byte {
-	mac := hmac.New(sha256.New, d.key())
-	mac.Write([]byte(text))
-	return mac.Sum(nil)
-}
-
-func segment(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
-
-func cutLast(token string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(token, '.')
-	if i < 0 {
-		return "", "", false
-	}
-	return token[:i], token[i+1:], true
+// signed reports whether a token has three parts with a signature at the end. If
+// the other two make no sense, the signature is not for them.
+func signed(parser *jwt.Parser, token string) bool {
+	parts := strings.Split(token, ".")
+	_, err := parser.DecodeSegment(parts[len(parts)-1])
+	return len(parts) == 3 && err == nil
 }
