@@ -27,6 +27,7 @@
 //	├── fault               what goes wrong, with which requests
 //	├── internal/graph      the dialect of Microsoft Graph
 //	├── internal/reporting  that of the Reporting Web Service
+//	├── internal/odata      what both have in common
 //	├── internal/entra      sign-in
 //	├── internal/imds       tokens of managed identities
 //	├── traffic             invents mail

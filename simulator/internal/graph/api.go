@@ -14,10 +14,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
@@ -43,15 +43,7 @@ type API struct {
 	Audience string
 	Quota    *Quota
 
-	scratch sync.Pool // of *scratch
-}
-
-// scratch is what a page is made of. Tests ask for thousands of pages of some
-// megabytes each; without reuse, collecting the garbage costs more than making
-// the pages.
-type scratch struct {
-	rows []mail.Sighting
-	text []byte
+	pages odata.Pool
 }
 
 // Handler returns what answers a path, or nil if the path is not Graph's. Graph
@@ -75,7 +67,7 @@ func (a *API) Look(x *exchange.Exchange) bool {
 		return false
 	}
 	x.Refuse = Refuse
-	if options, e := parseOptions(x.Request.URL.RawQuery); e == nil {
+	if options, err := dialect.ParseOptions(x.Request.URL.RawQuery); err == nil {
 		_, x.Continued = options["$skiptoken"]
 	}
 	if ask, e := parseRequest(x.Request.URL.RawQuery, x.Clock()); e == nil {
@@ -115,13 +107,10 @@ func (a *API) list(x *exchange.Exchange) {
 		return
 	}
 	x.Start, x.End, x.Continued = ask.asked[0], ask.asked[1], ask.after != nil
-	work, ok := a.scratch.Get().(*scratch)
-	if !ok {
-		work = new(scratch)
-	}
-	defer a.scratch.Put(work)
-	page, more := a.Store.Page(ask.query(x.Now), work.rows[:0])
-	work.rows, x.Rows = page, len(page)
+	work := a.pages.Get()
+	defer a.pages.Put(work)
+	page, more := a.Store.Page(ask.query(x.Now), work.Rows)
+	work.Rows, x.Rows = page, len(page)
 
 	all := prefers(x.Request)
 	if all {
@@ -133,8 +122,8 @@ func (a *API) list(x *exchange.Exchange) {
 	}
 	root, _, _ := strings.Cut(strings.TrimPrefix(x.Request.URL.Path, "/"), "/")
 	context := x.BaseURL() + "/" + root + "/$metadata#" + resourcePath[1:]
-	work.text = appendPage(slices.Grow(work.text[:0], 512+len(page)*bytesPerRow), context, next, page, all)
-	x.JSON(http.StatusOK, work.text)
+	work.Text = appendPage(slices.Grow(work.Text, 512+len(page)*bytesPerRow), context, next, page, all)
+	x.JSON(http.StatusOK, work.Text)
 }
 
 // prefers reports whether the client wants enum members that were added to the

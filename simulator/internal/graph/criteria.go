@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
@@ -33,40 +34,40 @@ func isProperty(name string) bool {
 }
 
 // set takes a comparison. A later one for the same property replaces it.
-func (c *criteria) set(name, operator string, value token) *failure {
+func (c *criteria) set(name, operator string, value odata.Token) error {
 	if name == "receivedDateTime" {
 		return c.bound(operator, value)
 	}
 	if !filterable(name) {
-		return badRequest("Invalid filter clause: The property '%s' cannot be used in the $filter query option.", name)
+		return odata.Errorf("The property '%s' cannot be used in the $filter query option.", name)
 	}
-	if value.kind != quoted {
+	if value.Kind != odata.String {
 		// OData takes a bare word for a property.
-		return noSuchProperty(value.text)
+		return noSuchProperty(value.Text)
 	}
 	if operator != "eq" {
-		return badRequest("Invalid filter clause: The operator '%s' is not supported for the property '%s'.", operator, name)
+		return odata.Errorf("The operator '%s' is not supported for the property '%s'.", operator, name)
 	}
-	if name == "status" && !isStatus(value.text) {
-		return badRequest("Invalid filter clause: The string '%s' is not a valid enumeration type constant.", value.text)
+	if name == "status" && !isStatus(value.Text) {
+		return odata.Errorf("The string '%s' is not a valid enumeration type constant.", value.Text)
 	}
 	if c.equal == nil {
 		c.equal = make(map[string]string)
 	}
-	c.equal[name] = value.text
+	c.equal[name] = value.Text
 	return nil
 }
 
 // bound takes one end of the window. Both "ge" and "le" are inclusive, and
 // nothing else is accepted: so the documentation, and so the service.
-func (c *criteria) bound(operator string, value token) *failure {
-	if value.kind != word {
-		return badRequest("Invalid filter clause: A binary operator with incompatible types was detected. Found operand types " +
+func (c *criteria) bound(operator string, value odata.Token) error {
+	if value.Kind != odata.Word {
+		return odata.Errorf("A binary operator with incompatible types was detected. Found operand types " +
 			"'Edm.DateTimeOffset' and 'Edm.String' for operator kind 'GreaterThanOrEqual'.")
 	}
-	at, ok := parseTime(value.text)
+	at, ok := parseTime(value.Text)
 	if !ok {
-		return badRequest("Invalid filter clause: '%s' is not a valid Edm.DateTimeOffset.", value.text)
+		return odata.Errorf("'%s' is not a valid Edm.DateTimeOffset.", value.Text)
 	}
 	switch operator {
 	case "ge":
@@ -74,24 +75,14 @@ func (c *criteria) bound(operator string, value token) *failure {
 	case "le":
 		c.end = &at
 	default:
-		return badRequest("Invalid filter clause: The operator '%s' is not supported for the property 'receivedDateTime'.", operator)
+		return odata.Errorf("The operator '%s' is not supported for the property 'receivedDateTime'.", operator)
 	}
 	return nil
 }
 
-// parseTime reads a date as OData writes it: with a zone and with at most seven
-// digits of a second.
+// parseTime reads a date as OData writes it, with a zone.
 func parseTime(text string) (time.Time, bool) {
-	_, fraction, _ := strings.Cut(text, ".")
-	if len(fraction)-len(strings.TrimLeft(fraction, "0123456789")) > 7 {
-		return time.Time{}, false
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} {
-		if at, err := time.Parse(layout, text); err == nil && !strings.Contains(text, ",") {
-			return at.UTC(), true
-		}
-	}
-	return time.Time{}, false
+	return odata.ParseTime(text, time.RFC3339, "2006-01-02T15:04Z07:00")
 }
 
 func isStatus(text string) bool {

@@ -4,9 +4,10 @@
 package graph
 
 import (
+	"strconv"
 	"time"
-	"unicode/utf8"
 
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
@@ -43,25 +44,25 @@ func appendRow(dst []byte, s *mail.Sighting, allStatuses bool) []byte {
 		status = unknownStatus
 	}
 	dst = append(dst, `{"id":`...)
-	dst = appendString(dst, row.ID)
+	dst = odata.AppendString(dst, row.ID)
 	dst = append(dst, `,"senderAddress":`...)
-	dst = appendString(dst, row.Sender)
+	dst = odata.AppendString(dst, row.Sender)
 	dst = append(dst, `,"recipientAddress":`...)
-	dst = appendString(dst, row.Recipient)
+	dst = odata.AppendString(dst, row.Recipient)
 	dst = append(dst, `,"messageId":`...)
 	dst = appendNullable(dst, row.MessageID)
 	dst = append(dst, `,"receivedDateTime":"`...)
-	dst = appendTime(dst, row.Received)
+	dst = odata.AppendTime(dst, row.Received, time.Millisecond, "Z")
 	dst = append(dst, `","subject":`...)
 	dst = appendNullable(dst, row.Subject)
 	dst = append(dst, `,"size":`...)
-	dst = appendInt(dst, int(row.Size), 1)
+	dst = strconv.AppendInt(dst, int64(row.Size), 10)
 	dst = append(dst, `,"fromIP":`...)
 	dst = appendNullable(dst, row.FromIP)
 	dst = append(dst, `,"toIP":`...)
 	dst = appendNullable(dst, row.ToIP)
 	dst = append(dst, `,"status":`...)
-	dst = appendString(dst, string(status))
+	dst = odata.AppendString(dst, string(status))
 	return append(dst, '}')
 }
 
@@ -77,122 +78,14 @@ func firstRelease(s mail.Status) bool {
 }
 
 func appendMember(dst []byte, name, value string) []byte {
-	dst = appendString(dst, name)
+	dst = odata.AppendString(dst, name)
 	dst = append(dst, ':')
-	return appendString(dst, value)
+	return odata.AppendString(dst, value)
 }
 
 func appendNullable(dst []byte, s *string) []byte {
 	if s == nil {
 		return append(dst, "null"...)
 	}
-	return appendString(dst, *s)
-}
-
-const (
-	ones  = 0x01_01_01_01_01_01_01_01
-	highs = 0x80 * ones
-)
-
-// plain returns how many bytes at the beginning of a string stand for
-// themselves, as far as they come in eights.
-func plain(s string) (n int) {
-	for ; n+8 <= len(s); n += 8 {
-		t := s[n : n+8]
-		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
-			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
-		// With the second bit flipped, the quotation mark comes right behind
-		// the control characters.
-		flipped, backslash := x^ones*2, x^ones*'\\'
-		if ((flipped-ones*('"'^2+1))|(backslash-ones)|x)&highs != 0 {
-			break
-		}
-	}
-	return n
-}
-
-// appendString quotes a string. Text beyond ASCII stays as it is, except for
-// broken UTF-8, which becomes the replacement character.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i := plain(s); i < len(s); {
-		c := s[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				dst = append(append(dst, s[from:i]...), `\ufffd`...)
-				from = i + 1
-			}
-			i += size
-			continue
-		}
-		dst = appendEscape(append(dst, s[from:i]...), c)
-		i++
-		from = i
-	}
-	return append(append(dst, s[from:]...), '"')
-}
-
-func appendEscape(dst []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(dst, '\\', c)
-	case '\n':
-		return append(dst, `\n`...)
-	case '\r':
-		return append(dst, `\r`...)
-	case '\t':
-		return append(dst, `\t`...)
-	default:
-		const digits = "0123456789abcdef"
-		return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-	}
-}
-
-// appendTime renders UTC with as many digits of a second as it takes, three at
-// most.
-func appendTime(dst []byte, t time.Time) []byte {
-	t = t.UTC()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	dst = append(appendInt(dst, year, 4), '-')
-	dst = append(appendTwo(dst, int(month)), '-')
-	dst = append(appendTwo(dst, day), 'T')
-	dst = append(appendTwo(dst, hour), ':')
-	dst = append(appendTwo(dst, minute), ':')
-	dst = appendTwo(dst, second)
-	if ms := t.Nanosecond() / int(time.Millisecond); ms > 0 {
-		dst = append(dst, '.')
-		dst = appendInt(dst, ms, 3)
-		for dst[len(dst)-1] == '0' {
-			dst = dst[:len(dst)-1]
-		}
-	}
-	return append(dst, 'Z')
-}
-
-// appendTwo renders a number of two digits.
-func appendTwo(dst []byte, n int) []byte {
-	return append(dst, byte('0'+n/10), byte('0'+n%10)) //nolint:gosec // two digits
-}
-
-// appendInt renders a number with at least so many digits.
-func appendInt(dst []byte, n, digits int) []byte {
-	if n < 0 {
-		dst = append(dst, '-')
-		n = -n
-	}
-	var text [20]byte
-	i := len(text)
-	for ; n > 0 || digits > 0; digits-- {
-		i--
-		text[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return append(dst, text[i:]...)
+	return odata.AppendString(dst, *s)
 }

@@ -5,11 +5,8 @@ package graph
 
 import (
 	"encoding/json"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,45 +14,6 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
-
-func TestStringsSurvive(t *testing.T) {
-	for _, s := range []string{
-		"", "plain", `"quoted" \ back`, "a\x00b\x1f\x7f\t\r\n", "🎉 \u202ertl שלום", "line\u2028sep", "\ufffd", strings.Repeat("é", 300),
-	} {
-		text := appendString(nil, s)
-		var back string
-		require.NoError(t, json.Unmarshal(text, &back), string(text))
-		assert.Equal(t, s, back)
-	}
-	var back string
-	require.NoError(t, json.Unmarshal(appendString(nil, "a\xffb\xc3"), &back))
-	assert.Equal(t, "a\ufffdb\ufffd", back)
-}
-
-func FuzzString(f *testing.F) {
-	f.Add("x\x00\xff\"")
-	f.Fuzz(func(t *testing.T, s string) {
-		var back string
-		text := appendString(nil, s)
-		require.True(t, utf8.Valid(text))
-		require.NoError(t, json.Unmarshal(text, &back))
-		require.Equal(t, strings.ToValidUTF8(s, "\ufffd") == s, back == s)
-	})
-}
-
-func TestTimesHaveUpToThreeDigits(t *testing.T) {
-	for nanos, want := range map[time.Duration]string{
-		0: "2026-01-22T12:00:00Z", 999_900: "2026-01-22T12:00:00Z", 1_000_000: "2026-01-22T12:00:00.001Z",
-		120_000_000: "2026-01-22T12:00:00.12Z", 999_999_900: "2026-01-22T12:00:00.999Z", 500_000_000: "2026-01-22T12:00:00.5Z",
-	} {
-		assert.Equal(t, want, string(appendTime(nil, noon.Add(nanos))))
-		assert.Equal(t, want, string(appendTime(nil, noon.Add(nanos).In(time.FixedZone("x", 3600)))))
-	}
-	for _, n := range []int{0, 7, 10, 1<<31 - 1, -5} {
-		assert.Equal(t, strconv.Itoa(n), string(appendInt(nil, n, 1)))
-	}
-	assert.Equal(t, "0007", string(appendInt(nil, 7, 4)))
-}
 
 func TestNullsAndZeros(t *testing.T) {
 	row := mail.Row{ID: "1", Received: noon, Sender: "<>", Recipient: "a@b"}

@@ -4,10 +4,7 @@
 package graph
 
 import (
-	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
@@ -34,10 +31,11 @@ type pageRequest struct {
 
 // parseRequest reads the query of a URL.
 func parseRequest(query string, now time.Time) (*pageRequest, *failure) {
-	options, e := parseOptions(query)
-	if e != nil {
-		return nil, e
+	options, err := dialect.ParseOptions(query)
+	if err != nil {
+		return nil, badRequest("%s", err)
 	}
+	var e *failure
 	r := &pageRequest{filter: options["$filter"], top: options["$top"], size: defaultSize}
 	if filter, ok := options["$filter"]; ok {
 		if r.criteria, e = parseFilter(filter); e != nil {
@@ -63,41 +61,6 @@ func parseRequest(query string, now time.Time) (*pageRequest, *failure) {
 		}
 	}
 	return r, nil
-}
-
-// parseOptions splits a query. Spaces may be written as %20 or +, and the $ of
-// an option as it is or as %24.
-func parseOptions(query string) (map[string]string, *failure) {
-	options := make(map[string]string)
-	for part := range strings.SplitSeq(query, "&") {
-		rawName, rawValue, _ := strings.Cut(part, "=")
-		name, err := url.QueryUnescape(rawName)
-		if err != nil {
-			return nil, badRequest("The query specified in the URI is not valid. %s", err)
-		}
-		if !strings.HasPrefix(name, "$") {
-			continue // custom options have no effect
-		}
-		value, err := url.QueryUnescape(rawValue)
-		if err != nil {
-			return nil, badRequest("The query specified in the URI is not valid. %s", err)
-		}
-		if _, twice := options[name]; twice {
-			return nil, badRequest("Query option '%s' was specified more than once, but it must be specified at most once.", name)
-		}
-		if !known(name) {
-			return nil, badRequest("The query parameter '%s' is not supported.", name)
-		}
-		options[name] = value
-	}
-	return options, nil
-}
-
-// known lists the options with an effect and those the service ignores.
-func known(option string) bool {
-	return slices.Contains([]string{
-		"$filter", "$top", "$skiptoken", "$select", "$orderby", "$count", "$skip", "$search", "$expand", "$format",
-	}, option)
 }
 
 // parseSize reads $top. 0 means the default, as observed.

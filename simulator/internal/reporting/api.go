@@ -24,10 +24,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
@@ -60,13 +60,7 @@ type API struct {
 	// Organization is the tenant's name in each row.
 	Organization string
 
-	scratch sync.Pool // of *scratch
-}
-
-// scratch is what a page is made of, to be used again.
-type scratch struct {
-	rows []mail.Sighting
-	text []byte
+	pages odata.Pool
 }
 
 // Handler returns what answers a path, or nil if the path is not the service's.
@@ -120,13 +114,10 @@ func (a *API) list(x *exchange.Exchange) {
 		return
 	}
 	x.Start, x.End, x.Continued = ask.start, ask.end, ask.continued
-	work, ok := a.scratch.Get().(*scratch)
-	if !ok {
-		work = new(scratch)
-	}
-	defer a.scratch.Put(work)
-	rows, more := a.Store.PageAt(ask.query(a.Organization, x.Now), ask.skip, work.rows[:0])
-	work.rows, x.Rows = rows, len(rows)
+	work := a.pages.Get()
+	defer a.pages.Put(work)
+	rows, more := a.Store.PageAt(ask.query(a.Organization, x.Now), ask.skip, work.Rows)
+	work.Rows, x.Rows = rows, len(rows)
 	p := page{
 		base:         x.BaseURL() + written,
 		organization: a.Organization,
@@ -140,8 +131,8 @@ func (a *API) list(x *exchange.Exchange) {
 		p.next = ask.link(ask.skip + len(rows) - 1)
 	}
 	x.Writer.Header().Set("DataServiceVersion", how.version())
-	work.text = how.render(slices.Grow(work.text[:0], 2048+len(rows)*how.bytesPerRow()), &p)
-	x.Send(http.StatusOK, how.contentType(), work.text)
+	work.Text = how.render(slices.Grow(work.Text, 2048+len(rows)*how.bytesPerRow()), &p)
+	x.Send(http.StatusOK, how.contentType(), work.Text)
 }
 
 // open sets the headers of every answer: those of the example in Microsoft's

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 )
 
 // failure is a refused request. The service has five shapes of errors, which go
@@ -22,27 +23,27 @@ func refuse(x *exchange.Exchange, e *failure) { x.Send(e.status, e.contentType, 
 
 const jsonType = "application/json;charset=utf-8"
 
-// odata is the error of a query that is wrong, in the shape of Microsoft's
+// invalid is the error of a query that is wrong, in the shape of Microsoft's
 // documentation of errors of the Reporting Web Service.
-func odata(status int, format string, args ...any) *failure {
+func invalid(status int, format string, args ...any) *failure {
 	body := []byte(`{"error":{"code":"","message":{"lang":"en-US","value":`)
-	body = appendJSON(body, fmt.Sprintf(format, args...))
+	body = odata.AppendASCII(body, fmt.Sprintf(format, args...))
 	return &failure{status, jsonType, append(body, `}}}`...)}
 }
 
 func badRequest(format string, args ...any) *failure {
-	return odata(http.StatusBadRequest, format, args...)
+	return invalid(http.StatusBadRequest, format, args...)
 }
 
 // wrongMethod and the next have texts of WCF Data Services.
-func wrongMethod() *failure { return odata(http.StatusMethodNotAllowed, "Method Not Allowed") }
+func wrongMethod() *failure { return invalid(http.StatusMethodNotAllowed, "Method Not Allowed") }
 
 func noSuchReport(name string) *failure {
-	return odata(http.StatusNotFound, "Resource not found for the segment '%s'.", name)
+	return invalid(http.StatusNotFound, "Resource not found for the segment '%s'.", name)
 }
 
 func unsupportedFormat() *failure {
-	return odata(http.StatusUnsupportedMediaType, "Unsupported media type requested.")
+	return invalid(http.StatusUnsupportedMediaType, "Unsupported media type requested.")
 }
 
 // beyondLimit is what the service says of rows behind the first million, as

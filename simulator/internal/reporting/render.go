@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
@@ -60,7 +61,7 @@ func appendStatus(dst []byte, status mail.Status, write property) []byte {
 // appendLight writes JSON light, which is what public fixtures of it have.
 func appendLight(dst []byte, p *page) []byte {
 	dst = append(dst, `{"odata.metadata":`...)
-	dst = appendJSON(dst, p.base+"$metadata#"+report)
+	dst = odata.AppendASCII(dst, p.base+"$metadata#"+report)
 	dst = append(dst, `,"value":[`...)
 	window := append(appendTime([]byte(`,"StartDate":"`), p.start, "Z"), `","EndDate":"`...)
 	window = append(appendTime(window, p.end, "Z"), `","Index":`...)
@@ -70,9 +71,9 @@ func appendLight(dst []byte, p *page) []byte {
 		}
 		row := p.rows[i].Row
 		dst = append(dst, `{"Organization":`...)
-		dst = appendJSON(dst, p.organization)
+		dst = odata.AppendASCII(dst, p.organization)
 		dst = append(dst, `,"MessageId":`...)
-		dst = nullable(dst, row.MessageID, appendJSON)
+		dst = nullable(dst, row.MessageID, odata.AppendASCII)
 		dst = append(dst, `,"Received":"`...)
 		dst = appendTime(dst, row.Received, "") // no zone, up to seven digits
 		dst = append(dst, '"')
@@ -82,7 +83,7 @@ func appendLight(dst []byte, p *page) []byte {
 	}
 	dst = append(dst, ']')
 	if p.next != "" {
-		dst = appendJSON(append(dst, `,"odata.nextLink":`...), p.next)
+		dst = odata.AppendASCII(append(dst, `,"odata.nextLink":`...), p.next)
 	}
 	return append(dst, '}')
 }
@@ -90,7 +91,7 @@ func appendLight(dst []byte, p *page) []byte {
 // appendVerbose writes verbose JSON, which knows of time in milliseconds only.
 func appendVerbose(dst []byte, p *page) []byte {
 	dst = append(dst, `{"d":{"results":[`...)
-	address := appendJSON(nil, p.base+report+"(")
+	address := odata.AppendASCII(nil, p.base+report+"(")
 	address = address[:len(address)-1]
 	window := append(appendMillis([]byte(`,"StartDate":`), p.start), `,"EndDate":`...)
 	window = append(appendMillis(window, p.end), `,"Index":`...)
@@ -102,9 +103,9 @@ func appendVerbose(dst []byte, p *page) []byte {
 		dst = append(append(dst, `{"__metadata":{"id":`...), address...)
 		dst = append(append(strconv.AppendInt(dst, index, 10), `)","uri":`...), address...)
 		dst = append(strconv.AppendInt(dst, index, 10), `)","type":"`+entityType+`"},"Organization":`...)
-		dst = appendJSON(dst, p.organization)
+		dst = odata.AppendASCII(dst, p.organization)
 		dst = append(dst, `,"MessageId":`...)
-		dst = nullable(dst, row.MessageID, appendJSON)
+		dst = nullable(dst, row.MessageID, odata.AppendASCII)
 		dst = append(dst, `,"Received":`...)
 		dst = appendMillis(dst, row.Received)
 		dst = appendMiddle(dst, &p.rows[i])
@@ -113,7 +114,7 @@ func appendVerbose(dst []byte, p *page) []byte {
 	}
 	dst = append(dst, ']')
 	if p.next != "" {
-		dst = appendJSON(append(dst, `,"__next":`...), p.next)
+		dst = odata.AppendASCII(append(dst, `,"__next":`...), p.next)
 	}
 	return append(dst, "}}"...)
 }
@@ -122,21 +123,21 @@ func appendVerbose(dst []byte, p *page) []byte {
 func appendMiddle(dst []byte, s *mail.Sighting) []byte {
 	row := s.Row
 	dst = append(dst, `,"SenderAddress":`...)
-	dst = appendJSON(dst, row.Sender)
+	dst = odata.AppendASCII(dst, row.Sender)
 	dst = append(dst, `,"RecipientAddress":`...)
-	dst = appendJSON(dst, row.Recipient)
+	dst = odata.AppendASCII(dst, row.Recipient)
 	dst = append(dst, `,"Subject":`...)
-	dst = nullable(dst, row.Subject, appendJSON)
+	dst = nullable(dst, row.Subject, odata.AppendASCII)
 	dst = append(dst, `,"Status":`...)
-	dst = appendStatus(dst, s.Status, appendJSON)
+	dst = appendStatus(dst, s.Status, odata.AppendASCII)
 	dst = append(dst, `,"ToIP":`...)
-	dst = nullable(dst, address(row.ToIP), appendJSON)
+	dst = nullable(dst, address(row.ToIP), odata.AppendASCII)
 	dst = append(dst, `,"FromIP":`...)
-	dst = nullable(dst, address(row.FromIP), appendJSON)
+	dst = nullable(dst, address(row.FromIP), odata.AppendASCII)
 	dst = append(dst, `,"Size":`...)
 	dst = strconv.AppendInt(dst, int64(row.Size), 10)
 	dst = append(dst, `,"MessageTraceId":`...)
-	return appendJSON(dst, row.ID)
+	return odata.AppendASCII(dst, row.ID)
 }
 
 // appendMillis writes a date of verbose JSON.

@@ -6,7 +6,6 @@ package reporting
 import (
 	"math"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,31 +66,15 @@ func parseRequest(query string, now time.Time) (*request, *failure) {
 	return r, nil
 }
 
-// parseOptions splits a query. Clients write spaces as %20 or +, quotes as they
-// are or as %27, and the $ of an option as it is or as %24.
+// parseOptions splits a query.
 func parseOptions(query string) (map[string]string, *failure) {
-	options := make(map[string]string)
-	for part := range strings.SplitSeq(query, "&") {
-		rawName, rawValue, _ := strings.Cut(part, "=")
-		name, errName := url.QueryUnescape(rawName)
-		value, errValue := url.QueryUnescape(rawValue)
-		if errName != nil || errValue != nil {
-			return nil, badRequest("Bad Request - Error in query syntax.")
-		}
-		if !strings.HasPrefix(name, "$") {
-			continue // custom options have no effect
-		}
-		if _, twice := options[name]; twice {
-			return nil, badRequest("Query parameter '%s' is specified, but it should be specified exactly once.", name)
-		}
-		switch {
-		case slices.Contains([]string{"$filter", "$top", "$skip", "$skiptoken", "$format"}, name):
-			options[name] = value
-		case slices.Contains([]string{"$select", "$orderby", "$inlinecount", "$expand"}, name):
-			// The real service has them; no collector of mail needs them.
+	options, err := dialect.ParseOptions(query)
+	if err != nil {
+		return nil, badRequest("%s", err)
+	}
+	for _, name := range missing {
+		if _, ok := options[name]; ok {
 			return nil, badRequest("m365sim does not have the query parameter '%s' in its Reporting Web Service.", name)
-		default:
-			return nil, badRequest("The query parameter '%s' begins with a system-reserved '$' character but is not recognized.", name)
 		}
 	}
 	return options, nil
