@@ -4,7 +4,6 @@
 package simulator_test
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -152,11 +152,18 @@ func TestWaysToSignIn(t *testing.T) {
 	thumbprint := sha256.Sum256(der)
 	x5t := base64.RawURLEncoding.EncodeToString(thumbprint[:])
 	expires := noon.Add(time.Hour).Unix()
+	signed := func(header map[string]any, claims jwt.MapClaims) string {
+		text, err := (&jwt.Token{Method: jwt.SigningMethodRS256, Header: header, Claims: claims}).SignedString(key)
+		require.NoError(t, err)
+		return text
+	}
 	for name, assertion := range map[string]string{
-		"certificate": signed(t, key, `{"alg":"RS256","x5t#S256":"`+x5t+`"}`,
-			fmt.Sprintf(`{"iss":%q,"sub":%[1]q,"aud":%q,"exp":%d}`, simulator.DefaultClientID, endpoint, expires)),
-		"federation": signed(t, key, `{"alg":"RS256"}`,
-			fmt.Sprintf(`{"iss":"https://cluster","sub":"account","aud":%q,"exp":%d}`, simulator.DefaultFederatedAudience, expires)),
+		"certificate": signed(map[string]any{"alg": "RS256", "x5t#S256": x5t}, jwt.MapClaims{
+			"iss": simulator.DefaultClientID, "sub": simulator.DefaultClientID, "aud": endpoint, "exp": expires,
+		}),
+		"federation": signed(map[string]any{"alg": "RS256"}, jwt.MapClaims{
+			"iss": "https://cluster", "sub": "account", "aud": simulator.DefaultFederatedAudience, "exp": expires,
+		}),
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(url.Values{
 			"grant_type": {"client_credentials"}, "client_id": {simulator.DefaultClientID},
@@ -184,15 +191,6 @@ func requireOpens(t *testing.T, sim *simulator.Simulator, answer []byte, address
 	require.NoError(t, json.Unmarshal(answer, &token))
 	response, body := get(t, sim, address, inLight(token.AccessToken))
 	require.Equal(t, http.StatusOK, response.StatusCode, string(body))
-}
-
-func signed(t *testing.T, key *rsa.PrivateKey, header, claims string) string {
-	t.Helper()
-	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
-	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-	require.NoError(t, err)
-	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 // Nobody gets a token without a credential unless told so.
