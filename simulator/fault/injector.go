@@ -38,8 +38,8 @@ type armed struct {
 
 // State is a rule and how often it has struck.
 type State struct {
-	Rule     Rule
-	Injected int
+	Rule
+	Injected int `json:"injected,omitzero"`
 }
 
 // Foreign is text that was put among the rows of a page.

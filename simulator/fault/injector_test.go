@@ -109,7 +109,7 @@ func TestRulesGoInOrder(t *testing.T) {
 	}
 	states := faults.Rules()
 	assert.Equal(t, []int{1, 2}, []int{states[0].Injected, states[1].Injected})
-	assert.Equal(t, fault.Forbidden, states[0].Rule.Kind)
+	assert.Equal(t, fault.Forbidden, states[0].Kind)
 	faults.Clear()
 	assert.Equal(t, http.StatusOK, got(t, sim, inProcess(sim), origin+tracesPath).status)
 	assert.Empty(t, faults.Rules())

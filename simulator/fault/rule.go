@@ -15,43 +15,43 @@ import (
 // Conditions left at zero do not restrict it.
 type Rule struct {
 	// Kind is what goes wrong.
-	Kind Kind
+	Kind Kind `json:"kind,omitzero"`
 	// Kinds are what may go wrong besides Kind: one is drawn for each request.
-	Kinds []Kind
+	Kinds []Kind `json:"kinds,omitzero"`
 
 	// On is the sort of requests. Of those, a kind concerns only the ones that
 	// it can do something to.
-	On Target
+	On Target `json:"on,omitzero"`
 	// Probability is the share of requests, between 0 and 1. 0 means all.
-	Probability float64
+	Probability float64 `json:"probability,omitzero"`
 	// Count is how many faults there are before the rule is spent. 0 means no
 	// limit.
-	Count int
+	Count int `json:"count,omitzero"`
 	// From is when the rule begins to apply, and For how long it does from
 	// then on, or from when it was set if From is zero.
-	From time.Time
-	For  time.Duration
+	From time.Time     `json:"from,omitzero"`
+	For  time.Duration `json:"for,omitzero"`
 	// Contains restricts the rule to pages of windows of received time with
 	// this instant in them.
-	Contains time.Time
+	Contains time.Time `json:"contains,omitzero"`
 
 	// What follows is for some kinds only, whose comments say so.
 
 	// Status is the HTTP status. 0 means that the kind chooses.
-	Status int
+	Status int `json:"status,omitzero"`
 	// RetryAfter is the Retry-After header, literally. Empty means that the kind
 	// chooses.
-	RetryAfter string
+	RetryAfter string `json:"retryAfter,omitzero"`
 	// Message is the text of the error. Empty means that the kind chooses.
-	Message string
+	Message string `json:"message,omitzero"`
 	// Host is where foreign links and redirects lead: host, host:port, or
 	// scheme://host:port. Empty means foreign.example, which does not exist.
-	Host string
+	Host string `json:"host,omitzero"`
 	// Delay is a duration of real time, or of a testing/synctest bubble.
-	Delay time.Duration
+	Delay time.Duration `json:"delay,omitzero"`
 	// Skew is how far the clock of the service is off, without a sign. 0 means
 	// 5 min.
-	Skew time.Duration
+	Skew time.Duration `json:"skew,omitzero"`
 }
 
 // Validate says what is wrong with a rule, if anything.
