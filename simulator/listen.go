@@ -75,6 +75,7 @@ func Listen(ctx context.Context, h http.Handler, cfg ListenConfig) (*Server, err
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
+	listener = exchange.Listener{Listener: listener}
 	s.url = "http://" + listener.Addr().String()
 	serve := s.http.Serve
 	if !cfg.Plain {

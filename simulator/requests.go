@@ -31,6 +31,8 @@ type Request struct {
 	// They are zero if the request was no query, or the query is wrong.
 	Start time.Time `json:"start,omitzero"`
 	End   time.Time `json:"end,omitzero"`
+	// Size is how many rows the page might have had, by $top or without it.
+	Size int `json:"size,omitempty"`
 	// Continued says that the request followed a link to a further page.
 	Continued bool `json:"continued,omitempty"`
 	// Status is the HTTP status answered, 0 if there was none. Rows is the
@@ -83,6 +85,7 @@ func (s *Simulator) recorded(next exchange.Handler) exchange.Handler {
 				Authorized: x.Request.Header.Get("Authorization") != "",
 				Start:      x.Start,
 				End:        x.End,
+				Size:       x.Size,
 				Continued:  x.Continued,
 				Status:     x.Status,
 				Rows:       x.Rows,

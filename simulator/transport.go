@@ -105,10 +105,7 @@ func (r *recorder) Write(data []byte) (int, error) {
 }
 
 // Stream implements exchange.Local.
-func (r *recorder) Stream(status int, body io.ReadCloser) {
-	r.WriteHeader(status)
-	r.stream = body
-}
+func (r *recorder) Stream(body io.ReadCloser) { r.stream = body }
 
 // Fail implements exchange.Local.
 func (r *recorder) Fail(err error) { r.failed = err }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Clocks that are off. These go together with any other fault. What is shifted
-// is the Date header, dates in errors, and the instant by which windows are
-// checked and filled in; when mail becomes visible is not, nor are tokens and
-// the quota, so that the tenant stays what its ledger says.
+// Clocks that are off. These go together with any other fault. The clock of a
+// service shows in the Date header, in dates in errors, and in the instant by which
+// windows are checked and filled in. When mail becomes visible does not go by it,
+// nor do tokens and the quota, so that the tenant stays what its ledger says.
 const (
 	// ClockAhead puts the clock of the service ahead of the client's by
 	// Rule.Skew, as when a virtual machine with a collector was asleep.
@@ -20,6 +20,12 @@ const (
 	// ClockBehind puts it behind: windows that end now are refused, since they
 	// end in the future.
 	ClockBehind Kind = "clock-behind"
+	// WrongDate puts nothing but the Date header ahead by Rule.Skew, as a cache or
+	// a proxy does that answers from its own clock or from yesterday.
+	WrongDate Kind = "wrong-date"
+	// WrongDateOnErrors does so with statuses from 400 on only: errors are often
+	// the words of whatever stands in front of the service.
+	WrongDateOnErrors Kind = "wrong-date-on-errors"
 )
 
 // defaultSkew is what sign-in of most systems just about tolerates.
@@ -32,4 +38,21 @@ func shiftClock(c *call) {
 	}
 	c.x.Skew += skew
 	c.x.Writer.Header().Set("Date", c.x.Clock().UTC().Format(http.TimeFormat))
+}
+
+func wrongDate(c *call) {
+	x, least := c.x, 0
+	if c.kind == WrongDateOnErrors {
+		least = http.StatusBadRequest
+	}
+	at := x.Clock().Add(cmp.Or(c.rule.Skew, defaultSkew)).UTC().Format(http.TimeFormat)
+	before := x.BeforeHeader // another rule's
+	x.BeforeHeader = func(status int) {
+		if before != nil {
+			before(status)
+		}
+		if status >= least {
+			x.Writer.Header().Set("Date", at)
+		}
+	}
 }

@@ -4,6 +4,7 @@
 package fault
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -34,6 +35,7 @@ type armed struct {
 	kinds []Kind
 	until time.Time // zero: without an end
 	count int       // faults injected
+	token string    // of the first request, for Rule.FirstToken
 }
 
 // State is a rule and how often it has struck.
@@ -186,15 +188,21 @@ func (i *Injector) refund(c choice) {
 	c.rule.count--
 }
 
+// applies reports whether a request meets the conditions. The caller holds the
+// lock.
 func (r *armed) applies(x *exchange.Exchange, sort Target) bool {
 	switch {
 	case !r.On.covers(sort),
 		r.Count > 0 && r.count >= r.Count,
 		x.Now.Before(r.From),
-		!r.until.IsZero() && !x.Now.Before(r.until):
+		!r.until.IsZero() && !x.Now.Before(r.until),
+		!r.Contains.IsZero() && (x.Start.IsZero() || r.Contains.Before(x.Start) || r.Contains.After(x.End)),
+		r.TopAbove > 0 && x.Size <= r.TopAbove:
 		return false
-	case r.Contains.IsZero():
-		return true
+	case r.FirstToken:
+		token := x.Request.Header.Get("Authorization")
+		r.token = cmp.Or(r.token, token)
+		return token != "" && token == r.token
 	}
-	return !x.Start.IsZero() && !r.Contains.Before(x.Start) && !r.Contains.After(x.End)
+	return true
 }

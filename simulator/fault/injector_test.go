@@ -6,6 +6,7 @@ package fault_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -23,6 +24,9 @@ func TestKindsMeetTargets(t *testing.T) {
 		met := 0
 		for _, on := range []fault.Target{"", fault.Any, fault.Page, fault.FirstPage, fault.ContinuedPage, fault.SignIn} {
 			rule := fault.Rule{Kind: kind, On: on}
+			if kind == fault.Replay {
+				rule.Response = "x"
+			}
 			if rule.Validate() == nil {
 				met++
 			}
@@ -99,6 +103,40 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+// Conditions on what a request asks for, and on who asks.
+func TestPageSizesAndTokens(t *testing.T) {
+	clock := simulatortest.NewClock(noon)
+	sim := tenant(t, clock.Now, 250)
+	client := inProcess(sim)
+	status := func(token, query string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+tracesPath+"?"+query, http.NoBody)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer, err := do(t, client, r)
+		require.NoError(t, err)
+		return answer.status
+	}
+	first, second := sim.Token(), sim.Token()
+	next, err := url.Parse(parse(t, got(t, sim, client, origin+tracesPath+"?"+window)).Next)
+	require.NoError(t, err)
+	order(t, sim, fault.Rule{Kind: fault.ServerError, Status: 504, TopAbove: 99})
+	for query, want := range map[string]int{window: 504, small: 200, "": 504, "$top=99": 200, "$top=0": 504, next.RawQuery: 504, "$top=x": 400} {
+		assert.Equal(t, want, status(first, query), query)
+	}
+	order(t, sim, fault.Rule{Kind: fault.ServerError, Status: 504, TopAbove: 99, On: fault.ContinuedPage})
+	assert.Equal(t, 200, status(first, window))
+	assert.Equal(t, 504, status(first, next.RawQuery))
+	assert.Equal(t, 100, last(t, sim).Size)
+
+	order(t, sim, fault.Rule{Kind: fault.ClaimsChallenge, FirstToken: true, TopAbove: 99})
+	for _, step := range []struct {
+		token, query string
+		want         int
+	}{{second, small, 200}, {first, window, 401}, {first, window, 401}, {second, window, 200}, {first, small, 200}, {first, window, 401}} {
+		assert.Equal(t, step.want, status(step.token, step.query))
+	}
+}
+
 func TestRulesGoInOrder(t *testing.T) {
 	sim := tenant(t, standing, 250)
 	faults := sim.Faults()
@@ -142,6 +180,9 @@ func TestWrongRules(t *testing.T) {
 		`can do nothing to requests of sort "f`: {Kind: fault.SecretExpired, On: fault.FirstPage},
 		"probability must be between 0 and 1":   {Kind: fault.Hang, Probability: 30},
 		"must not be negative":                  {Kind: fault.Hang, Count: -1},
+		"topAbove and durations must not be":    {Kind: fault.Hang, TopAbove: -1},
+		"replay needs a response":               {Kind: fault.Replay},
+		"and nothing else does":                 {Kind: fault.Hang, Response: "HTTP/1.1 200 OK"},
 		"there is no HTTP status 999":           {Kind: fault.ServerError, Status: 999},
 	} {
 		require.ErrorContains(t, sim.Faults().Set(rule), want)
@@ -152,9 +193,9 @@ func TestWrongRules(t *testing.T) {
 
 func TestRulesAsJSON(t *testing.T) {
 	rule := fault.Rule{
-		Kind: fault.DeadLink, Kinds: []fault.Kind{fault.Hang}, On: fault.ContinuedPage, Probability: 0.5, Count: 3,
+		Kind: fault.DeadLink, Kinds: []fault.Kind{fault.Replay}, On: fault.ContinuedPage, Probability: 0.5, Count: 3,
 		From: noon, For: time.Minute, Contains: noon.Add(time.Second), Status: 410, RetryAfter: "9", Message: "<&>",
-		Host: "h:1", Delay: time.Millisecond, Skew: time.Hour,
+		Host: "h:1", Delay: time.Millisecond, Skew: -time.Hour, TopAbove: 5, FirstToken: true, Response: "HTTP/1.1 200 OK\r\n\r\n\ufeff",
 	}
 	text, err := json.Marshal(fault.State{Rule: rule})
 	require.NoError(t, err)

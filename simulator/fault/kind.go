@@ -19,7 +19,8 @@ const (
 	Chaos Kind = "chaos"
 	// Everything is Chaos and what makes a good client stay away for long:
 	// Retry-After of an hour, refused credentials, clocks that are off, hanging
-	// without an end. TooOld alone is left out: it means that mail is lost.
+	// without an end. Left out are TooOld and NoLink, by which mail is lost, and
+	// PageLimit and Replay, which make sense on command only.
 	Everything Kind = "everything"
 )
 
@@ -66,8 +67,8 @@ func (t Target) meets(other Target) bool { return t == other || t.covers(other) 
 // behavior is how a kind acts. It has one of three functions.
 type behavior struct {
 	on Target
-	// away marks kinds that make a good client stay away for long.
-	away bool
+	// part is of which mixtures the kind is a part.
+	part mixture
 
 	// shift comes before everything else, and leaves room for another fault.
 	shift func(c *call)
@@ -78,42 +79,66 @@ type behavior struct {
 	change func(c *call, a *answer) bool
 }
 
+// mixture is what a kind is a part of.
+type mixture int
+
+const (
+	ofChaos      mixture = iota // of both mixtures
+	ofEverything                // it makes a good client stay away for long
+	ofNone
+)
+
 // behaviors are all kinds but those that stand for others.
 var behaviors = map[Kind]behavior{
 	ThrottledSeconds:      {on: Any, instead: throttled},
 	ThrottledDate:         {on: Any, instead: throttled},
-	ThrottledLong:         {on: Any, instead: throttled, away: true},
+	ThrottledLong:         {on: Any, instead: throttled, part: ofEverything},
 	ThrottledZero:         {on: Any, instead: throttled},
 	ThrottledGarbage:      {on: Any, instead: throttled},
 	ThrottledSilent:       {on: Any, instead: throttled},
 	ServerError:           {on: Any, instead: serverError},
 	ServerErrorRetryAfter: {on: Any, instead: serverError},
 	ServerErrorHTML:       {on: Any, instead: serverErrorHTML},
+	ServerErrorWordless:   {on: Any, instead: serverError},
 	BadRequest:            {on: Page, instead: badRequest},
-	TooOld:                {on: FirstPage, instead: tooOld, away: true},
+	TransientBadRequest:   {on: Page, instead: transientBadRequest},
+	PageLimit:             {on: Page, instead: pageLimit, part: ofNone},
+	TooOld:                {on: FirstPage, instead: tooOld, part: ofNone},
 	InvalidToken:          {on: Page, instead: invalidToken},
+	ClaimsChallenge:       {on: Page, instead: claimsChallenge, part: ofEverything},
 	NotProvisioned:        {on: Page, instead: notProvisioned},
 	Forbidden:             {on: Page, instead: forbidden},
 	Redirect:              {on: Any, instead: redirect},
+	LoginRedirect:         {on: Any, instead: loginRedirect, part: ofEverything},
+	ProxyAuthentication:   {on: Any, instead: proxyAuthentication, part: ofEverything},
+	Replay:                {on: Any, instead: replay, part: ofNone},
 
-	Reset:         {on: Any, instead: func(c *call) { c.x.Cut() }},
-	ResetBody:     {on: Any, change: resetBody},
-	TruncatedBody: {on: Any, change: truncatedBody},
-	ShortBody:     {on: Any, change: shortBody},
-	InvalidGzip:   {on: Any, change: invalidGzip},
-	HTMLPage:      {on: Any, instead: htmlPage},
-	EmptyBody:     {on: Any, instead: emptyBody},
-	OtherShape:    {on: Any, instead: otherShape},
-	SlowBody:      {on: Any, change: slowBody},
-	Hang:          {on: Any, instead: hang},
-	ClockAhead:    {on: Any, shift: shiftClock, away: true},
-	ClockBehind:   {on: Any, shift: shiftClock, away: true},
+	UnknownHost:       {on: Any, instead: unreachable},
+	ConnectionRefused: {on: Any, instead: unreachable},
+	ConnectTimeout:    {on: Any, instead: unreachable},
+	Reset:             {on: Any, instead: reset},
+	Silence:           {on: Any, instead: silence, part: ofEverything},
+	ResetBody:         {on: Any, change: resetBody},
+	TruncatedBody:     {on: Any, change: truncatedBody},
+	ShortBody:         {on: Any, change: shortBody},
+	InvalidGzip:       {on: Any, change: invalidGzip},
+	HTMLPage:          {on: Any, instead: htmlPage},
+	EmptyBody:         {on: Any, instead: emptyBody},
+	OtherShape:        {on: Any, instead: otherShape},
+	SlowBody:          {on: Any, change: slowBody},
+	Hang:              {on: Any, instead: hang},
+	ClockAhead:        {on: Any, shift: shiftClock, part: ofEverything},
+	ClockBehind:       {on: Any, shift: shiftClock, part: ofEverything},
+	WrongDate:         {on: Any, shift: wrongDate, part: ofEverything},
+	WrongDateOnErrors: {on: Any, shift: wrongDate, part: ofEverything},
 
 	DeadLink:             {on: ContinuedPage, instead: deadLink},
 	LinkToItself:         {on: Page, change: editing(linkToItself)},
 	LinkToStart:          {on: ContinuedPage, change: editing(linkToStart)},
 	StalledLink:          {on: Page, change: editing(stalledLink)},
 	EmptyPage:            {on: Page, change: editing(emptyPage)},
+	EmptyPageToItself:    {on: Page, change: editing(emptyPageToItself)},
+	NoLink:               {on: Page, change: editing(noLink), part: ofNone},
 	NullValue:            {on: Page, change: editing(nullValue)},
 	RelativeLink:         {on: Page, change: editing(relativeLink)},
 	ForeignHostLink:      {on: Page, change: editing(strayLink)},
@@ -132,11 +157,13 @@ var behaviors = map[Kind]behavior{
 	AscendingRows:   {on: Page, change: editing(ascendingRows)},
 	ShuffledRows:    {on: Page, change: editing(shuffledRows)},
 	SwappedPages:    {on: Page, change: editing(swappedPages)},
+	RepeatedRow:     {on: Page, change: editing(repeatedRow)},
+	WrongIndex:      {on: Page, change: editing(wrongIndex)},
 
-	SecretRefused:        {on: SignIn, instead: signInRefused, away: true},
-	SecretExpired:        {on: SignIn, instead: signInRefused, away: true},
-	TenantUnknown:        {on: SignIn, instead: signInRefused, away: true},
-	ApplicationUnknown:   {on: SignIn, instead: signInRefused, away: true},
+	SecretRefused:        {on: SignIn, instead: signInRefused, part: ofEverything},
+	SecretExpired:        {on: SignIn, instead: signInRefused, part: ofEverything},
+	TenantUnknown:        {on: SignIn, instead: signInRefused, part: ofEverything},
+	ApplicationUnknown:   {on: SignIn, instead: signInRefused, part: ofEverything},
 	TransientSignInError: {on: SignIn, instead: signInRefused},
 	WorthlessToken:       {on: SignIn, change: worthlessToken},
 }
@@ -149,9 +176,9 @@ func Kinds() []Kind { return slices.Sorted(maps.Keys(behaviors)) }
 func (k Kind) members() []Kind {
 	switch k {
 	case Chaos:
-		return slices.DeleteFunc(Kinds(), func(k Kind) bool { return behaviors[k].away })
+		return slices.DeleteFunc(Kinds(), func(k Kind) bool { return behaviors[k].part != ofChaos })
 	case Everything:
-		return slices.DeleteFunc(Kinds(), func(k Kind) bool { return k == TooOld })
+		return slices.DeleteFunc(Kinds(), func(k Kind) bool { return behaviors[k].part == ofNone })
 	default:
 		return []Kind{k}
 	}

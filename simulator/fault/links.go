@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 )
 
 // Links. All of them leave the rows of a page as they are, except for EmptyPage
@@ -39,7 +41,12 @@ const (
 	// are. With a Count of 1 it is there once, without one the pages never end.
 	// Graph calls it normal (microsoftgraph/microsoft-graph-docs#20637).
 	EmptyPage Kind = "empty-page"
-	// NullValue is the same with "value": null.
+	// EmptyPageToItself is a page without rows that links to itself.
+	EmptyPageToItself Kind = "empty-page-to-itself"
+	// NoLink takes the link from a page, which is then as long as asked for and
+	// looks like the last one. Whoever believes it loses the rows behind.
+	NoLink Kind = "no-link"
+	// NullValue is the same as EmptyPage with "value": null.
 	NullValue Kind = "null-value"
 	// RelativeLink is a link to the right page, as a path, as the last segment
 	// of one, or with dots in front as the Reporting Web Service has them.
@@ -108,15 +115,10 @@ func linkToItself(c *call, p *page) bool {
 }
 
 func linkToStart(c *call, p *page) bool {
-	options := strings.Split(unmarked(c.x.Request.URL.RawQuery), "&")
-	kept := options[:0]
-	for _, option := range options {
-		name, _, _ := strings.Cut(option, "=")
-		if plain, err := url.QueryUnescape(name); err == nil && plain != "$skiptoken" {
-			kept = append(kept, option)
-		}
-	}
-	p.setLink(c.x.BaseURL() + c.x.Request.URL.EscapedPath() + "?" + strings.Join(kept, "&"))
+	options := slices.DeleteFunc(strings.Split(unmarked(c.x.Request.URL.RawQuery), "&"), func(option string) bool {
+		return odata.Option(option, "$skiptoken") != ""
+	})
+	p.setLink(c.x.BaseURL() + c.x.Request.URL.EscapedPath() + "?" + strings.Join(options, "&"))
 	return true
 }
 
@@ -129,6 +131,17 @@ func emptyPage(c *call, p *page) bool {
 	p.rows, c.x.Rows = nil, 0
 	p.setLink(c.anew())
 	return true
+}
+
+func emptyPageToItself(c *call, p *page) bool {
+	p.rows, c.x.Rows = nil, 0
+	return linkToItself(c, p)
+}
+
+func noLink(_ *call, p *page) bool {
+	had := p.link() != ""
+	p.setLink("")
+	return had
 }
 
 func nullValue(c *call, p *page) bool {

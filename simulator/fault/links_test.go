@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,8 @@ func TestLinks(t *testing.T) {
 		fault.StalledLink:          first + "&m365sim=0.1",
 		fault.EmptyPage:            first + "&m365sim=0.1",
 		fault.NullValue:            first + "&m365sim=0.1",
+		fault.EmptyPageToItself:    first,
+		fault.NoLink:               "",
 		fault.ForeignHostLink:      "https://evil.test:99" + tracesPath + query,
 		fault.ForeignPortLink:      "https://graph.microsoft.com:99" + tracesPath + query,
 		fault.OtherSchemeLink:      "http://graph.microsoft.com:8443" + tracesPath + query,
@@ -45,8 +48,10 @@ func TestLinks(t *testing.T) {
 			order(t, sim, fault.Rule{Kind: kind, Host: "evil.test:99"})
 			p := parse(t, got(t, sim, client, first))
 			assert.Equal(t, want, p.Next)
-			if kind != fault.EmptyPage && kind != fault.NullValue {
+			if !slices.Contains([]fault.Kind{fault.EmptyPage, fault.NullValue, fault.EmptyPageToItself}, kind) {
 				assert.Len(t, p.Rows, 100)
+			} else {
+				assert.Empty(t, p.Rows)
 			}
 		})
 	}

@@ -59,8 +59,11 @@ func (c *call) marked(m mark) string {
 	if query != "" {
 		query += "&"
 	}
-	return fmt.Sprintf("%s%s?%s%s=%d.%d", c.x.BaseURL(), c.x.Request.URL.EscapedPath(), query, markName, m.held, m.again)
+	return c.x.BaseURL() + c.x.Request.URL.EscapedPath() + "?" + query + m.String()
 }
+
+// String returns the mark as an option.
+func (m mark) String() string { return fmt.Sprintf("%s=%d.%d", markName, m.held, m.again) }
 
 // anew returns a URL that no link had before and that leads to the same page.
 func (c *call) anew() string { return c.marked(mark{c.mark.held, c.mark.again + 1}) }
@@ -70,6 +73,9 @@ type heldPage struct {
 	number int
 	rows   []json.RawMessage
 	link   string
+	// before says that the rows come before those of the next page, and not in
+	// their place.
+	before bool
 }
 
 // maxHeld is how many pages wait at most. A page of Graph has up to 2 MB.
@@ -117,8 +123,8 @@ func (i *Injector) marked(services exchange.Handler) exchange.Handler {
 	}
 }
 
-// release puts rows that were kept back in the place of those of an answer. A
-// link to rows that are no longer kept is dead.
+// release puts rows that were kept back in the place of those of an answer, or
+// before them. A link to rows that are no longer kept is dead.
 func (i *Injector) release(c *call, truth *answer, number int) {
 	kept, ok := i.heldAs(number)
 	p, isPage := parsePage(truth.body.Bytes())
@@ -127,8 +133,12 @@ func (i *Injector) release(c *call, truth *answer, number int) {
 		refuseLink(c.x, http.StatusGone)
 		return
 	}
-	p.rows = kept.rows
-	p.setLink(kept.link)
+	if kept.before {
+		p.rows = slices.Concat(kept.rows, p.rows)
+	} else {
+		p.rows = kept.rows
+		p.setLink(kept.link)
+	}
 	c.x.Rows = len(p.rows)
 	c.x.Send(truth.status, truth.contentType(), p.text())
 }

@@ -5,8 +5,10 @@ package fault
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -19,6 +21,7 @@ const (
 	ThrottledSeconds Kind = "429-seconds"
 	// ThrottledDate is 429 with an HTTP date 5 s ahead, by the clock of the
 	// service, in Retry-After. RFC 9110 (10.2.3) allows it, and proxies do it.
+	// Rule.Skew is how far the clock behind that date is off.
 	ThrottledDate Kind = "429-date"
 	// ThrottledLong is 429 with Retry-After: 3600. A client that obeys to the
 	// letter stands still for an hour; microsoftgraph/msgraph-sdk-dotnet#250
@@ -45,11 +48,20 @@ const (
 	// service: IIS, http.sys, an Azure gateway. The SDKs' parsers stumble over
 	// it (microsoftgraph/msgraph-sdk-dotnet#2661).
 	ServerErrorHTML Kind = "5xx-html"
+	// ServerErrorWordless is the same with the code UnknownError and an empty
+	// message: what Graph says if whatever is behind it says nothing.
+	ServerErrorWordless Kind = "5xx-wordless"
 
 	// BadRequest is 400 with one of the texts that the message trace is known
 	// for, for a request that does not deserve it: elastic/integrations#18134
 	// and #18985 had it from requests that were in order.
 	BadRequest Kind = "400"
+	// TransientBadRequest is 400 with the text of a 503. With Rule.TopAbove, it goes
+	// away with smaller pages, as it does in real life.
+	TransientBadRequest Kind = "400-transient"
+	// PageLimit is 400 with a text about the size of the page, which must be at
+	// most Rule.TopAbove. Limits of pages have been lowered without notice.
+	PageLimit Kind = "400-page-size"
 	// TooOld is 400 with the text for windows that begin before the 90 days
 	// that are kept. It tells a client that mail is gone for good, so it is part
 	// of no mixture.
@@ -57,6 +69,10 @@ const (
 	// InvalidToken is 401 for a token that was good a moment ago, as when keys
 	// are rolled or sessions revoked; the text is Graph's.
 	InvalidToken Kind = "401"
+	// ClaimsChallenge is 401 with a claims challenge of continuous access
+	// evaluation: the token was issued before a policy had changed. With
+	// Rule.FirstToken, a token that is really new is let through.
+	ClaimsChallenge Kind = "401-claims"
 	// NotProvisioned is 401 with the text about the missing service principal
 	// of message trace. Tenants had it for hours after setting up everything
 	// right, in January 2026.
@@ -67,6 +83,11 @@ const (
 	// takes its token along gives it away; net/http does so if only the port
 	// differs.
 	Redirect Kind = "redirect"
+	// LoginRedirect is 302 to a login page on Rule.Host: captive portals and
+	// proxies that want to know who somebody is.
+	LoginRedirect Kind = "302-login"
+	// ProxyAuthentication is 407 of a proxy that speaks Negotiate and NTLM only.
+	ProxyAuthentication Kind = "407"
 )
 
 // retryAfter is what kinds ask for, in seconds.
@@ -78,7 +99,7 @@ func throttled(c *call) {
 	case ThrottledSeconds:
 		value = strconv.Itoa(retryAfter)
 	case ThrottledDate:
-		value = c.x.Clock().Add(retryAfter * time.Second).UTC().Format(http.TimeFormat)
+		value = c.x.Clock().Add(retryAfter*time.Second + c.rule.Skew).UTC().Format(http.TimeFormat)
 	case ThrottledLong:
 		value = "3600"
 	case ThrottledZero:
@@ -122,6 +143,9 @@ func serverError(c *call) {
 	case http.StatusGatewayTimeout:
 		code, text = "UnknownError", "The server, while acting as a proxy, did not receive a timely response from the upstream server."
 	}
+	if c.kind == ServerErrorWordless {
+		code, text = "UnknownError", ""
+	}
 	c.refuse(status, code, text)
 }
 
@@ -152,6 +176,15 @@ func badRequest(c *call) {
 	))
 }
 
+func transientBadRequest(c *call) {
+	c.refuse(http.StatusBadRequest, "ServiceUnavailable", "The service is temporarily unavailable. Try again later.")
+}
+
+func pageLimit(c *call) {
+	c.refuse(http.StatusBadRequest, "BadRequest", fmt.Sprintf(
+		"Invalid page size specified: '%d'. Must be between 1 and %d inclusive.", c.x.Size, max(c.rule.TopAbove, 1)))
+}
+
 func tooOld(c *call) {
 	c.refuse(http.StatusBadRequest, "BadRequest", "Invalid StartDate value. The StartDate can't be older than 90 days from today.")
 }
@@ -159,6 +192,15 @@ func tooOld(c *call) {
 func invalidToken(c *call) {
 	c.challenge()
 	c.refuse(http.StatusUnauthorized, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
+}
+
+// claimsChallenge has the header of Microsoft's documentation of claims challenges.
+func claimsChallenge(c *call) {
+	claims := fmt.Sprintf(`{"access_token":{"nbf":{"essential":true,"value":"%d"}}}`, c.x.Now.Unix())
+	c.x.Writer.Header().Set("WWW-Authenticate", `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", `+
+		`error="insufficient_claims", claims="`+base64.StdEncoding.EncodeToString([]byte(claims))+`"`)
+	c.refuse(http.StatusUnauthorized, "InvalidAuthenticationToken", "Continuous access evaluation resulted in challenge with "+
+		"result: InteractionRequired and code: TokenCreatedWithOutdatedPolicies")
 }
 
 const noPrincipal = "Service principal-less Authentication failed: the service principal for App ID " +
@@ -184,6 +226,18 @@ func redirect(c *call) {
 	status := pick(c, http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect)
 	c.x.Writer.Header().Set("Location", c.foreign()+c.x.Request.URL.RequestURI())
 	c.x.Send(cmp.Or(c.rule.Status, status), "text/html", []byte("<html><head><title>Object moved</title></head></html>"))
+}
+
+func loginRedirect(c *call) {
+	c.x.Writer.Header().Set("Location", c.foreign()+"/login?back="+url.QueryEscape(c.address()))
+	c.x.Send(http.StatusFound, "text/html", []byte("<html><body>Moved</body></html>"))
+}
+
+func proxyAuthentication(c *call) {
+	header := c.x.Writer.Header()
+	header.Add("Proxy-Authenticate", "Negotiate")
+	header.Add("Proxy-Authenticate", "NTLM")
+	c.x.Send(http.StatusProxyAuthRequired, "text/html", []byte("<html><head><title>407 Proxy Authentication Required</title></head></html>"))
 }
 
 // pick draws one of several.

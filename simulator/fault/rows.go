@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 )
 
 // Rows. None of these loses a row or makes one up that could be taken for real.
@@ -38,6 +40,13 @@ const (
 	// one follow. Pages of a result that several servers share come like this.
 	// The look ahead counts against no quota.
 	SwappedPages Kind = "swapped-pages"
+	// RepeatedRow makes the last row of a page come again as the first one of the
+	// next: cursors that name a time and mean "from there on" do so.
+	RepeatedRow Kind = "repeated-row"
+	// WrongIndex takes the Index from the last row, the later half or all rows of a
+	// page of the Reporting Web Service, or puts something in its place that is the
+	// number of no row. Clients that page by themselves go by the Index.
+	WrongIndex Kind = "wrong-index"
 )
 
 // rowPlan is what is put among the rows; %d is a serial number, and %s the time
@@ -132,7 +141,7 @@ func swappedPages(c *call, p *page) bool {
 	}
 	continued, rows := c.x.Continued, c.x.Rows
 	query := link.RawQuery
-	if format := option(c.x.Request.URL.RawQuery, "$format"); format != "" && option(query, "$format") == "" {
+	if format := odata.Option(c.x.Request.URL.RawQuery, "$format"); format != "" && odata.Option(query, "$format") == "" {
 		query += "&" + format // links of the Reporting Web Service forget it, and clients put it back
 	}
 	c.x.Unmetered = true
@@ -149,13 +158,29 @@ func swappedPages(c *call, p *page) bool {
 	return true
 }
 
-// option returns an option of a query, name and all, or nothing.
-func option(query, name string) string {
-	for option := range strings.SplitSeq(query, "&") {
-		raw, _, _ := strings.Cut(option, "=")
-		if plain, err := url.QueryUnescape(raw); err == nil && plain == name {
-			return option
-		}
+func repeatedRow(c *call, p *page) bool {
+	if p.link() == "" || len(p.rows) == 0 {
+		return false
 	}
-	return ""
+	number := c.injector.hold(heldPage{rows: slices.Clone(p.rows[len(p.rows)-1:]), before: true})
+	p.setLink(p.link() + "&" + mark{held: number}.String())
+	return true
+}
+
+func wrongIndex(c *call, p *page) bool {
+	changed := false
+	for i := pick(c, 0, len(p.rows)/2, max(len(p.rows)-1, 0)); i < len(p.rows); i++ {
+		members, _ := parseObject(p.rows[i])
+		at := slices.IndexFunc(members, func(m member) bool { return m.name == "Index" })
+		if at < 0 {
+			continue
+		}
+		if value := pick(c, "", "null", "-1", "1.5", `"12"`, "true", "1e300", "2147483647", "[7]"); value != "" {
+			members[at].value = json.RawMessage(value)
+		} else {
+			members = slices.Delete(members, at, at+1)
+		}
+		p.rows[i], changed = formatObject(members), true
+	}
+	return changed
 }

@@ -121,6 +121,26 @@ func TestSwappedPages(t *testing.T) {
 	assert.Zero(t, sim.Faults().Rules()[0].Injected)
 }
 
+func TestRepeatedRows(t *testing.T) {
+	sim := tenant(t, standing, 250)
+	order(t, sim, fault.Rule{Kind: fault.RepeatedRow})
+	var ids []string
+	for at := origin + tracesPath + "?" + window; at != ""; {
+		p := parse(t, got(t, sim, inProcess(sim), at))
+		if len(ids) > 0 {
+			require.NotEmpty(t, p.IDs)
+			assert.Equal(t, ids[len(ids)-1], p.IDs[0], "the row at the boundary")
+			ids = ids[:len(ids)-1]
+		}
+		assert.Equal(t, len(p.IDs), last(t, sim).Rows)
+		ids, at = append(ids, p.IDs...), p.Next
+	}
+	require.Len(t, ids, 250)
+	assert.Equal(t, "id-0000", ids[0])
+	assert.Equal(t, "id-0249", ids[249])
+	assert.True(t, slices.IsSorted(ids))
+}
+
 // Rows that wait are given up in the end, and their link is dead.
 func TestPagesAreNotKeptForEver(t *testing.T) {
 	sim := tenant(t, standing, 250)

@@ -34,6 +34,12 @@ type Rule struct {
 	// Contains restricts the rule to pages of windows of received time with
 	// this instant in them.
 	Contains time.Time `json:"contains,omitzero"`
+	// TopAbove restricts the rule to pages that may have more rows than this, by
+	// $top or by what the service does without it.
+	TopAbove int `json:"topAbove,omitzero"`
+	// FirstToken restricts the rule to the token of the first request that it was
+	// asked about: whoever signs in anew is let through.
+	FirstToken bool `json:"firstToken,omitzero"`
 
 	// What follows is for some kinds only, whose comments say so.
 
@@ -49,9 +55,11 @@ type Rule struct {
 	Host string `json:"host,omitzero"`
 	// Delay is a duration of real time, or of a testing/synctest bubble.
 	Delay time.Duration `json:"delay,omitzero"`
-	// Skew is how far the clock of the service is off, without a sign. 0 means
-	// 5 min.
+	// Skew is how far a clock is off. A negative one turns the kind's direction
+	// around; 0 means 5 min.
 	Skew time.Duration `json:"skew,omitzero"`
+	// Response is what Replay answers: status line, headers and body.
+	Response string `json:"response,omitzero"`
 }
 
 // Validate says what is wrong with a rule, if anything.
@@ -79,8 +87,11 @@ func (r *Rule) Validate() error {
 	if r.Probability < 0 || r.Probability > 1 {
 		errs = append(errs, fmt.Errorf("probability must be between 0 and 1, not %g", r.Probability))
 	}
-	if r.Count < 0 || r.For < 0 || r.Delay < 0 || r.Skew < 0 {
-		errs = append(errs, errors.New("count and durations must not be negative"))
+	if r.Count < 0 || r.TopAbove < 0 || r.For < 0 || r.Delay < 0 {
+		errs = append(errs, errors.New("count, topAbove and durations must not be negative"))
+	}
+	if (r.Response != "") != slices.Contains(kinds, Replay) {
+		errs = append(errs, errors.New("replay needs a response, and nothing else does"))
 	}
 	if r.Status != 0 && http.StatusText(r.Status) == "" {
 		errs = append(errs, fmt.Errorf("there is no HTTP status %d", r.Status))
@@ -107,12 +118,13 @@ func (r *Rule) delayOf(kind Kind) time.Duration {
 	switch {
 	case r.Delay > 0:
 		return r.Delay
-	case kind == SlowBody, kind == Hang && (r.Kind == Chaos || slices.Contains(r.Kinds, Chaos)):
+	case kind == SlowBody, kind == ConnectTimeout, kind == Hang && (r.Kind == Chaos || slices.Contains(r.Kinds, Chaos)):
 		return DefaultDelay
 	default:
 		return 0
 	}
 }
 
-// DefaultDelay is how long slow bodies take, and hanging requests of Chaos.
+// DefaultDelay is how long slow bodies and ConnectTimeout take, and hanging requests
+// of Chaos.
 const DefaultDelay = 5 * time.Second

@@ -11,6 +11,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -196,6 +198,9 @@ func read(tb testing.TB, sim *simulator.Simulator, client *http.Client, first st
 			ids[id] = true
 		}
 		if p.Next == "" {
+			if size, err := strconv.Atoi(origin.Query().Get("$top")); err == nil && ownRows(p) == size {
+				return ids, errors.New("the last page is as long as asked for")
+			}
 			return ids, nil
 		}
 		next, err := origin.Parse(p.Next)
@@ -219,6 +224,11 @@ func want(sim *simulator.Simulator) map[string]bool {
 		ids[row.ID] = true
 	}
 	return ids
+}
+
+// ownRows is how many rows of a page were not injected.
+func ownRows(p page) int {
+	return len(slices.DeleteFunc(slices.Clone(p.IDs), func(id string) bool { return !strings.HasPrefix(id, "id-") }))
 }
 
 // genuine drops ids that were injected.

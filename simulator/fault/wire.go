@@ -15,14 +15,9 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 )
 
-// Broken connections and bodies: what networks, proxies and restarts do to any
-// service. Where the body of the service comes in, its quota has counted the
-// request.
+// Broken bodies: what networks, proxies and restarts do to any service. Where the
+// body of the service comes in, its quota has counted the request.
 const (
-	// Reset resets the connection before anything is answered (TCP RST). With
-	// HTTP/1, net/http asks again by itself if the connection was not new; a
-	// Count of 1 may then show nothing.
-	Reset Kind = "reset"
 	// ResetBody sends status, headers and half of the body, then resets.
 	ResetBody Kind = "reset-body"
 	// TruncatedBody sends half of the body with a Content-Length that agrees:
@@ -47,29 +42,25 @@ const (
 	// SlowBody sends headers at once and the body in 50 parts over Rule.Delay,
 	// or DefaultDelay.
 	SlowBody Kind = "slow-body"
-	// Hang answers nothing until the client goes away, or for Rule.Delay and
-	// then as if nothing had been.
-	Hang Kind = "hang"
 )
 
 // packed returns the body of an answer as it would go over the wire, and marks
 // the page as not delivered.
 func (c *call) packed(a *answer) []byte {
 	c.x.Rows = 0
-	c.x.Status = a.status
 	return c.x.Pack(a.contentType(), a.body.Bytes())
 }
 
 func resetBody(c *call, a *answer) bool {
 	text := c.packed(a)
-	c.x.Stream(a.status, io.NopCloser(io.MultiReader(bytes.NewReader(text[:len(text)/2]), failing{})))
+	c.x.Stream(a.status, io.NopCloser(io.MultiReader(bytes.NewReader(text[:len(text)/2]), failing{exchange.ErrReset})))
 	return true
 }
 
-// failing is a connection that was reset.
-type failing struct{}
+// failing is a body that breaks.
+type failing struct{ error }
 
-func (failing) Read([]byte) (int, error) { return 0, exchange.ErrReset }
+func (f failing) Read([]byte) (int, error) { return 0, f.error }
 
 func truncatedBody(c *call, a *answer) bool {
 	text := c.packed(a)
@@ -85,9 +76,8 @@ func shortBody(c *call, a *answer) bool {
 
 // raw answers with a body and whatever length it is said to have.
 func (c *call) raw(status, length int, body []byte) {
-	c.x.Status = status
 	c.x.Writer.Header().Set("Content-Length", strconv.Itoa(length))
-	c.x.Writer.WriteHeader(status)
+	c.x.WriteHeader(status)
 	_, _ = c.x.Writer.Write(body) // fails if the client is gone
 }
 
@@ -197,24 +187,4 @@ func (s *slow) wait() error {
 func (s *slow) Close() error {
 	s.closing.Do(func() { close(s.closed) })
 	return nil
-}
-
-// maxForm bounds what is kept of the body of a request that hangs, in bytes.
-const maxForm = 64 << 10
-
-func hang(c *call) {
-	// net/http notices that a client went away only when the body is read.
-	body, _ := io.ReadAll(io.LimitReader(c.x.Request.Body, maxForm))
-	c.x.Request.Body = io.NopCloser(bytes.NewReader(body))
-	var over <-chan time.Time
-	if delay := c.rule.delayOf(Hang); delay > 0 {
-		timer := time.NewTimer(delay)
-		defer timer.Stop()
-		over = timer.C
-	}
-	select {
-	case <-c.x.Request.Context().Done():
-	case <-over:
-		c.next(c.x)
-	}
 }

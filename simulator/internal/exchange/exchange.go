@@ -33,11 +33,15 @@ type Exchange struct {
 	Skew time.Duration
 	// Unmetered is set when the simulator itself asks: no quota counts it.
 	Unmetered bool
+	// BeforeHeader, if set, is called with the status before headers are sent.
+	BeforeHeader func(status int)
 
 	// What follows is filled in on the way, for the record of requests.
 
-	// Start and End are the window of received time that was asked for.
+	// Start and End are the window of received time that was asked for, and Size
+	// is how many rows the page may have.
 	Start, End time.Time
+	Size       int
 	// Continued is set when the request followed a link of an earlier page.
 	Continued bool
 	// Status is the HTTP status answered, Rows the number of rows sent.
@@ -51,6 +55,15 @@ type Exchange struct {
 
 // Clock returns the time that the service believes it is.
 func (x *Exchange) Clock() time.Time { return x.Now.Add(x.Skew) }
+
+// WriteHeader sends headers with a status.
+func (x *Exchange) WriteHeader(status int) {
+	x.Status = status
+	if x.BeforeHeader != nil {
+		x.BeforeHeader(status)
+	}
+	x.Writer.WriteHeader(status)
+}
 
 // BaseURL returns scheme and host as the client addressed them.
 func (x *Exchange) BaseURL() string {
@@ -76,16 +89,15 @@ const leastToPack = 256
 func (x *Exchange) Send(status int, contentType string, body []byte) {
 	header := x.Writer.Header()
 	header.Set("Content-Type", contentType)
-	x.Status = status
 	if !x.wantsGzip() || len(body) < leastToPack {
 		header.Set("Content-Length", strconv.Itoa(len(body)))
-		x.Writer.WriteHeader(status)
+		x.WriteHeader(status)
 		x.write(x.Writer, body)
 		return
 	}
 	header.Set("Content-Encoding", "gzip")
 	header.Add("Vary", "Accept-Encoding")
-	x.Writer.WriteHeader(status)
+	x.WriteHeader(status)
 	packer, err := gzip.NewWriterLevel(x.Writer, gzip.BestSpeed)
 	if err != nil {
 		return // never: the level is valid

@@ -4,8 +4,6 @@
 package exchange
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -20,9 +18,9 @@ var ErrReset error = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallErro
 // Local is a ResponseWriter without a connection behind it.
 type Local interface {
 	http.ResponseWriter
-	// Stream answers with a body for the client to read, in its own time and on
-	// its own goroutine.
-	Stream(status int, body io.ReadCloser)
+	// Stream hands over a body for the client to read, in its own time and on its
+	// own goroutine.
+	Stream(body io.ReadCloser)
 	// Fail makes the client see an error if the handler gives up now.
 	Fail(err error)
 }
@@ -31,13 +29,12 @@ type Local interface {
 // than io.EOF: the connection is reset then, and Stream does not return.
 // Headers are sent at once, and each part as soon as it is there.
 func (x *Exchange) Stream(status int, body io.ReadCloser) {
-	x.Status = status
+	x.WriteHeader(status)
 	if local, ok := x.Writer.(Local); ok {
-		local.Stream(status, body)
+		local.Stream(body)
 		return
 	}
 	defer body.Close()
-	x.Writer.WriteHeader(status)
 	control := http.NewResponseController(x.Writer)
 	part := make([]byte, 32<<10)
 	for {
@@ -50,39 +47,40 @@ func (x *Exchange) Stream(status int, body io.ReadCloser) {
 		}
 		if err != nil {
 			_ = control.Flush()
-			x.Cut()
+			x.Fail(ErrReset)
 		}
 	}
 }
 
-// Cut resets the connection and ends the handler: it does not return. Over
-// HTTP/2 this hits all requests that share the connection, as it does in real
-// life.
-func (x *Exchange) Cut() {
+// Fail ends the handler without an answer, or without the rest of one: it does not
+// return. The client sees the error or, over a network, a connection that is
+// reset. With HTTP/2 this hits all requests that share the connection, as it does
+// in real life.
+func (x *Exchange) Fail(err error) {
 	if local, ok := x.Writer.(Local); ok {
-		local.Fail(ErrReset)
-	} else if conn, ok := x.Request.Context().Value(connKey{}).(net.Conn); ok {
-		reset(conn)
+		local.Fail(err)
+	} else if conn := connOf(x.Request.Context()); conn != nil {
+		conn.reset()
 	}
 	panic(http.ErrAbortHandler) // what net/http has for handlers that give up
 }
 
-type connKey struct{}
-
-// WithConn tells exchanges the connection they come over: what
-// http.Server.ConnContext asks for. Hijacking would do for HTTP/1 only.
-func WithConn(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, conn)
+// Silence makes the connection, if there is one, swallow all that either side sends
+// from now on, as when a firewall has forgotten it.
+func (x *Exchange) Silence() {
+	if conn := connOf(x.Request.Context()); conn != nil {
+		conn.silent.Store(true)
+	}
 }
 
-// reset closes a connection in a way that the peer gets no proper end, of
-// neither TLS nor TCP.
-func reset(conn net.Conn) {
-	if secured, ok := conn.(*tls.Conn); ok {
-		conn = secured.NetConn()
+// Raw answers with bytes as they are and ends the connection. It returns false and
+// does nothing where that is impossible: in process, and with HTTP/2.
+func (x *Exchange) Raw(text []byte) bool {
+	conn, _, err := http.NewResponseController(x.Writer).Hijack()
+	if err != nil {
+		return false
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // fails if the client was faster
-	}
+	_, _ = conn.Write(text) // fails if the client is gone
 	_ = conn.Close()
+	return true
 }

@@ -67,11 +67,9 @@ func (a *API) Look(x *exchange.Exchange) bool {
 		return false
 	}
 	x.Refuse = Refuse
-	if options, err := dialect.ParseOptions(x.Request.URL.RawQuery); err == nil {
-		_, x.Continued = options["$skiptoken"]
-	}
+	x.Continued = odata.Option(x.Request.URL.RawQuery, "$skiptoken") != ""
 	if ask, e := parseRequest(x.Request.URL.RawQuery, x.Clock()); e == nil {
-		x.Start, x.End = ask.asked[0], ask.asked[1]
+		x.Start, x.End, x.Size = ask.asked[0], ask.asked[1], ask.size
 	}
 	return true
 }
@@ -106,7 +104,7 @@ func (a *API) list(x *exchange.Exchange) {
 		refuse(x, e)
 		return
 	}
-	x.Start, x.End, x.Continued = ask.asked[0], ask.asked[1], ask.after != nil
+	x.Start, x.End, x.Size, x.Continued = ask.asked[0], ask.asked[1], ask.size, ask.after != nil
 	work := a.pages.Get()
 	defer a.pages.Put(work)
 	page, more := a.Store.Page(ask.query(x.Now), work.Rows)

@@ -83,3 +83,15 @@ func (d *Dialect) ParseOptions(query string) (map[string]string, error) {
 	}
 	return options, nil
 }
+
+// Option returns an option of a query as it was sent, name and all, or nothing. Its
+// name may be written in any case.
+func Option(query, name string) string {
+	for option := range strings.SplitSeq(query, "&") {
+		raw, _, _ := strings.Cut(option, "=")
+		if plain, err := url.QueryUnescape(raw); err == nil && strings.EqualFold(plain, name) {
+			return option
+		}
+	}
+	return ""
+}

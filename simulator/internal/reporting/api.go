@@ -88,10 +88,10 @@ func (a *API) Look(x *exchange.Exchange) bool {
 	if !strings.EqualFold(strings.TrimRight(x.Request.URL.Path, "/"), root+report) {
 		return false
 	}
+	x.Refuse = Refuse
+	x.Continued = odata.Option(x.Request.URL.RawQuery, "$skiptoken") != ""
 	if ask, e := parseRequest(x.Request.URL.RawQuery, x.Clock()); e == nil {
-		x.Start, x.End, x.Continued = ask.start, ask.end, ask.continued
-	} else if options, e := parseOptions(x.Request.URL.RawQuery); e == nil {
-		_, x.Continued = options["$skiptoken"]
+		x.Start, x.End, x.Size = ask.start, ask.end, ask.size
 	}
 	return true
 }
@@ -113,7 +113,7 @@ func (a *API) list(x *exchange.Exchange) {
 		refuse(x, e)
 		return
 	}
-	x.Start, x.End, x.Continued = ask.start, ask.end, ask.continued
+	x.Start, x.End, x.Size, x.Continued = ask.start, ask.end, ask.size, ask.continued
 	work := a.pages.Get()
 	defer a.pages.Put(work)
 	rows, more := a.Store.PageAt(ask.query(a.Organization, x.Now), ask.skip, work.Rows)

@@ -21,6 +21,12 @@ type failure struct {
 
 func refuse(x *exchange.Exchange, e *failure) { x.Send(e.status, e.contentType, e.body) }
 
+// Refuse answers with an error that is not this package's to make. Its code is
+// Graph's and has no place here.
+func Refuse(x *exchange.Exchange, status int, _, message string) {
+	refuse(x, invalid(status, "%s", message))
+}
+
 const jsonType = "application/json;charset=utf-8"
 
 // invalid is the error of a query that is wrong, in the shape of Microsoft's
