@@ -56,6 +56,9 @@ type Config struct {
 	// IdentityHeader is what IDENTITY_HEADER must be for programs that ask at
 	// /msi/token, as on App Service. Empty means that nobody can.
 	IdentityHeader string
+	// IdentityTokenCache is for how long the machine gives out the same token again
+	// after it has issued one, as Azure does for about a day. 0 means not at all.
+	IdentityTokenCache time.Duration
 	// TokenLifetime is the validity of tokens, in whole seconds. 0 means
 	// DefaultTokenLifetime.
 	TokenLifetime time.Duration

@@ -28,22 +28,25 @@ const inspectionPath = "/_sim/"
 //	/_sim/requests?from=…&to=…      requests answered in [from, to], oldest first
 //	/_sim/injected?from=…&to=…      what faults put among rows in [from, to], oldest first
 //
-// and takes orders, see faultOrders:
+// and takes orders, see orders.go:
 //
 //	/_sim/faults                    GET, POST, PUT, DELETE
+//	/_sim/faults/kinds              GET
+//	/_sim/mail                      POST
+//	/_sim/consent                   PUT, DELETE
 //
 // Times are RFC 3339. from may be left out; to and at are now by default, and to
 // is so at most: mail of the future is endless.
 func (s *Simulator) inspect(w http.ResponseWriter, r *http.Request, page string) {
-	if page == "faults" {
-		s.faultOrders(w, r)
+	if take := s.orders(page); take != nil {
+		take(w, r)
 		return
 	}
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		http.Error(w, "only GET", http.StatusMethodNotAllowed)
-		return
-	}
+	allowed(func(w http.ResponseWriter, r *http.Request) { s.show(w, r, page) }, http.MethodGet)(w, r)
+}
+
+// show answers a page that takes no orders.
+func (s *Simulator) show(w http.ResponseWriter, r *http.Request, page string) {
 	now := s.cfg.Now().UTC()
 	query := r.URL.Query()
 	from, errFrom := timeOf(query, "from", time.Time{})

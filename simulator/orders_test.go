@@ -4,6 +4,7 @@
 package simulator_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -84,4 +85,53 @@ func TestFaultsBehindAnyServer(t *testing.T) {
 	defer server.Close()
 	_, err = fetch(t, server.Client(), server.URL)
 	assert.ErrorContains(t, err, "EOF")
+}
+
+func TestMailAndConsentAreOrderedOverHTTP(t *testing.T) {
+	sim, err := simulator.New(simulator.Config{Now: func() time.Time { return noon }})
+	require.NoError(t, err)
+	send := func(method, page, body string) (int, string) {
+		w := httptest.NewRecorder()
+		sim.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, "/_sim/"+page, strings.NewReader(body)))
+		return w.Code, strings.TrimSpace(w.Body.String())
+	}
+	for order, want := range map[string]string{
+		`{"recipients":3}`: `"recipients":3,"received":"2026-11-22T12:00:00Z"}`,
+		`{"recipients":4,"received":"2026-11-22T11:00:00.123Z"}`: `"recipients":4,"received":"2026-11-22T11:00:00.123Z"}`,
+	} {
+		status, body := send(http.MethodPost, "mail", order)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Contains(t, body, want)
+		assert.Contains(t, body, `{"id":"a1157aff-`)
+	}
+	assert.Len(t, readAll(t, sim, noon.Add(-2*time.Hour), noon), 7)
+	for order, want := range map[string]string{
+		`{"recipients":0}`:       "recipients must be between 1 and 1000000, not 0",
+		`{"recipients":1000001}`: "not 1000001",
+		`{"recipients":"all"}`:   "cannot unmarshal",
+		``:                       "EOF",
+		`{"recipients":1,"received":"0001-01-01T00:00:00Z"}`: "received time is missing",
+	} {
+		status, body := send(http.MethodPost, "mail", order)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, body, want)
+	}
+
+	status, body := send(http.MethodGet, "faults/kinds", "")
+	assert.Equal(t, http.StatusOK, status)
+	var kinds []fault.Kind
+	require.NoError(t, json.Unmarshal([]byte(body), &kinds))
+	assert.Equal(t, fault.Kinds(), kinds)
+
+	for method, want := range map[string]int{http.MethodDelete: http.StatusForbidden, http.MethodPut: http.StatusOK} {
+		status, _ := send(method, "consent", "")
+		assert.Equal(t, http.StatusNoContent, status)
+		answer, _ := get(t, sim, traces, bearer(sim.Token()))
+		assert.Equal(t, want, answer.StatusCode)
+	}
+	for page, want := range map[string]string{"mail": "only POST", "consent": "only PUT and DELETE", "faults/kinds": "only GET", "ledger": "only GET"} {
+		status, body := send(http.MethodPatch, page, "")
+		assert.Equal(t, http.StatusMethodNotAllowed, status)
+		assert.Equal(t, want, body)
+	}
 }

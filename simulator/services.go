@@ -9,6 +9,7 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/graph"
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/imds"
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/reporting"
 )
@@ -34,6 +35,17 @@ func (s *Simulator) ReportingToken() string {
 		return "" // never: the audience is one of the directory's
 	}
 	return token
+}
+
+// Consent gives the application the permissions that both services need, or takes
+// all away. Tokens that have been issued stay as they are: so it takes a new one
+// to notice.
+func (s *Simulator) Consent(given bool) {
+	if given {
+		s.directory.SetRoles([]string{graph.Role}, []string{reporting.Role})
+	} else {
+		s.directory.SetRoles(nil, nil)
+	}
 }
 
 // newDirectory makes the tenant's sign-in.
@@ -87,6 +99,7 @@ func (s *Simulator) identities() func(path string) exchange.Handler {
 		Lifetime:   s.cfg.TokenLifetime,
 		Identities: s.cfg.ManagedIdentities,
 		Header:     s.cfg.IdentityHeader,
+		Cache:      s.cfg.IdentityTokenCache,
 	}
 	return api.Handler
 }

@@ -9,12 +9,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,80 @@ func TestBothServicesSeeWhatTheLedgerSays(t *testing.T) {
 		rows += r.Rows
 	}
 	assert.Equal(t, len(want), rows)
+}
+
+// The rows of one message share everything but the recipient, and still each comes
+// once, page by page. A link of Graph names the recipient it continues behind.
+func TestAMessageToAllStaff(t *testing.T) {
+	const recipients = 12_345
+	sim, err := simulator.New(simulator.Config{Now: func() time.Time { return noon }})
+	require.NoError(t, err)
+	message := traffic.AllStaff("contoso.com", noon.Add(-time.Hour+123*time.Millisecond), recipients)
+	require.NoError(t, sim.Add(message...))
+	start, end := noon.Add(-2*time.Hour), noon.Add(-30*time.Minute)
+	assert.Len(t, readAll(t, sim, start, end), recipients)
+	assert.Len(t, readReport(t, sim, start, end), recipients)
+	var sizes []int
+	rows := 0
+	for _, r := range sim.Requests() {
+		sizes = append(sizes, r.Rows)
+		rows += r.Rows
+	}
+	assert.Equal(t, []int{5000, 5000, 2345, 2000, 2000, 2000, 2000, 2000, 2000, 345}, sizes)
+	assert.Equal(t, 2*recipients, rows, "each once")
+	link, err := url.ParseQuery(sim.Requests()[1].Query)
+	require.NoError(t, err)
+	token, err := base64.RawStdEncoding.DecodeString(link.Get("$skiptoken"))
+	require.NoError(t, err)
+	assert.Contains(t, string(token), `"StartingRecipientAddress":"staff.004999@contoso.com"`)
+	assert.Contains(t, string(token), `"EndDate":"2026-11-22T11:00:00.1230000Z"`)
+
+	assert.Equal(t, message, traffic.AllStaff("contoso.com", message[0].Received, recipients))
+	assert.NotEqual(t, message[0].ID, traffic.AllStaff("contoso.com", noon, recipients)[0].ID)
+	assert.NotEqual(t, message[0].ID, traffic.AllStaff("contoso.com", message[0].Received, 1)[0].ID)
+}
+
+// Consent is in the token: it takes a new one, of whichever way to sign in, and
+// what is cached is not new.
+func TestConsent(t *testing.T) {
+	clock := simulatortest.NewClock(noon)
+	sim, err := simulator.New(simulator.Config{
+		Now: clock.Now, GraphRoles: []string{}, ManagedIdentities: []string{"identity"}, IdentityHeader: "secret", IdentityTokenCache: 10 * time.Minute,
+	})
+	require.NoError(t, err)
+	const resource = "&resource=" + simulator.DefaultGraphAudience
+	tokenOf := func(address string, header http.Header) string {
+		_, body := get(t, sim, address, header)
+		var token struct {
+			AccessToken string `json:"access_token"`
+			ExpiresOn   string `json:"expires_on"`
+		}
+		require.NoError(t, json.Unmarshal(body, &token))
+		assert.Equal(t, strconv.FormatInt(noon.Unix()+3599, 10), token.ExpiresOn)
+		return token.AccessToken
+	}
+	machine := func() string {
+		return tokenOf("http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01"+resource, http.Header{"Metadata": {"true"}})
+	}
+	status := func(token string) int {
+		answer, _ := get(t, sim, traces, bearer(token))
+		return answer.StatusCode
+	}
+	before, cached := sim.Token(), machine()
+	assert.Equal(t, []int{http.StatusForbidden, http.StatusForbidden}, []int{status(before), status(cached)})
+	sim.Consent(true)
+	assert.Equal(t, http.StatusForbidden, status(before), "issued before")
+	assert.Equal(t, http.StatusOK, status(sim.Token()))
+	assert.Equal(t, cached, machine())
+	sum := sha256.Sum256([]byte(cached))
+	refreshed := tokenOf("http://127.0.0.1:8081/msi/token?api-version=2019-08-01"+resource+
+		"&token_sha256_to_refresh="+hex.EncodeToString(sum[:]), http.Header{"X-Identity-Header": {"secret"}})
+	assert.Equal(t, http.StatusOK, status(refreshed))
+	sim.Consent(false)
+	assert.Equal(t, http.StatusOK, status(refreshed), "until it expires")
+	assert.Equal(t, http.StatusForbidden, status(sim.Token()))
+	answer, _ := get(t, sim, reports, inLight(sim.ReportingToken()))
+	assert.Equal(t, http.StatusForbidden, answer.StatusCode)
 }
 
 func TestReportingHasRulesOfItsOwn(t *testing.T) {

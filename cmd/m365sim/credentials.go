@@ -27,6 +27,7 @@ func credentialFlags(set *flag.FlagSet, sim *simulator.Config, getenv func(strin
 		return nil
 	})
 	set.StringVar(&sim.IdentityHeader, "identity-header", getenv("M365SIM_IDENTITY_HEADER"), "")
+	set.DurationVar(&sim.IdentityTokenCache, "identity-token-cache", 0, "")
 	set.StringVar(&sim.BasicUser, "basic-user", getenv("M365SIM_BASIC_USER"), "")
 	set.StringVar(&sim.BasicPassword, "basic-password", getenv("M365SIM_BASIC_PASSWORD"), "")
 }

@@ -39,7 +39,7 @@ func TestCredentialFlags(t *testing.T) {
 	file := certificateFile(t)
 	args := []string{
 		"--client-cert", file, "--client-cert", file, "--managed-identity", "a", "--managed-identity", "b",
-		"--identity-header", "h", "--basic-user", "u", "--basic-password", "p",
+		"--identity-header", "h", "--identity-token-cache", "24h", "--basic-user", "u", "--basic-password", "p",
 	}
 	got, err := parse(args, noEnvironment, io.Discard)
 	require.NoError(t, err)
@@ -47,6 +47,7 @@ func TestCredentialFlags(t *testing.T) {
 	assert.Equal(t, int64(1), got.simulator.ClientCertificates[0].SerialNumber.Int64())
 	assert.Equal(t, []string{"a", "b"}, got.simulator.ManagedIdentities)
 	assert.Equal(t, "h", got.simulator.IdentityHeader)
+	assert.Equal(t, 24*time.Hour, got.simulator.IdentityTokenCache)
 	assert.Equal(t, "u", got.simulator.BasicUser)
 	assert.Equal(t, "p", got.simulator.BasicPassword)
 	for _, arg := range args {

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,6 +44,8 @@ Mail:
   --late SPEC               how late rows become visible: typical, none, or shares such as
                             80%:1m,15%:15m,5%:4h (typical)
   --status-changes SHARE    share of rows whose status changes later, 0 to 1 (0.05)
+  --all-staff N[@TIME]      a message to N recipients, all of whose rows share one instant: the
+                            start, or TIME (RFC 3339); may be repeated
   --no-incidents            no bulk mailing, look-alike domain or forwarding mailbox
 
 Sign-in:
@@ -55,6 +58,9 @@ Sign-in:
                             virtual machine; may be repeated
   --identity-header VALUE   what IDENTITY_HEADER must be to ask as on App Service, where
                             IDENTITY_ENDPOINT is /msi/token
+  --identity-token-cache DURATION
+                            for how long identities get the same token again, as on Azure for about
+                            a day (0s)
   --token-lifetime DURATION how long tokens are valid (59m59s)
   --basic-user NAME         who may use the Reporting Web Service by basic authentication (nobody)
   --basic-password PASSWORD of that user
@@ -74,8 +80,11 @@ Environment, where the flag is not given:
 
 Try it:
   curl --cacert m365sim-ca.pem https://localhost:8443/_sim/ledger | head
+  curl --cacert m365sim-ca.pem https://localhost:8443/_sim/faults/kinds
   curl --cacert m365sim-ca.pem https://localhost:8443/_sim/faults \
     -d '{"kind": "dead-link", "on": "continued", "count": 3}'
+  curl --cacert m365sim-ca.pem https://localhost:8443/_sim/mail -d '{"recipients": 150000}'
+  curl --cacert m365sim-ca.pem https://localhost:8443/_sim/consent -X DELETE
 `
 
 const (
@@ -91,6 +100,13 @@ type options struct {
 	caFile    string
 	caKeyFile string
 	chaos     fault.Rule
+	allStaff  []allStaff
+}
+
+// allStaff is a message to all staff.
+type allStaff struct {
+	recipients int
+	received   time.Time
 }
 
 // parse reads the command line. It prints the help to stdout when asked, and
@@ -117,6 +133,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 	set.StringVar(&mail.Domain, "domain", traffic.DefaultDomain, "")
 	set.StringVar(&late, "late", "typical", "")
 	set.Float64Var(&mail.StatusChanges, "status-changes", traffic.DefaultStatusChanges, "")
+	set.Func("all-staff", "", opt.addAllStaff)
 	set.BoolVar(&mail.NoIncidents, "no-incidents", false, "")
 
 	set.StringVar(&sim.TenantID, "tenant-id", getenv("M365SIM_TENANT_ID"), "")
@@ -145,6 +162,23 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 	}
 	err := opt.complete(hosts, late, from, history)
 	return opt, err
+}
+
+// addAllStaff reads N or N@TIME.
+func (o *options) addAllStaff(text string) error {
+	number, at, timed := strings.Cut(text, "@")
+	message := allStaff{received: time.Now().UTC()}
+	var err error
+	if message.recipients, err = strconv.Atoi(number); err != nil || message.recipients < 1 {
+		return fmt.Errorf("%q is no number of recipients", number)
+	}
+	if timed {
+		if message.received, err = time.Parse(time.RFC3339, at); err != nil {
+			return err //nolint:wrapcheck // flag says where
+		}
+	}
+	o.allStaff = append(o.allStaff, message)
+	return nil
 }
 
 // complete turns what people write into what the simulator takes.

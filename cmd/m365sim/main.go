@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
 func main() {
@@ -48,6 +49,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if opt.chaos.Probability > 0 {
 		if err := sim.Faults().Set(opt.chaos); err != nil {
 			return fmt.Errorf("--chaos: %w", err)
+		}
+	}
+	for _, message := range opt.allStaff {
+		if err := sim.Add(traffic.AllStaff(opt.simulator.Traffic.Domain, message.received, message.recipients)...); err != nil {
+			return fmt.Errorf("--all-staff: %w", err)
 		}
 	}
 	if opt.caKeyFile != "" && !opt.listen.Plain {

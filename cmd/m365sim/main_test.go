@@ -82,6 +82,17 @@ func TestHistory(t *testing.T) {
 	assert.WithinDuration(t, time.Now().Add(-2*time.Hour), got.simulator.Traffic.From, time.Minute)
 }
 
+func TestAMessageToAllStaff(t *testing.T) {
+	line, stop := started(t, "--listen", "127.0.0.1:0", "--plain", "--rows-per-day", "0", "--all-staff", "3", "--all-staff", "4@2026-11-22T12:00:00Z")
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	address := strings.TrimSuffix(strings.TrimPrefix(line, "listening on "), ", without TLS")
+	ledger := read(t, transport, address+"/_sim/ledger")
+	assert.Equal(t, 7, strings.Count(ledger, `"subject":"To all staff"`))
+	assert.Equal(t, 4, strings.Count(ledger, `"received":"2026-11-22T12:00:00Z"`))
+	require.NoError(t, stop())
+}
+
 // A simulator that is started again, on the same port and with the same CA, is
 // the one that a client already knows.
 func TestRestart(t *testing.T) {
@@ -149,6 +160,9 @@ func TestFailures(t *testing.T) {
 		"--history must not be negative":             {"--history", "-1h"},
 		"--from: ":                                   {"--from", "noon"},
 		"--chaos: probability must be":               {"--chaos", "30"},
+		`"many" is no number of recipients`:          {"--all-staff", "many"},
+		`"0" is no number of recipients`:             {"--all-staff", "0@2026-11-22T12:00:00Z"},
+		`cannot parse "noon"`:                        {"--all-staff", "5@noon"},
 		"CA key file: ":                              {"--listen", "127.0.0.1:0", "--ca-key-file", t.TempDir()},
 		"rows per day must be":                       {"--rows-per-day", "-1"},
 		"simulator: ":                                {"--listen", "nowhere.invalid:1"},
@@ -165,14 +179,16 @@ func TestEveryFlagIsUnderstoodAndExplained(t *testing.T) {
 		"--seed", "9", "--domain", "d.example", "--late", "none", "--status-changes", "0", "--no-incidents", "--tenant-id", "t",
 		"--client-id", "c", "--client-secret", "s", "--token-lifetime", "1m", "--quota", "0", "--quota-interval", "1s", "--no-retry-after",
 		"--ca-key-file", "k", "--from", "2026-11-22T13:00:00+01:00", "--chaos", "0.3", "--chaos-for", "60s",
+		"--all-staff", "150000@2026-11-22T12:00:00.5Z",
 	}
 	got, err := parse(args, noEnvironment, io.Discard)
 	require.NoError(t, err)
 	from := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	assert.Equal(t, options{
 		caFile: "f", caKeyFile: "k",
-		chaos:  fault.Rule{Kind: fault.Chaos, Probability: 0.3, For: time.Minute},
-		listen: simulator.ListenConfig{Address: "h:1", Plain: true, Hosts: []string{"a", "b"}},
+		chaos:    fault.Rule{Kind: fault.Chaos, Probability: 0.3, For: time.Minute},
+		allStaff: []allStaff{{150_000, from.Add(time.Second / 2)}},
+		listen:   simulator.ListenConfig{Address: "h:1", Plain: true, Hosts: []string{"a", "b"}},
 		simulator: simulator.Config{
 			TenantID: "t", ClientID: "c", ClientSecret: "s", TokenLifetime: time.Minute,
 			Quota: -1, QuotaInterval: time.Second, NoRetryAfter: true, NoInspection: true, FaultSeed: 9,

@@ -96,10 +96,11 @@ func (w *walk) pass(rows int) bool {
 
 // sort puts the rows of the last millisecond in order.
 func (w *walk) sort() {
-	if run := w.page[w.run:]; len(run) > 1 {
-		slices.SortStableFunc(run, func(a, b Sighting) int {
-			return cmp.Compare(b.Row.Received.Nanosecond()/100, a.Row.Received.Nanosecond()/100)
-		})
+	run, newestFirst := w.page[w.run:], func(a, b Sighting) int {
+		return cmp.Compare(b.Row.Received.Nanosecond()/100, a.Row.Received.Nanosecond()/100)
+	}
+	if !slices.IsSortedFunc(run, newestFirst) { // as it is when a message to all staff fills it
+		slices.SortStableFunc(run, newestFirst)
 	}
 }
 

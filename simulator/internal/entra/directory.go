@@ -14,6 +14,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
@@ -32,6 +33,8 @@ type Directory struct {
 	Lifetime time.Duration
 	// Resources are the audiences that tokens can be asked for.
 	Resources []Resource
+
+	mu sync.Mutex // of the roles of resources
 }
 
 // Resource is an API for which tokens are issued.
@@ -69,12 +72,24 @@ func (d *Directory) knows(tenant string) bool {
 // resource finds a resource by its identifier, which clients write with and
 // without a slash at the end.
 func (d *Directory) resource(identifier string) (Resource, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, r := range d.Resources {
 		if strings.EqualFold(strings.TrimRight(identifier, "/"), strings.TrimRight(r.Audience, "/")) {
 			return r, true
 		}
 	}
 	return Resource{}, false
+}
+
+// SetRoles replaces the permissions that the tenant has consented to, in the order
+// of Resources. Tokens that have been issued keep theirs.
+func (d *Directory) SetRoles(roles ...[]string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range roles {
+		d.Resources[i].Roles = roles[i]
+	}
 }
 
 // key signs the tokens. It depends on the credentials alone, so tokens outlive

@@ -21,13 +21,16 @@
 package imds
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
@@ -54,6 +57,20 @@ type API struct {
 	// Header is the secret that the App Service form wants. Without one there is
 	// no such form.
 	Header string
+	// Cache is for how long the same token is given out again, whatever has changed
+	// in between. Microsoft's documentation of managed identities speaks of about 24
+	// hours. Only the App Service form has a way around it: token_sha256_to_refresh,
+	// by the documentation of token revocation in Microsoft's libraries (MSAL).
+	Cache time.Duration
+
+	mu    sync.Mutex
+	given map[string]grant // by resource
+}
+
+// grant is a token and when it was issued.
+type grant struct {
+	token string
+	at    time.Time
 }
 
 // Handler returns the endpoint a path belongs to, or nil if it is neither.
@@ -93,7 +110,7 @@ func (a *API) machine(x *exchange.Exchange) {
 			fail(http.StatusBadRequest, "invalid_request", text)
 			return
 		}
-		token, ok := a.token(x, identity, query.Get("resource"))
+		token, ok := a.token(x, identity, query.Get("resource"), "")
 		if !ok {
 			fail(http.StatusBadRequest, "invalid_resource", "AADSTS500011: The resource principal named "+query.Get("resource")+
 				" was not found in the tenant.")
@@ -120,7 +137,7 @@ func (a *API) app(x *exchange.Exchange) {
 		fail(http.StatusBadRequest, "The api-version is missing or not supported.") // made up
 	default:
 		identity, _ := a.identity(query)
-		token, ok := a.token(x, identity, query.Get("resource"))
+		token, ok := a.token(x, identity, query.Get("resource"), query.Get("token_sha256_to_refresh"))
 		if identity == "" || !ok {
 			fail(http.StatusBadRequest, "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.")
 			return
@@ -154,22 +171,43 @@ func (a *API) identity(query url.Values) (clientID, text string) {
 	return a.Identities[0], ""
 }
 
-// token makes a document of strings only.
-func (a *API) token(x *exchange.Exchange, identity, resource string) (map[string]string, bool) {
-	token, err := a.Issuer.Issue(resource, x.Now)
+// token makes a document of strings only. A token whose SHA-256 is worthless, in
+// hexadecimal digits, is not given out again.
+func (a *API) token(x *exchange.Exchange, identity, resource, worthless string) (map[string]string, bool) {
+	given, err := a.grant(resource, worthless, x.Now)
 	if err != nil {
 		return nil, false
 	}
-	seconds := int64(a.Lifetime / time.Second)
+	expires := given.at.Unix() + int64(a.Lifetime/time.Second)
 	return map[string]string{
-		"access_token": token,
+		"access_token": given.token,
 		"client_id":    identity,
-		"expires_in":   strconv.FormatInt(seconds, 10),
-		"expires_on":   strconv.FormatInt(x.Now.Unix()+seconds, 10),
-		"not_before":   strconv.FormatInt(x.Now.Unix(), 10),
+		"expires_in":   strconv.FormatInt(expires-x.Now.Unix(), 10),
+		"expires_on":   strconv.FormatInt(expires, 10),
+		"not_before":   strconv.FormatInt(given.at.Unix(), 10),
 		"resource":     resource,
 		"token_type":   "Bearer",
 	}, true
+}
+
+// grant returns the token of the cache, or a new one.
+func (a *API) grant(resource, worthless string, now time.Time) (grant, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known, ok := a.given[resource]
+	sum := sha256.Sum256([]byte(known.token))
+	if ok && now.Before(known.at.Add(min(a.Cache, a.Lifetime))) && !strings.EqualFold(worthless, hex.EncodeToString(sum[:])) {
+		return known, nil
+	}
+	token, err := a.Issuer.Issue(resource, now)
+	if err != nil {
+		return grant{}, err //nolint:wrapcheck // the caller only asks whether there is one
+	}
+	if a.given == nil {
+		a.given = make(map[string]grant)
+	}
+	a.given[resource] = grant{token, now}
+	return a.given[resource], nil
 }
 
 func answer(x *exchange.Exchange, status int, document any) {

@@ -4,11 +4,14 @@
 package imds
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +129,35 @@ func TestAppService(t *testing.T) {
 	}
 	assert.Nil(t, (&API{}).Handler("/msi/token"), "not without a secret")
 	assert.Nil(t, (&API{}).Handler("/metadata/instance"))
+}
+
+// counting makes tokens that differ.
+type counting struct{ issued int }
+
+func (c *counting) Issue(string, time.Time) (string, error) {
+	c.issued++
+	return "token " + strconv.Itoa(c.issued), nil
+}
+
+func TestCache(t *testing.T) {
+	a := &API{Issuer: new(counting), Lifetime: time.Hour, Identities: []string{"one"}, Header: "secret"}
+	now := noon
+	ask := func(cache time.Duration, worthless string) map[string]string {
+		a.Cache = cache
+		document, ok := a.token(&exchange.Exchange{Now: now}, "one", "resource", worthless)
+		require.True(t, ok)
+		return document
+	}
+	assert.Equal(t, "token 1", ask(0, "")["access_token"])
+	assert.Equal(t, "token 2", ask(0, "")["access_token"], "there is none by default")
+	now = noon.Add(20 * time.Minute)
+	document := ask(24*time.Hour, "")
+	assert.Equal(t, "token 2", document["access_token"])
+	assert.Equal(t, "2400", document["expires_in"])
+	assert.Equal(t, strconv.FormatInt(noon.Unix(), 10), document["not_before"])
+	sum := sha256.Sum256([]byte("token 2"))
+	assert.Equal(t, "token 3", ask(24*time.Hour, strings.ToUpper(hex.EncodeToString(sum[:])))["access_token"])
+	assert.Equal(t, "token 3", ask(24*time.Hour, hex.EncodeToString(sum[:]))["access_token"], "another one")
+	now = now.Add(time.Hour)
+	assert.Equal(t, "token 4", ask(24*time.Hour, "")["access_token"], "what has expired is not given out")
 }
