@@ -7,16 +7,16 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
 // Limits of messageTraces, by its documentation.
 const (
-	defaultSize   = 1000
-	maxSize       = 5000
-	defaultPeriod = 48 * time.Hour
-	maxPeriod     = 10 * 24 * time.Hour
-	maxAgeDays    = 90
+	defaultSize = 1000
+	maxSize     = 5000
+	maxPeriod   = 10 * 24 * time.Hour
+	maxAgeDays  = 90
 )
 
 // pageRequest is a query as it will be answered.
@@ -42,8 +42,10 @@ func parseRequest(query string, now time.Time) (*pageRequest, *failure) {
 			return nil, e
 		}
 	}
-	r.start, r.end, e = window(&r.criteria, now)
-	if e != nil {
+	if r.start, r.end, err = odata.Window(r.criteria.start, r.criteria.end, now); err != nil {
+		return nil, badRequest("%s", err)
+	}
+	if e := checkWindow(r.start, r.end, now); e != nil {
 		return nil, e
 	}
 	r.asked = [2]time.Time{r.start, r.end}
@@ -75,19 +77,6 @@ func parseSize(text string) (int, *failure) {
 		return 0, badRequest("ResultSize is invalid")
 	}
 	return size, nil
-}
-
-// window returns the period to search: the one asked for, or the default.
-func window(c *criteria, now time.Time) (start, end time.Time, e *failure) {
-	switch {
-	case c.start == nil && c.end == nil:
-		return now.Add(-defaultPeriod), now, nil
-	case c.end == nil:
-		return start, end, badRequest("EndDate is required when a StartDate is entered.")
-	case c.start == nil: // wording inferred from the other case
-		return start, end, badRequest("StartDate is required when an EndDate is entered.")
-	}
-	return *c.start, *c.end, checkWindow(*c.start, *c.end, now)
 }
 
 // checkWindow applies the documented limits. The documentation says of the end

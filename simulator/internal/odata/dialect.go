@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Dialect is how a service reads queries.
@@ -94,4 +95,23 @@ func Option(query, name string) string {
 		}
 	}
 	return ""
+}
+
+// defaultPeriod is what is searched when a filter has no bounds: so Microsoft's
+// documentation of Get-MessageTrace, the cmdlet behind both services, and what was
+// recorded of the older one.
+const defaultPeriod = 48 * time.Hour
+
+// Window returns the period that a filter asks for. The text for a missing start is
+// inferred from the one for a missing end.
+func Window(start, end *time.Time, now time.Time) (from, to time.Time, err error) {
+	switch {
+	case start == nil && end == nil:
+		return now.Add(-defaultPeriod), now, nil
+	case end == nil:
+		return from, to, Errorf("EndDate is required when a StartDate is entered.")
+	case start == nil:
+		return from, to, Errorf("StartDate is required when an EndDate is entered.")
+	}
+	return *start, *end, nil
 }

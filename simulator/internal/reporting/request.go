@@ -10,18 +10,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
 
 // Limits of the message trace. The size of a page and the number of rows are as
-// observed: links carry $skiptoken=1999, and 999999 is too much. The default
-// period is that of Microsoft's documentation of Get-MessageTrace, the cmdlet
-// behind the report, and agrees with what was recorded.
+// observed: links carry $skiptoken=1999, and 999999 is too much.
 const (
-	pageSize      = 2000
-	maxRows       = 1_000_000
-	defaultPeriod = 48 * time.Hour
-	retention     = 10 * 24 * time.Hour
+	pageSize  = 2000
+	maxRows   = 1_000_000
+	retention = 10 * 24 * time.Hour
 )
 
 // request is a query as it will be answered.
@@ -128,19 +126,16 @@ func count(option, text string) (int, *failure) {
 // those of the newer service, which has the same cmdlet behind it. Nobody reports
 // that an end in the future is refused, so it is not.
 func window(c *criteria, now time.Time) (start, end time.Time, e *failure) {
+	start, end, err := odata.Window(c.start, c.end, now)
 	switch {
-	case c.start == nil && c.end == nil:
-		return now.Add(-defaultPeriod), now, nil
-	case c.end == nil:
-		return start, end, badRequest("EndDate is required when a StartDate is entered.")
-	case c.start == nil:
-		return start, end, badRequest("StartDate is required when an EndDate is entered.")
-	case c.start.After(*c.end):
+	case err != nil:
+		return start, end, badRequest("%s", err)
+	case start.After(end):
 		return start, end, badRequest("Invalid StartDate value. The StartDate can't be later than the EndDate.")
-	case c.start.Before(now.Add(-retention)):
+	case start.Before(now.Add(-retention)):
 		return start, end, badRequest("Invalid StartDate value. The StartDate can't be older than 10 days from today.")
 	}
-	return *c.start, *c.end, nil
+	return start, end, nil
 }
 
 // query is the request as the store understands it. Whether the bounds belong to
