@@ -57,7 +57,10 @@ func newWorld(t *testing.T, sim *simulator.Simulator) *world {
 }
 
 // start starts a receiver with the configuration as change leaves it.
-func (w *world) start(change func(*Config)) {
+func (w *world) start(change func(*Config)) { w.startVia(simulator.Transport(w.sim), change) }
+
+// startVia is start with another way to the service.
+func (w *world) startVia(way http.RoundTripper, change func(*Config)) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.TenantID = simulator.DefaultTenantID
 	cfg.Authentication.OAuth = configoptional.Some(OAuth{ClientID: "client", ClientSecret: "secret"})
@@ -72,8 +75,7 @@ func (w *world) start(change func(*Config)) {
 	r, err := newMessageTraceReceiver(set, cfg, w.sink)
 	require.NoError(w.t, err)
 	r.dial = func(_ context.Context, endpoint *url.URL) (collect.Source, error) {
-		client := &http.Client{Transport: simulator.Transport(w.sim), Timeout: cfg.Timeout}
-		return r.source(client, signedIn{w.sim}, endpoint), nil
+		return r.source(&http.Client{Transport: way, Timeout: cfg.Timeout}, signedIn{w.sim, cfg.api()}, endpoint), nil
 	}
 	w.storage.dead.Store(false)
 	w.sink.live(true)
@@ -143,10 +145,23 @@ func statusesBetween(row mail.Row, from, to time.Duration) (all []mail.Status) {
 }
 
 // signedIn gives out tokens that the simulator accepts.
-type signedIn struct{ sim *simulator.Simulator }
+type signedIn struct {
+	sim *simulator.Simulator
+	api API
+}
 
-func (s signedIn) Token(context.Context) (string, error) { return s.sim.Token(), nil }
-func (signedIn) Reject(string)                           {}
+func (s signedIn) Token(context.Context) (string, error) {
+	if s.api == ReportingWebService {
+		return s.sim.ReportingToken(), nil
+	}
+	return s.sim.Token(), nil
+}
+func (signedIn) Reject(string) {}
+
+// tripper is a way to the service.
+type tripper func(*http.Request) (*http.Response, error)
+
+func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func keyOf(id, recipient string) string { return id + "|" + recipient }
 

@@ -87,6 +87,13 @@ func (c *clock) disputed() bool {
 	return !c.known && !c.since.IsZero()
 }
 
+// differs reports whether it is believed that the clocks differ.
+func (c *clock) differs() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead.Abs() > maxSkew
+}
+
 // proven reports whether the clocks have agreed for a while.
 func (c *clock) proven() bool {
 	c.mu.Lock()

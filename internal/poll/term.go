@@ -130,7 +130,9 @@ func (t *term) open(ctx context.Context, tick time.Time) (ok bool) {
 	t.tick.Store(&at)
 	change := t.collector.Update
 	if t.clock.isKnown() {
-		t.before = nil
+		if !t.rebase(ctx) {
+			return false
+		}
 	} else if t.before == nil {
 		state := t.collector.State()
 		t.before = &state
@@ -177,21 +179,21 @@ func (t *term) advance(l *ledger.Ledger, tick time.Time) (state plan.State, even
 	return state, events
 }
 
-// rebase puts back the position that was advanced by a clock that turned out to be wrong. A new position begins where the
-// right clock would have begun it.
+// rebase puts back the position that has been advanced by this machine's clock alone, if that turned out to be wrong. A new
+// position begins where the right clock would have begun it.
 func (t *term) rebase(ctx context.Context) bool {
-	if t.before == nil {
+	before := t.before
+	t.before = nil
+	if before == nil || !t.clock.differs() {
 		return true
 	}
-	first := t.clock.bound(wallClock().Add(-time.Since(t.started)))
-	err := t.collector.Update(ctx, func(*ledger.Ledger) plan.State {
-		if t.before.Ticked.IsZero() {
+	return t.collector.Update(ctx, func(*ledger.Ledger) plan.State {
+		if before.Ticked.IsZero() {
+			first := t.clock.bound(wallClock().Add(-time.Since(t.started)))
 			return plan.Tick(plan.State{}, first, first, t.Plan)
 		}
-		return *t.before
-	})
-	t.before = nil
-	return err == nil
+		return *before
+	}) == nil
 }
 
 // giveUp closes windows that nobody wants any more, by the rule for such windows, except for what others have asked for as

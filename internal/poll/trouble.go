@@ -76,7 +76,7 @@ func (w *worker) scopeOf(ctx context.Context, r reading) (trouble.Scope, error) 
 	switch {
 	case err == nil:
 		return min(scope, trouble.Window), r.err
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, w.clock.disputed():
 		return trouble.Cancelled, err
 	case ofAll(err) != trouble.Service:
 		return ofAll(err), err
@@ -114,7 +114,6 @@ func (t *term) reach(ctx context.Context) bool {
 	case !t.clock.disputed() && time.Since(silent) < silence:
 		return true
 	}
-	disputed := false
 	for waited := time.Duration(0); ; waited += disputeStep {
 		err := t.probe(asking)
 		if ctx.Err() != nil {
@@ -128,7 +127,6 @@ func (t *term) reach(ctx context.Context) bool {
 		if !t.clock.disputed() {
 			break
 		}
-		disputed = true
 		if waited >= disputeFor {
 			t.clock.settle()
 			break
@@ -141,7 +139,7 @@ func (t *term) reach(ctx context.Context) bool {
 	for _, scope := range []trouble.Scope{trouble.Service, trouble.SignIn, trouble.Tenant} {
 		t.Reporter.Report(Recovery{Scope: scope})
 	}
-	return !disputed || t.rebase(ctx)
+	return true
 }
 
 func later(a, b time.Time) time.Time {

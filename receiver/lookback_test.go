@@ -1,0 +1,85 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/simulator"
+	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
+	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
+)
+
+// TestALookbackAsLongAsTheRetention begins where the service still answers, with and without a rate limit, and with answers
+// that take their time, so that the border of what the service drops moves while it is read.
+func TestALookbackAsLongAsTheRetention(t *testing.T) {
+	for name, test := range map[string]struct {
+		api      API
+		lookback time.Duration
+		limit    int
+		slow     bool
+		within   time.Duration
+		fixed    bool
+	}{
+		"graph":                     {Graph, 2160 * time.Hour, 0, false, 25 * time.Second, false},
+		"graph, slow answers":       {Graph, 2160 * time.Hour, 0, true, 2 * time.Hour, false},
+		"graph, default rate limit": {Graph, 2160 * time.Hour, 90, false, 5 * time.Hour, false},
+		"graph, fixed range":        {Graph, 2159 * time.Hour, 90, true, 5 * time.Hour, true},
+		"reporting":                 {ReportingWebService, 240 * time.Hour, 0, false, 25 * time.Second, false},
+		"reporting, slow answers":   {ReportingWebService, 240 * time.Hour, 0, true, 25 * time.Minute, false},
+		"reporting, rate limit":     {ReportingWebService, 240 * time.Hour, 90, false, time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sim, err := simulator.New(simulator.Config{Quota: -1, Traffic: traffic.Config{
+					RowsPerDay: 300, From: time.Now().Add(-test.lookback), Seed: 7, Delays: traffic.NoDelays(), StatusChanges: -1,
+				}})
+				require.NoError(t, err)
+				if test.slow {
+					require.NoError(t, sim.Faults().Set(fault.Rule{Kind: fault.SlowBody, Delay: 3 * time.Second}))
+				}
+				w := newWorld(t, sim)
+				began := time.Now()
+				w.start(func(c *Config) {
+					c.API = test.api
+					if test.fixed {
+						between(began.Add(-test.lookback).Format(time.RFC3339), "0", 5*time.Minute)(c)
+						c.DateRange.Get().End = began.Add(-time.Hour).Format(time.RFC3339)
+					} else {
+						c.InitialLookback, c.RevisitAges = test.lookback, nil
+					}
+					c.RateLimit = RateLimit{Requests: test.limit, Interval: 5 * time.Minute}
+				})
+				time.Sleep(test.within)
+				w.stop()
+				hours := int(test.lookback / time.Hour)
+				windows, _ := w.asked()
+				assert.LessOrEqual(t, len(windows), 3*hours, "requests an hour of mail")
+				var asked plan.Intervals
+				for _, window := range windows {
+					assert.Equal(t, window, trace.Window{Start: window.Start.Truncate(time.Second), End: window.End.Truncate(time.Second)})
+					asked = asked.Add(window)
+				}
+				until := began
+				if test.fixed {
+					until = began.Add(-time.Hour)
+				}
+				missing := plan.Intervals{{Start: began.Add(plan.KeepMargin - test.lookback), End: until}}
+				for _, window := range asked {
+					missing = missing.Remove(window)
+				}
+				assert.Empty(t, missing, "never asked for")
+				assert.Zero(t, w.logs.FilterMessageSnippet("a gap").Len())
+				w.check(began.Add(plan.KeepMargin-test.lookback), until)
+			})
+		})
+	}
+}
