@@ -26,13 +26,41 @@ type jsonPage struct {
 func NewPage(body []byte, dialect Dialect, asked int) *Page {
 	p := &jsonPage{Walker: NewWalker(body, dialect)}
 	p.head()
-	return &Page{
-		Size: len(body),
-		Rows: p.walk(),
-		Next: func() string { return p.link },
-		Full: func() bool { return p.link == "" && p.count >= asked },
-		Row:  Reread(dialect),
+	page := newPage(p.walk(), func() string { return p.link }, &p.count, dialect, asked)
+	page.Size = len(body)
+	return page
+}
 
+// PageOf returns a page, which was asked to have that many rows, of rows whose JSON texts are made one after the other. Link
+// returns what follows it.
+func PageOf(texts iter.Seq2[[]byte, error], link func() string, dialect Dialect, asked int) *Page {
+	w := NewWalker(nil, dialect)
+	return newPage(func(yield func(*trace.Row, error) bool) {
+		for text, err := range texts {
+			var row *trace.Row
+			if w.count++; err == nil && w.count > maxRows {
+				err = errRows
+			}
+			if err == nil {
+				row, err = w.rowOf(text)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}, link, &w.count, dialect, asked)
+}
+
+func newPage(rows iter.Seq2[*trace.Row, error], link func() string, count *int, dialect Dialect, asked int) *Page {
+	return &Page{
+		Rows:   rows,
+		Next:   link,
+		Full:   func() bool { return link() == "" && *count >= asked },
+		Row:    Reread(dialect),
 		Redact: dialect.redact(),
 	}
 }
@@ -71,7 +99,7 @@ func (p *jsonPage) rest() error {
 	if err == nil && found {
 		err = fmt.Errorf("%w: it has %s twice", ErrShape, p.dialect.Rows[0])
 	}
-	return p.located(err)
+	return err
 }
 
 func (p *jsonPage) enter() error {
@@ -85,20 +113,22 @@ func (p *jsonPage) enter() error {
 // members reads the members of the page up to its rows, or to the end of the page.
 func (p *jsonPage) members() (rows bool, err error) {
 	for p.open > 0 {
-		name, ok, err := p.Member()
+		member, ok, err := p.Member()
+		name := string(member)
 		switch {
 		case err != nil:
 			return false, err
 		case !ok:
 			p.open--
-		case slices.Contains(p.dialect.Rows, name), name == p.dialect.Envelope && p.holdsRows():
+		case slices.Contains(p.dialect.Rows, name), p.isEnvelope(name) && p.next() == '[':
+			// Version 1 of OData has the rows themselves for an envelope.
 			return true, nil
 		case slices.Contains(p.dialect.Link, name):
 			p.link, err = p.Text()
-		case name != "" && name == p.dialect.Envelope:
+		case p.isEnvelope(name):
 			err = p.enter()
 		default:
-			err = p.Skip()
+			_, err = p.Value()
 		}
 		if err != nil {
 			return false, err
@@ -107,5 +137,5 @@ func (p *jsonPage) members() (rows bool, err error) {
 	return false, nil
 }
 
-// holdsRows says that an envelope is the array of rows itself, as version 1 of OData has it.
-func (p *jsonPage) holdsRows() bool { return p.dec.PeekKind() == '[' }
+// isEnvelope reports whether the member of that name may hold all of the page.
+func (p *jsonPage) isEnvelope(name string) bool { return name != "" && name == p.dialect.Envelope }

@@ -6,8 +6,6 @@ package source
 import (
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Query is what a receiver asks a service for beside the window.
@@ -95,9 +93,13 @@ func Cut(object []byte, cut func(name string) bool) []byte {
 		return object
 	}
 	kept := []byte("{")
-	for w.dec.PeekKind() != '}' {
-		name, value, err := w.pair()
-		if err != nil {
+	for {
+		name, ok, err := w.member()
+		if err == nil && !ok {
+			return append(kept, '}')
+		}
+		value, errValue := w.Value()
+		if err != nil || errValue != nil {
 			return object
 		}
 		w.unquoted = w.unquoted[:0]
@@ -109,15 +111,4 @@ func Cut(object []byte, cut func(name string) bool) []byte {
 		}
 		kept = append(append(append(kept, name...), ':'), value...)
 	}
-	return append(kept, '}')
-}
-
-// pair reads the name and the value of the next member as they are written.
-func (w *Walker) pair() (name, value jsontext.Value, err error) {
-	if name, err = w.dec.ReadValue(); err != nil {
-		return nil, nil, err
-	}
-	name = name.Clone()
-	value, err = w.dec.ReadValue()
-	return name, value, err
 }

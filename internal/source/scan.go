@@ -75,7 +75,7 @@ func (w *Walker) head(i, pos int) *column {
 	if i < len(w.columns) && bytes.HasPrefix(w.body[pos:], w.columns[i].head) {
 		return &w.columns[i]
 	}
-	if w.at(pos) != '"' {
+	if w.at(pos) != '"' || i == maxMembers {
 		return nil
 	}
 	end, escaped := scanString(w.body, pos)

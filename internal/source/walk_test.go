@@ -77,8 +77,8 @@ func TestMembersOfAnObject(t *testing.T) {
 		if !ok {
 			break
 		}
-		names = append(names, name)
-		switch name {
+		names = append(names, string(name))
+		switch string(name) {
 		case "a":
 			text, err := w.Text()
 			require.NoError(t, err)
@@ -94,7 +94,8 @@ func TestMembersOfAnObject(t *testing.T) {
 			require.NoError(t, err)
 			assert.Empty(t, text)
 		default:
-			require.NoError(t, w.Skip())
+			_, err := w.Value()
+			require.NoError(t, err)
 		}
 	}
 	assert.Equal(t, []string{"a", "b", "c", "d"}, names)
@@ -118,7 +119,7 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		want error
 	}{
 		"no object":                {`[]`, (*Walker).Object, ErrShape},
-		"nothing for an object":    {` `, (*Walker).Object, io.EOF},
+		"nothing for an object":    {` `, (*Walker).Object, io.ErrUnexpectedEOF},
 		"no array of rows":         {`{}`, func(w *Walker) error { _, err := w.Rows(none); return err }, ErrShape},
 		"nothing for rows":         {``, func(w *Walker) error { _, err := w.Rows(none); return err }, io.EOF},
 		"half a null":              {`nu`, func(w *Walker) error { _, err := w.Rows(none); return err }, io.ErrUnexpectedEOF},
@@ -129,7 +130,7 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		"half a time":              {`{"At":"2`, func(w *Walker) error { _, err := w.Row(); return err }, io.ErrUnexpectedEOF},
 		"half an unknown property": {`{"x":[`, func(w *Walker) error { _, err := w.Row(); return err }, io.ErrUnexpectedEOF},
 		"half a text":              {`"a`, func(w *Walker) error { _, err := w.Text(); return err }, io.ErrUnexpectedEOF},
-		"half a value":             {`[1,`, (*Walker).Skip, io.ErrUnexpectedEOF},
+		"half a value":             {`[1,`, func(w *Walker) error { _, err := w.Value(); return err }, io.ErrUnexpectedEOF},
 		"an object without a name": {`{`, func(w *Walker) error { return errors.Join(w.Object(), second(w.Member())) }, io.ErrUnexpectedEOF},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,17 +140,12 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-func second(_ string, _ bool, err error) error { return err }
+func second(_ []byte, _ bool, err error) error { return err }
 
 func TestDamageNamesNoProperty(t *testing.T) {
 	t.Parallel()
 	_, err := NewWalker([]byte(`{"ann.lee@contoso.com":{"b":}}`), testDialect).Row()
-	require.ErrorContains(t, err, "ann.lee", "this is what must not reach a log")
-	damage := Damage(err)
-	assert.NotContains(t, damage.Error(), "ann.lee")
-	require.ErrorContains(t, damage, "damaged JSON after byte 28")
-
-	assert.Equal(t, ErrShape, Damage(ErrShape), "other errors stay as they are")
+	require.EqualError(t, err, "damaged JSON after byte 28: invalid character '}' at start of value")
 }
 
 func TestABodyIsNotChanged(t *testing.T) {

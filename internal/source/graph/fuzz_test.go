@@ -24,7 +24,7 @@ func FuzzPage(f *testing.F) {
 		`{"value":[` + wholeRow + `],"@odata.nextLink":"https://x/?a=b"}`, `{"@odata.nextLink":null,"value":null}`, `{"value":{}}`, `{}`, `[]`,
 		`{"value":[1,"a",null,[{}],{},{"id":"1","recipientAddress":"r\ud83d"}]}`, `{"\u0076alue":[{"\u0069d":{"a":[1]},"size":"5"}]}`,
 		`{"value":[{"id":"1","id":null,"size":1e3}]} `, `{"value":[]}{"value":[]}`, "\uFEFF{\"value\":[{\"id\":\"\xff\"}]}", `{"value":[{"id":`,
-		`{"value":[],"value":[]}`,
+		`{"value":[],"value":[]}`, `{"":[]}`,
 	} {
 		f.Add([]byte(seed))
 	}

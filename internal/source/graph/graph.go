@@ -91,7 +91,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, size int)
 		return ""
 	}
 	page.Arrived, page.Served, page.Release = response.Arrived, response.Date, response.Release
-	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
+	page.MapError(func(err error) error { return response.Damaged(c.target(), err) })
 	return page, nil
 }
 

@@ -24,111 +24,156 @@ const (
 	metadataNamespace = "http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"
 )
 
-// fromAtom writes an Atom feed as a page in JSON light, so that rows have the same shape whatever format they came in.
-func fromAtom(feed []byte) ([]byte, error) {
-	a := &atom{dec: xml.NewDecoder(bytes.NewReader(feed)), page: []byte(`{"value":[`)}
-	for {
-		token, err := a.dec.Token()
-		atEnd := errors.Is(err, io.EOF)
-		if atEnd && a.isFeed {
-			return a.end(), nil
-		}
-		if atEnd {
-			err = fmt.Errorf("%w: XML, but no Atom feed", source.ErrShape)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("damaged XML: %w", err)
-		}
-		if element, ok := token.(xml.StartElement); ok {
-			if err := a.element(element); err != nil {
-				return nil, fmt.Errorf("damaged XML: %w", err)
-			}
-		}
-	}
-}
+// What an Atom feed may hold beyond rows, to bound the memory that reading it takes.
+const (
+	// maxDepth is the most elements that may be open at once. A property of a row is the fifth.
+	maxDepth = 100
+	// maxAttributes is the most attributes of an element. Those of a feed have about five.
+	maxAttributes = 100
+)
 
+var errNested = errors.New("an element has more than 100 attributes or others around it")
+
+// atom reads the rows of an Atom feed as JSON light has them, so that rows have the same shape whatever format they came in.
 type atom struct {
+	in     bounded
 	dec    *xml.Decoder
+	depth  int
 	isFeed bool
-	rows   int
-	page   []byte
 	next   string
 }
 
-func (a *atom) element(e xml.StartElement) error {
-	switch e.Name {
-	case xml.Name{Space: atomNamespace, Local: "feed"}:
-		a.isFeed = true
-	case xml.Name{Space: atomNamespace, Local: "link"}:
-		if attribute(e, "", "rel") == "next" {
-			a.next = attribute(e, "", "href")
-		}
-	case xml.Name{Space: metadataNamespace, Local: "properties"}:
-		return a.row()
-	}
-	return nil
+// bounded hands out at most so many bytes as are left: a row and what is around it may have source.MaxValue.
+type bounded struct {
+	bytes.Reader
+	left int
 }
 
-// row reads the properties of an entry up to their end.
-func (a *atom) row() error {
-	if a.rows > 0 {
-		a.page = append(a.page, ',')
+// ReadByte is what the XML decoder reads by.
+func (b *bounded) ReadByte() (byte, error) {
+	if b.left == 0 {
+		return 0, source.ErrLarge
 	}
-	a.rows++
-	a.page = append(a.page, '{')
-	for properties := 0; ; {
-		token, err := a.dec.Token()
+	b.left--
+	return b.Reader.ReadByte()
+}
+
+// fromAtom returns the page that an Atom feed is.
+func fromAtom(feed []byte, dialect source.Dialect, asked int) *source.Page {
+	a := &atom{}
+	a.in.Reset(feed)
+	a.dec = xml.NewDecoder(&a.in)
+	return source.PageOf(a.rows, func() string { return a.next }, dialect, asked)
+}
+
+// rows walks the texts of the rows.
+func (a *atom) rows(yield func(text []byte, err error) bool) {
+	for {
+		text, err := a.row()
+		switch {
+		case errors.Is(err, io.EOF) && a.isFeed:
+			return
+		case errors.Is(err, io.EOF):
+			err = fmt.Errorf("%w: XML, but no Atom feed", source.ErrShape)
+		case err != nil:
+			err = fmt.Errorf("damaged XML after byte %d: %w", a.dec.InputOffset(), err)
+		}
+		if !yield(text, err) || err != nil {
+			return
+		}
+	}
+}
+
+// row returns the next row.
+func (a *atom) row() (text []byte, err error) {
+	a.in.left = source.MaxValue
+	for {
+		token, err := a.token()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		switch element := token.(type) {
-		case xml.EndElement:
-			a.page = append(a.page, '}')
-			return nil
-		case xml.StartElement:
-			if element.Name.Space != dataNamespace {
-				if err := a.dec.Skip(); err != nil {
-					return err
-				}
-				continue
+		element, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		switch element.Name {
+		case xml.Name{Space: atomNamespace, Local: "feed"}:
+			a.isFeed = true
+		case xml.Name{Space: atomNamespace, Local: "link"}:
+			if attribute(element, "", "rel") == "next" {
+				a.next = attribute(element, "", "href")
 			}
-			if properties++; properties > 1 {
-				a.page = append(a.page, ',')
+		case xml.Name{Space: metadataNamespace, Local: "properties"}:
+			if !a.isFeed {
+				return nil, io.EOF
 			}
-			if err := a.property(element); err != nil {
-				return err
-			}
+			return a.properties()
 		}
 	}
 }
 
-func (a *atom) property(e xml.StartElement) error {
-	var value struct {
-		Text string `xml:",chardata"`
+// token returns the next token.
+func (a *atom) token() (xml.Token, error) {
+	token, err := a.dec.Token()
+	switch element := token.(type) {
+	case xml.StartElement:
+		if a.depth++; a.depth > maxDepth || len(element.Attr) > maxAttributes {
+			return nil, errNested
+		}
+	case xml.EndElement:
+		a.depth--
 	}
-	if err := a.dec.DecodeElement(&value, &e); err != nil {
-		return err
+	return token, err
+}
+
+// properties reads the properties of an entry up to their end.
+func (a *atom) properties() ([]byte, error) {
+	row := append(make([]byte, 0, usualRow), '{')
+	for depth := a.depth; ; {
+		token, err := a.token()
+		if err != nil {
+			return nil, err
+		}
+		if a.depth < depth {
+			return append(row, '}'), nil
+		}
+		element, ok := token.(xml.StartElement)
+		if !ok || a.depth != depth+1 || element.Name.Space != dataNamespace {
+			continue
+		}
+		if len(row) > 1 {
+			row = append(row, ',')
+		}
+		if row, err = a.property(row, element); err != nil {
+			return nil, err
+		}
 	}
-	a.page = append(appendText(a.page, e.Name.Local), ':')
-	kind := attribute(e, metadataNamespace, "type")
-	_, errNumber := strconv.ParseInt(value.Text, 10, 64)
+}
+
+// usualRow is the room, in bytes, that most rows need.
+const usualRow = 640
+
+// property reads a property up to its end, and appends it to a row.
+func (a *atom) property(row []byte, e xml.StartElement) ([]byte, error) {
+	var text []byte
+	for depth := a.depth; a.depth >= depth; {
+		token, err := a.token()
+		if err != nil {
+			return nil, err
+		}
+		if part, ok := token.(xml.CharData); ok && a.depth == depth {
+			text = append(text, part...)
+		}
+	}
+	row = append(appendText(row, e.Name.Local), ':')
+	number, errNumber := strconv.ParseInt(string(text), 10, 64)
 	switch {
 	case attribute(e, metadataNamespace, "null") == "true":
-		a.page = append(a.page, "null"...)
-	case strings.HasPrefix(kind, "Edm.Int") && errNumber == nil:
-		a.page = append(a.page, value.Text...)
-	default:
-		a.page = appendText(a.page, value.Text)
+		return append(row, "null"...), nil
+	case strings.HasPrefix(attribute(e, metadataNamespace, "type"), "Edm.Int") && errNumber == nil:
+		return strconv.AppendInt(row, number, 10), nil
 	}
-	return nil
-}
-
-func (a *atom) end() []byte {
-	a.page = append(a.page, ']')
-	if a.next != "" {
-		a.page = appendText(append(a.page, `,"odata.nextLink":`...), a.next)
-	}
-	return append(a.page, '}')
+	return appendText(row, string(text)), nil
 }
 
 func attribute(e xml.StartElement, space, name string) string {

@@ -70,13 +70,9 @@ func withoutEchoes(raw []byte) []byte {
 }
 
 // decode reads a page in whatever format came back.
-func decode(body []byte, dialect source.Dialect, asked int) (*source.Page, error) {
+func decode(body []byte, dialect source.Dialect, asked int) *source.Page {
 	if text := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\uFEFF")), " \t\r\n"); len(text) > 0 && text[0] == '<' {
-		converted, err := fromAtom(text)
-		if err != nil {
-			return nil, err
-		}
-		body = converted
+		return fromAtom(text, dialect, asked)
 	}
-	return source.NewPage(body, dialect, asked), nil
+	return source.NewPage(body, dialect, asked)
 }

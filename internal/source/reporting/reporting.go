@@ -128,12 +128,9 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, l link) (
 	if err != nil {
 		return nil, err
 	}
-	page, err := decode(response.Body, c.dialect, l.size)
-	if err != nil {
-		return nil, response.Damaged(c.target(), err)
-	}
+	page := decode(response.Body, c.dialect, l.size)
 	page.Arrived, page.Served, page.Size, page.Release = response.Arrived, response.Date, len(response.Body), response.Release
-	page.MapError(func(err error) error { return response.Damaged(c.target(), source.Damage(err)) })
+	page.MapError(func(err error) error { return response.Damaged(c.target(), err) })
 	l.follow(page)
 	return page, nil
 }
