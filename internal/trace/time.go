@@ -36,8 +36,10 @@ func parseTime(text []byte) (time.Time, bool) {
 	if rest, ok := bytes.CutPrefix(text, []byte("/Date(")); ok {
 		return parseTicks(rest)
 	}
+	// RFC 3339 has T and Z in either case, package time does not.
+	upper := string(bytes.ToUpper(text))
 	for _, layout := range layouts {
-		if t, err := time.Parse(layout, string(text)); err == nil {
+		if t, err := time.Parse(layout, upper); err == nil {
 			return t, true
 		}
 	}
