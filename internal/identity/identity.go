@@ -28,9 +28,9 @@ func NewSecret() (s Secret) {
 	return s
 }
 
-// KeyOf returns the key of a row: 128 bits of a SipHash-2-4 over ID and recipient, both without case. Two of a billion
-// (2^30) remembered rows collide with a probability below 2^-68. A row without ID or recipient is known by its fingerprint
-// alone.
+// KeyOf returns the key of a row: 128 bits of a SipHash-2-4 over ID and recipient, both without case, and IDs however they
+// are spelled. Two of a billion (2^30) remembered rows collide with a probability below 2^-68. A row without ID or
+// recipient is known by its fingerprint alone.
 func (s Secret) KeyOf(r *trace.Row) (k trace.Key) {
 	var buf [256]byte
 	low, high := siphash.Hash128(binary.LittleEndian.Uint64(s[:]), binary.LittleEndian.Uint64(s[8:]), appendRow(buf[:0], r))
@@ -64,9 +64,9 @@ func (u UID) AppendHex(dst []byte) []byte { return hex.AppendEncode(dst, u[:]) }
 
 // appendRow appends what identifies a row.
 func appendRow(dst []byte, r *trace.Row) []byte {
-	if len(r.ID) == 0 || len(r.Recipient) == 0 {
+	if !r.Identified() {
 		return append(append(dst, separator), r.Fingerprint...)
 	}
-	dst = append(appendFolded(dst, r.ID), separator)
+	dst = append(appendID(dst, r.ID), separator)
 	return appendFolded(dst, r.Recipient)
 }

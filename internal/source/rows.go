@@ -92,7 +92,7 @@ func (w *Walker) rowAt(pos int) (end int, err error) {
 	if end == 0 {
 		end, err = w.read(pos)
 	}
-	if r := &w.row; err == nil && (len(r.ID) == 0 || len(r.Recipient) == 0) {
+	if r := &w.row; err == nil && !r.Identified() {
 		r.Fingerprint = r.Raw
 		if !r.Malformed {
 			r.Fingerprint = w.dialect.Fingerprint(r.Raw)

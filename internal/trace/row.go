@@ -22,7 +22,7 @@ type Row struct {
 	MessageID []byte
 	// Recipient is the one envelope recipient that the row is about.
 	Recipient []byte
-	// Sender is the envelope sender, "<>" for the null sender.
+	// Sender is the envelope sender as the service spells it, mostly "<>" for the null sender.
 	Sender       []byte
 	Subject      []byte
 	FromIP       []byte
@@ -39,8 +39,18 @@ type Row struct {
 	// Index is the position of the row in the result (Reporting Web Service only).
 	Index Number
 
-	// Fingerprint is the text that identifies a row without ID or recipient: Raw without what merely echoes the query.
+	// Fingerprint is the text that identifies a row that ID and recipient do not identify: Raw without what merely echoes the query.
 	Fingerprint []byte
+}
+
+// Identified reports whether ID and recipient tell the row from others. An ID of zeros, which stands for none, does not.
+func (r *Row) Identified() bool {
+	for _, c := range r.ID {
+		if c != '0' && c != '-' && c != '{' && c != '}' {
+			return len(r.Recipient) > 0
+		}
+	}
+	return false
 }
 
 // Number is an integer that may be absent.
