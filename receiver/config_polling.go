@@ -24,8 +24,8 @@ type Filter struct {
 	SenderAddress string `mapstructure:"sender_address"`
 	// RecipientAddress is the address of the envelope's recipient, or *@contoso.com for all of a domain.
 	RecipientAddress string `mapstructure:"recipient_address"`
-	// Status is what became of the message: delivered, expanded, failed, filteredAsSpam, gettingStatus, pending, quarantined
-	// or recalled, in any case.
+	// Status is what became of the message: delivered, expanded, failed, filteredAsSpam, gettingStatus, pending,
+	// quarantined, recalled or resolved, in any case.
 	Status string `mapstructure:"status"`
 	// FromIP is the IP address that the message came from.
 	FromIP string `mapstructure:"from_ip"`

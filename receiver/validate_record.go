@@ -26,6 +26,7 @@ var omittable = []source.Property{source.Subject, source.MessageID, source.FromI
 // statuses are those that a filter can ask for, in any case.
 var statuses = []trace.Status{
 	trace.Delivered, trace.Expanded, trace.Failed, trace.FilteredAsSpam, trace.GettingStatus, trace.Pending, trace.Quarantined, trace.Recalled,
+	trace.Resolved,
 }
 
 func joined[T ~string](values []T) string {

@@ -52,7 +52,7 @@ func UIDOf(tenant string, r *trace.Row, s trace.Status) (u UID) {
 	var buf [256]byte
 	text := appendFolded(buf[:0], tenant)
 	text = append(text, separator)
-	text = append(text, s...)
+	text = append(text, s.Folded()...)
 	text = append(text, separator)
 	sum := blake2b.Sum256(appendRow(text, r))
 	copy(u[:], sum[:])

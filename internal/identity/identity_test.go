@@ -5,7 +5,9 @@ package identity_test
 
 import (
 	"encoding/hex"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 
@@ -29,6 +31,10 @@ func TestKeyIsTheSame(t *testing.T) {
 	t.Parallel()
 	for name, rows := range map[string][2]*trace.Row{
 		"whatever the case of the ID":                             {row("AbCdEf", "a@x", ""), row("aBcDeF", "a@x", "")},
+		"whatever the dashes of a GUID":                           {row(exampleID, "a@x", ""), row("b7c1f4d29a6e4c3b8f2d1e0a6c5b4d3f", "a@x", "")},
+		"whatever the braces of a GUID":                           {row(exampleID, "a@x", ""), row("{B7C1F4D2-9A6E-4C3B-8F2D-1E0A6C5B4D3F}", "a@x", "")},
+		"whatever stands between the digits of a GUID":            {row(exampleID, "a@x", ""), row("-{B7C1-F4D29A6E4C3B8F2D1E0A6C5B4D3F", "a@x", "")},
+		"for IDs of zeros, by fingerprint":                        {row("00000000-0000-0000-0000-000000000000", "a@x", "one"), row("", "b@x", "one")},
 		"whatever the case of the recipient":                      {row("1", "Ann.Lee@Contoso.COM", ""), row("1", "ann.lee@contoso.com", "")},
 		"beyond ASCII":                                            {row("1", "JÜRGEN@ÉCOLE.example", ""), row("1", "jürgen@école.EXAMPLE", "")},
 		"after the first non-ASCII letter":                        {row("1", "éABC@X", ""), row("1", "Éabc@x", "")},
@@ -67,6 +73,12 @@ func TestKeyDiffers(t *testing.T) {
 		"by fingerprint":                  {row("", "", `{"a":1}`), row("", "", `{"a":2}`)},
 		"by the case of the fingerprint":  {row("", "", "one"), row("", "", "One")},
 		"from a row without fingerprint":  {row("", "", ""), row("", "", "x")},
+		"by a digit of a GUID":            {row(exampleID, "a@x", ""), row("c7c1f4d29a6e4c3b8f2d1e0a6c5b4d3f", "a@x", "")},
+		"by the length of a GUID":         {row(exampleID, "a@x", ""), row(exampleID+"0", "a@x", "")},
+		"by dashes, if it is no GUID":     {row("a-b", "a@x", ""), row("ab", "a@x", "")},
+		"by what is no digit":             {row(exampleID, "a@x", ""), row("g7c1f4d2-9a6e-4c3b-8f2d-1e0a6c5b4d3f", "a@x", "")},
+		"for IDs of zeros, by recipient":  {row("00000000-0000-0000-0000-000000000000", "a@x", "one"), row("00000000-0000-0000-0000-000000000000", "b@x", "two")},
+		"for IDs of zeros, by the text":   {row("00000000000000000000000000000000", "a@x", "one"), row("{00000000-0000-0000-0000-000000000000}", "a@x", "two")},
 		"by a Kelvin sign":                {row("1", "\u212Aate@x", ""), row("1", "kate@x", "")},
 		"by an I with a dot":              {row("1", "adm\u0130n@x", ""), row("1", "admin@x", "")},
 		"by accents":                      {row("1", "jürgen@x", ""), row("1", "jurgen@x", "")},
@@ -103,6 +115,7 @@ func TestUIDHasTheseVeryValues(t *testing.T) {
 	assert.Equal(t, "6a9a7007c47384252e5abe13e545b439", uid("", example, ""))
 	assert.Equal(t, "7ff0edf6cdfe8d3a96a6210be41da005", uid(tenant, example, trace.Delivered))
 	assert.Equal(t, "a602216636e0c16f8e577a045ffe702f", uid(tenant, example, trace.Quarantined))
+	assert.Equal(t, "f4205a9c6aca0e381c4145fc2988618e", uid(tenant, example, trace.FilteredAsSpam))
 	assert.Equal(t, "93fb40182b9be3481923f3fee46ba061", uid(tenant, row("", "", "[1]"), ""))
 }
 
@@ -115,6 +128,7 @@ func TestUIDDependsOnTenantRowAndStatus(t *testing.T) {
 	assert.Equal(t, one, uid("Contoso.COM", example, trace.Delivered), "the case of the tenant does not count")
 	assert.NotEqual(t, one, uid("fabrikam.com", example, trace.Delivered))
 	assert.NotEqual(t, one, uid("contoso.com", example, trace.Pending))
+	assert.Equal(t, uid("", example, "onHold"), uid("", example, "ONHOLD"), "nor that of a status that is not known")
 	assert.NotEqual(t, one, uid("contoso.com", row(exampleID, "b@contoso.com", ""), trace.Delivered))
 	assert.NotEqual(t, uid("a", example, "b"), uid("ab", example, ""), "where the tenant ends counts")
 }
@@ -131,4 +145,21 @@ func TestKeyHasThisVeryValue(t *testing.T) {
 	t.Parallel()
 	key := secret.KeyOf(row(exampleID, exampleRecipient, ""))
 	assert.Equal(t, "5245282c8c544f5f371d95d812665622", hex.EncodeToString(key[:]))
+}
+
+// FuzzID sees that an ID that has the digits of a GUID is that GUID, and that others stay apart.
+func FuzzID(f *testing.F) {
+	for _, seed := range []string{exampleID, "{" + exampleID + "}", "b7c1f4d29a6e4c3b8f2d1e0a6c5b4d3f", "", "-", "\xff", exampleID + "0"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		digits := strings.ToLower(strings.NewReplacer("-", "", "{", "", "}", "").Replace(id))
+		same := secret.KeyOf(row(id, "a@x", "f")) == secret.KeyOf(row(digits, "a@x", "f"))
+		if guid, err := hex.DecodeString(digits); err == nil && len(guid) == 16 {
+			assert.True(t, same)
+		}
+		if !strings.ContainsFunc(id, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			assert.Equal(t, secret.KeyOf(row(id, "a@x", "f")), secret.KeyOf(row(strings.ToUpper(id), "a@x", "f")))
+		}
+	})
 }

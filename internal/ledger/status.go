@@ -9,7 +9,8 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// statusCode is a status in one byte. The codes of the known statuses are fixed, since they are stored.
+// statusCode is a status in one byte. The codes of the known statuses are fixed, since they are stored; so a status that
+// becomes known later stays in the dictionary.
 type statusCode uint8
 
 var knownStatuses = []trace.Status{
@@ -34,7 +35,7 @@ func (d *statuses) code(s trace.Status) statusCode {
 	if len(s) > maxStatus {
 		return manyStatuses
 	}
-	i := slices.Index(*d, s)
+	i := slices.IndexFunc(*d, s.Is)
 	if i < 0 {
 		if i = len(*d); i+len(knownStatuses) >= int(manyStatuses) {
 			return manyStatuses

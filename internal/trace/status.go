@@ -3,13 +3,18 @@
 
 package trace
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // Status is what became of a message for one recipient, spelled as Microsoft Graph spells it whichever service it came
-// from. A status that is not among the constants is kept as received.
+// from. A status that is not among the constants is kept as received, but compared without case.
 type Status string
 
-// The statuses of the Graph resource type exchangeMessageTrace. The Reporting Web Service spells them with a capital.
+// The statuses of the Graph resource type exchangeMessageTrace, and Resolved. The Reporting Web Service spells them with a
+// capital.
 const (
 	GettingStatus  Status = "gettingStatus"
 	Pending        Status = "pending"
@@ -19,9 +24,12 @@ const (
 	Quarantined    Status = "quarantined"
 	FilteredAsSpam Status = "filteredAsSpam"
 	Recalled       Status = "recalled"
+	// Resolved is a recipient that was redirected: the other address has a row of its own. It has been seen in tenants, but no
+	// documentation of Microsoft lists it.
+	Resolved Status = "resolved"
 )
 
-var statuses = []Status{Delivered, GettingStatus, Pending, Failed, Expanded, Quarantined, FilteredAsSpam, Recalled}
+var statuses = []Status{Delivered, GettingStatus, Pending, Failed, Expanded, Quarantined, FilteredAsSpam, Recalled, Resolved}
 
 // ParseStatus returns the status that text spells, in whatever case.
 func ParseStatus(text []byte) Status {
@@ -32,6 +40,17 @@ func ParseStatus(text []byte) Status {
 		}
 	}
 	return Status(text)
+}
+
+// Is reports whether both are the same status.
+func (s Status) Is(other Status) bool { return s == other || s.Folded() == other.Folded() }
+
+// Folded returns what statuses are compared by: a known one as it is, any other in lower case.
+func (s Status) Folded() Status {
+	if slices.Contains(statuses, s) {
+		return s
+	}
+	return Status(strings.ToLower(string(s)))
 }
 
 // Underway says that the message is still on its way, so that the status is expected to change.

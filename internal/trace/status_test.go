@@ -27,6 +27,7 @@ func TestParseStatus(t *testing.T) {
 		{"quarantined", trace.Quarantined, true},
 		{"filteredAsSpam", trace.FilteredAsSpam, true},
 		{"recalled", trace.Recalled, false},
+		{"resolved", trace.Resolved, false},
 	} {
 		t.Run(known.graph, func(t *testing.T) {
 			t.Parallel()
@@ -36,6 +37,7 @@ func TestParseStatus(t *testing.T) {
 			}
 			assert.Equal(t, known.graph, string(known.want), "statuses are written as Microsoft Graph writes them")
 			assert.Equal(t, known.bad, known.want.Bad())
+			assert.Equal(t, known.want, known.want.Folded())
 		})
 	}
 }
@@ -46,6 +48,28 @@ func TestParseStatusKeepsWhatItDoesNotKnow(t *testing.T) {
 		got := trace.ParseStatus([]byte(text))
 		assert.Equal(t, text, string(got))
 		assert.False(t, got.Bad(), text)
+	}
+}
+
+func TestStatusesAreComparedWithoutCase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		one, other trace.Status
+		same       bool
+	}{
+		{trace.Delivered, trace.Delivered, true},
+		{"", "", true},
+		{"OnHold", "onhold", true},
+		{"ONHOLD", "onHold", true},
+		{"\u00C9chou\u00E9", "\u00E9CHOU\u00C9", true},
+		{"Resolved", trace.Resolved, true}, // as it was stored before it was known
+		{trace.Delivered, trace.Failed, false},
+		{"onHold", "onHold ", false},
+		{"onHold", "", false},
+	} {
+		assert.Equal(t, c.same, c.one.Is(c.other), "%q %q", c.one, c.other)
+		assert.Equal(t, c.same, c.other.Is(c.one), "%q %q", c.other, c.one)
+		assert.Equal(t, c.same, c.one.Folded() == c.other.Folded(), "%q %q", c.one, c.other)
 	}
 }
 

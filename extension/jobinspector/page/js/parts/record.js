@@ -16,6 +16,7 @@ const STATUS = {
   pending: ['info', 'wait'],
   gettingStatus: ['info', 'wait'],
   recalled: ['idle', 'idle'],
+  resolved: ['ok', 'ok'],
 };
 
 /**
