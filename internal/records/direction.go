@@ -23,9 +23,24 @@ func NewDomains(names []string) Domains {
 // nullSender is the envelope sender of bounces (RFC 5321, section 4.5.5).
 const nullSender = "<>"
 
+// envelopeSender returns the sender, and the null sender in one spelling: services also write <, \ or nothing but space.
+func envelopeSender(sender []byte) []byte {
+	for _, c := range sender {
+		switch c {
+		case '<', '>', '\\', ' ', '\t', '\r', '\n':
+		default:
+			return sender
+		}
+	}
+	if len(sender) == 0 {
+		return nil
+	}
+	return []byte(nullSender)
+}
+
 // direction says which way a message goes; it is empty where that cannot be told.
 func (d Domains) direction(sender, recipient []byte) string {
-	if len(d) == 0 || string(sender) == nullSender {
+	if len(d) == 0 || string(envelopeSender(sender)) == nullSender {
 		return ""
 	}
 	from, fromKnown := domainOf(sender)

@@ -115,6 +115,10 @@ func (b *Batch) MarkFinal() {
 	}
 }
 
+// madeByService is the address that messages come from which Exchange Online made itself: journal reports, bounces, automatic
+// replies (seen in tenants).
+const madeByService = "255.255.255.255"
+
 // A batch that has manyRecords is likely to become a full one, which has at most about fullBatch.
 const manyRecords, fullBatch = 64, 1000
 
@@ -163,10 +167,12 @@ func (b *Batch) putTexts(record plog.LogRecord, r *trace.Row, v Version) {
 	b.texts.end("log.record.uid", identity.UIDLength)
 	b.texts.add("email.message_id", r.MessageID)
 	b.texts.add("email.local_id", r.ID)
-	b.texts.add("email.from.address", r.Sender)
+	b.texts.add("email.from.address", envelopeSender(r.Sender))
 	b.texts.add("email.to.address", r.Recipient)
 	b.texts.add("email.subject", r.Subject)
-	b.texts.add("source.address", r.FromIP)
+	if string(r.FromIP) != madeByService {
+		b.texts.add("source.address", r.FromIP)
+	}
 	b.texts.add("destination.address", r.ToIP)
 	b.texts.add("o365.message_trace.organization", r.Organization)
 	text := string(b.texts.buf)

@@ -162,13 +162,15 @@ func TestWhatARowLacksIsLeftOut(t *testing.T) {
 		row  trace.Row
 		more []string
 	}{
-		"nothing":         {trace.Row{}, nil},
-		"empty texts":     {trace.Row{Subject: []byte{}, ToIP: []byte{}, Sender: []byte("")}, nil},
-		"a size of 0":     {trace.Row{Size: trace.Number{Valid: true}}, []string{"o365.message_trace.size"}},
-		"an index of 0":   {trace.Row{Index: trace.Number{Valid: true}}, []string{"o365.message_trace.index"}},
-		"no number":       {trace.Row{Size: trace.Number{Value: 5}}, nil},
-		"the null sender": {trace.Row{Sender: []byte("<>")}, []string{"email.from.address"}},
-		"a status":        {trace.Row{Status: []byte("None")}, []string{"o365.message_trace.status"}},
+		"nothing":             {trace.Row{}, nil},
+		"empty texts":         {trace.Row{Subject: []byte{}, ToIP: []byte{}, Sender: []byte("")}, nil},
+		"a size of 0":         {trace.Row{Size: trace.Number{Valid: true}}, []string{"o365.message_trace.size"}},
+		"an index of 0":       {trace.Row{Index: trace.Number{Valid: true}}, []string{"o365.message_trace.index"}},
+		"no number":           {trace.Row{Size: trace.Number{Value: 5}}, nil},
+		"the null sender":     {trace.Row{Sender: []byte("<>")}, []string{"email.from.address"}},
+		"made by the service": {trace.Row{FromIP: []byte("255.255.255.255")}, nil},
+		"an address like it":  {trace.Row{FromIP: []byte("255.255.255.254")}, []string{"source.address"}},
+		"a status":            {trace.Row{Status: []byte("None")}, []string{"o365.message_trace.status"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,10 +182,16 @@ func TestWhatARowLacksIsLeftOut(t *testing.T) {
 
 func TestTheNullSenderAndNoSizeAreKept(t *testing.T) {
 	t.Parallel()
-	row := &trace.Row{Sender: []byte("<>"), Size: trace.Number{Valid: true}}
-	attributes := record(t, row, versionOf(row)).Attributes().AsRaw()
-	assert.Equal(t, "<>", attributes["email.from.address"])
-	assert.Equal(t, int64(0), attributes["o365.message_trace.size"])
+	for sender, want := range map[string]any{
+		"<>": "<>", "<": "<>", `\`: "<>", " ": "<>", " \t": "<>", "< >": "<>", `\\`: "<>", "": nil,
+		"a": "a", "<a>": "<a>", " a@contoso.com": " a@contoso.com", "\u00a0": "\u00a0", ".": ".",
+	} {
+		row := &trace.Row{Raw: []byte(text), Sender: []byte(sender), Size: trace.Number{Valid: true}}
+		r := record(t, row, versionOf(row))
+		assert.Equal(t, want, r.Attributes().AsRaw()["email.from.address"], "%q", sender)
+		assert.Equal(t, int64(0), r.Attributes().AsRaw()["o365.message_trace.size"])
+		assert.Equal(t, text, r.Body().Str(), "the body stays as it is")
+	}
 }
 
 func TestARowWithoutTimeHasNoTimestamp(t *testing.T) {
@@ -220,6 +228,7 @@ func TestSeverityFollowsTheStatus(t *testing.T) {
 		trace.Quarantined:    true,
 		trace.FilteredAsSpam: true,
 		trace.Recalled:       false,
+		trace.Resolved:       false,
 		"unknownFutureValue": false,
 		"":                   false,
 	} {
