@@ -17,6 +17,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 func TestThePublishedPage(t *testing.T) {
@@ -132,7 +133,7 @@ func TestWhatIsNoPage(t *testing.T) {
 			rows, _, err := walk(t, c.body)
 			var e *transport.Error
 			require.ErrorAs(t, err, &e)
-			assert.False(t, e.OfService(), "another page may be whole")
+			assert.Equal(t, trouble.Window, e.Scope(), "another page may be whole")
 			assert.Equal(t, 200, e.Status)
 			assert.Equal(t, c.shape, errors.Is(err, source.ErrShape), "%v", err)
 			require.ErrorContains(t, err, "graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces: status 200")

@@ -220,7 +220,9 @@ func TestWhatIsNoPage(t *testing.T) {
 				err = e
 			}
 		}
-		assert.True(t, transport.IsDamaged(err), "%s: %v", body, err)
+		var damaged *transport.Error
+		require.ErrorAs(t, err, &damaged)
+		assert.True(t, damaged.Damaged, "%s: %v", body, err)
 	}
 }
 
