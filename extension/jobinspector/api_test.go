@@ -37,25 +37,28 @@ func TestInputs(t *testing.T) {
 		Health:       jobs.Health{Status: "recoverable_error", Hint: "wait", Since: begin},
 		CompleteUpTo: begin, SettledUpTo: begin.Add(-time.Hour), NextTick: begin.Add(time.Minute),
 		Quota:  jobs.Quota{Used: 12, Limit: 90, Interval: 5 * time.Minute},
-		Config: map[string]any{"poll_interval": "5m"},
+		Config: map[string]any{"poll_interval": "5m"}, PausedUntil: begin.Add(5 * time.Minute),
+		Progress: jobs.Progress{Total: 2 * time.Hour, Open: 30 * time.Minute, Share: 0.75, ETA: 90 * time.Second},
 	})
 	s.input(t, jobs.Description{ID: "another"})
 	started(in.recorder, trace.Live).Page(1, 1, trace.Outcomes{Accepted: 7})
-	in.recorder.Schedule(trace.Live, window)
+	in.recorder.Schedule(trace.Live, window).Wait(jobs.ForQuota)
 
 	answer := s.get(t, "/api/v1/inputs")
 	assert.Equal(t, []any{"another", "one"}, values(answer, "id"))
 	assert.Equal(t, asJSON(t, `{"id": "another", "tenant_id": "", "api": "", "endpoint": "", "plan": "", "mode": "",
 		"poll_interval_s": 0, "tags": [], "health": {"status": "", "hint": "", "since": null}, "complete_up_to": null,
 		"settled_up_to": null, "lag_s": null, "quota": {"used": 0, "limit": 0, "interval_s": 0}, "next_tick": null,
-		"jobs_running": 0, "rows_accepted": 0, "config": {}}`), answer["items"].([]any)[0])
+		"paused_until": null, "backfill": null, "jobs_running": 0, "jobs_waiting": {}, "rows_accepted": 0, "config": {}}`), answer["items"].([]any)[0])
 	answer = s.get(t, "/api/v1/inputs?tag=soc")
 	assert.Equal(t, []any{asJSON(t, `{"id": "one", "tenant_id": "contoso.com", "api": "graph",
 		"endpoint": "https://graph.example/x", "plan": "gcc", "mode": "continuous", "poll_interval_s": 300,
 		"tags": ["soc", "mail"], "health": {"status": "recoverable_error", "hint": "wait", "since": "2026-03-02T10:00:00Z"},
 		"complete_up_to": "2026-03-02T10:00:00Z", "settled_up_to": "2026-03-02T09:00:00Z", "lag_s": null,
 		"quota": {"used": 12, "limit": 90, "interval_s": 300}, "next_tick": "2026-03-02T10:01:00Z",
-		"jobs_running": 1, "rows_accepted": 7, "config": {"poll_interval": "5m"}}`)}, answer["items"])
+		"paused_until": "2026-03-02T10:05:00Z",
+		"backfill": {"total_s": 7200, "open_s": 1800, "share": 0.75, "eta_s": 90},
+		"jobs_running": 1, "jobs_waiting": {"quota": 1}, "rows_accepted": 7, "config": {"poll_interval": "5m"}}`)}, answer["items"])
 	lag := viewInput(&jobs.Description{LiveUpTo: begin}, nil, begin.Add(1500*time.Millisecond)).LagS
 	assert.InDelta(t, 1.5, *lag, 0)
 }
@@ -81,12 +84,26 @@ func TestJobs(t *testing.T) {
 		"?lane=revisit&state=scheduled":    {waiting.ID()},
 		"?limit=3":                         {waiting.ID(), revisit.ID(), live.ID()},
 		"?after=" + revisit.ID():           {live.ID()},
+		"?q=NO":                            {revisit.ID()},
+		"?from=2026-03-02T10:00:00Z":       {waiting.ID(), revisit.ID(), live.ID()},
+		"?to=2026-03-02T10:00:00%2B01:00":  nil,
 		"?input=&tag=&lane=&state=&after=": {waiting.ID(), revisit.ID(), live.ID()},
 	} {
 		answer := s.get(t, "/api/v1/jobs"+query)
 		assert.Equal(t, want, values(answer, "id"), query)
 		assert.Empty(t, answer["next"], query)
+		if query != "?after="+revisit.ID() {
+			assert.EqualValues(t, len(want), answer["total"], query)
+		}
 	}
+	assert.EqualValues(t, 3, s.get(t, "/api/v1/jobs?limit=1")["total"], "on all pages")
+
+	waiting.Wait(jobs.ForPipeline)
+	live.Paused(begin)
+	answer := s.get(t, "/api/v1/jobs")
+	assert.Equal(t, []any{"waiting", "failed", "paused"}, values(answer, "state"))
+	assert.Equal(t, []any{"pipeline", "", ""}, values(answer, "waiting_for"))
+	assert.Equal(t, []any{nil, nil, "2026-03-02T10:00:00Z"}, values(answer, "paused_until"))
 }
 
 func TestPagesOfJobs(t *testing.T) {
@@ -121,6 +138,7 @@ func TestAJobWithItsLog(t *testing.T) {
 	job.Retry()
 	job.Waited(1500 * time.Millisecond)
 	job.Page(100, 50, trace.Outcomes{Accepted: 1, Duplicate: 2, Held: 3, Filtered: 4, Malformed: 5, Refused: 6})
+	in.recorder.Offer(job, mail("failed", ""))()
 	job.End(jobs.Throttled, errors.New("too much"), "ask less")
 	answer := s.get(t, "/api/v1/jobs/"+job.ID())
 	for _, name := range []string{"started", "finished"} {
@@ -136,10 +154,11 @@ func TestAJobWithItsLog(t *testing.T) {
 	for _, line := range lines {
 		delete(line.(map[string]any), "time")
 	}
-	assert.Equal(t, asJSON(t, `{"id": "`+job.ID()+`", "input": "one", "lane": "backfill", "state": "throttled",
+	assert.Equal(t, asJSON(t, `{"id": "`+job.ID()+`", "input": "one", "lane": "backfill", "state": "throttled", "waiting_for": "", "paused_until": null,
 		"window": {"start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}, "tick": "2026-03-02T10:00:00Z",
 		"requests": 1, "pages": 1, "rows": {"accepted": 1, "duplicate": 2, "held": 3, "filtered": 4, "malformed": 5, "refused": 6},
-		"bytes": 100, "retries": 1, "throttle_wait_s": 1.5, "error": "too much", "hint": "ask less", "log": [
+		"bytes": 100, "retries": 1, "throttle_wait_s": 1.5, "error": "too much", "hint": "ask less",
+		"statuses": {"failed": 1}, "directions": {"other": 1}, "log": [
 		{"level": "warn", "message": "line", "fields": {"n": 1}}, {"level": "debug", "message": "plain", "fields": {}}]}`), answer)
 
 	waiting := s.get(t, "/api/v1/jobs/"+in.recorder.Schedule(trace.Live, window).ID())
@@ -182,6 +201,7 @@ func TestSeries(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	job := started(in.recorder, trace.Live)
 	job.Page(100, 50, trace.Outcomes{Accepted: 1, Duplicate: 2})
+	in.recorder.Offer(job, mail("failed", "a@contoso.com"))()
 	job.End(jobs.Failed, nil, "")
 	assert.Len(t, s.get(t, "/api/v1/series")["items"], 60, "as long as jobs are kept")
 	sum := map[string]float64{}
@@ -198,6 +218,8 @@ func TestSeries(t *testing.T) {
 		"rows_received": 3, "rows_accepted": 1, "bytes_received": 100, "bytes_accepted": 50,
 		"jobs": 1, "failures": 1,
 	}, sum)
+	assert.Contains(t, values(answer, "statuses"), map[string]any{"failed": 1.})
+	assert.Contains(t, values(answer, "directions"), map[string]any{"other": 1.})
 	minutes := values(answer, "minute")
 	assert.Less(t, minutes[0], minutes[1], "oldest first")
 	assert.Zero(t, values(s.get(t, "/api/v1/series?minutes=1&input=none"), "jobs")[0])
@@ -215,16 +237,20 @@ func TestWrongRequests(t *testing.T) {
 		"/api/v1/jobs?limit=1001":              400,
 		"/api/v1/jobs?limit=x":                 400,
 		"/api/v1/jobs?%zz":                     400,
-		"/api/v1/logs?level=fatal":             400,
-		"/api/v1/logs?after=x":                 400,
-		"/api/v1/series?minutes=10081":         400,
-		"/api/v1/inputs?input=x":               400,
-		"/api/v1/capture?limit=-1":             400,
-		"/api/v1/capture?input=none":           404,
-		"/api/v1/jobs/none":                    404,
-		"/api/v1/none":                         404,
-		"/api/":                                404,
-		"/none.html":                           404,
+		"/api/v1/jobs?from=yesterday":          400,
+		"/api/v1/jobs?to=1772445600":           400,
+		"/api/v1/jobs?from=2026-03-02T10:00:00Z&to=2026-03-02T10:00:00Z": 400,
+		"/api/v1/top?limit=101":        400,
+		"/api/v1/logs?level=fatal":     400,
+		"/api/v1/logs?after=x":         400,
+		"/api/v1/series?minutes=10081": 400,
+		"/api/v1/inputs?input=x":       400,
+		"/api/v1/capture?limit=-1":     400,
+		"/api/v1/capture?input=none":   404,
+		"/api/v1/jobs/none":            404,
+		"/api/v1/none":                 404,
+		"/api/":                        404,
+		"/none.html":                   404,
 	} {
 		status, answer := s.call(t, request{method: http.MethodGet, path: path})
 		assert.Equal(t, want, status, path)
@@ -260,7 +286,7 @@ func TestThePage(t *testing.T) {
 
 func TestFiftyReadersAtOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(cfg *Config) { cfg.MaxJobs = 200 })
+	s := start(t, func(cfg *Config) { cfg.MaxJobs, cfg.Open = 200, true })
 	in := s.input(t, jobs.Description{ID: "one"})
 	stop := make(chan struct{})
 	var writers, readers sync.WaitGroup

@@ -34,6 +34,8 @@ type Config struct {
 	ReadOnly bool `mapstructure:"read_only"`
 	// Capture allows live capture of records. Not set means: where the endpoint is loopback, unless ReadOnly.
 	Capture *bool `mapstructure:"capture"`
+	// Open lets whoever reaches the server change and capture without the token that is logged at start.
+	Open bool `mapstructure:"open"`
 	// MaxJobs is the most jobs that are kept, over all receivers: 1 to 100,000.
 	MaxJobs int `mapstructure:"max_jobs"`
 
@@ -102,13 +104,13 @@ func (cfg *Config) validateEndpoint() error {
 	return nil
 }
 
-// isTCP says that the endpoint is a host and a port, not the path of a socket.
+// isTCP reports whether the endpoint is a host and a port, not the path of a socket.
 func (cfg *Config) isTCP() bool {
 	transport := string(cfg.NetAddr.Transport)
 	return transport == "" || strings.HasPrefix(transport, "tcp")
 }
 
-// validHost says whether text can be the host in a URL: a name or an IP address without brackets.
+// validHost reports whether text can be the host in a URL: a name or an IP address without brackets.
 func validHost(text string) bool {
 	if _, err := netip.ParseAddr(text); err == nil {
 		return true
@@ -128,15 +130,20 @@ func (cfg *Config) endpointHost() string {
 	return host
 }
 
-// local says that only this machine can reach the server.
+// local reports whether only this machine can reach the server.
 func (cfg *Config) local() bool {
 	return !cfg.isTCP() || isLoopback(cfg.endpointHost())
 }
 
-// captures says whether live capture is allowed.
+// captures reports whether live capture is allowed.
 func (cfg *Config) captures() bool {
 	if cfg.Capture != nil {
 		return *cfg.Capture
 	}
 	return cfg.local() && !cfg.ReadOnly
+}
+
+// needsToken reports whether changing something and live capture need a token. With auth every request has shown who sends it.
+func (cfg *Config) needsToken() bool {
+	return !cfg.Open && !cfg.ReadOnly && !cfg.Auth.HasValue()
 }

@@ -139,7 +139,7 @@ func TestREADMEListsAllKeysWithTheirDefaults(t *testing.T) {
 		got[row[1]] = row[2]
 	}
 	assert.Equal(t, map[string]string{
-		"endpoint": defaultEndpoint, "allowed_hosts": "[]", "read_only": "false", "capture": "–", "max_jobs": "10000",
+		"endpoint": defaultEndpoint, "allowed_hosts": "[]", "read_only": "false", "capture": "–", "open": "false", "max_jobs": "10000",
 	}, got)
 	for path := range newInspector(extensiontest.NewNopSettings(metadata.Type), &Config{MaxJobs: 1}).routes(&guard{}) {
 		assert.Contains(t, string(readme), strings.TrimSuffix(path, ".json"))

@@ -4,6 +4,8 @@
 package jobinspector
 
 import (
+	"crypto/rand"
+	"crypto/subtle"
 	"mime"
 	"net"
 	"net/http"
@@ -15,16 +17,21 @@ import (
 
 // guard decides which requests are answered. It protects those who have the page open in a browser from other sites: from
 // sites that give themselves a name of this machine (DNS rebinding), by the Host, and from sites that send requests here
-// (CSRF), by the Origin.
+// (CSRF), by the Origin. It protects mail and collection from other users of this machine by a token.
 type guard struct {
 	// hosts are the names by which the server may be reached beside those of loopback.
 	hosts []string
-	// readOnly and captures are what the configuration says.
+	// readOnly and captures are those of the configuration.
 	readOnly, captures bool
+	// token is needed for capture and for everything that changes something, "" if none is.
+	token string
 }
 
 func newGuard(cfg *Config) *guard {
 	g := &guard{readOnly: cfg.ReadOnly, captures: cfg.captures()}
+	if cfg.needsToken() {
+		g.token = rand.Text()
+	}
 	for _, host := range append([]string{cfg.endpointHost()}, cfg.AllowedHosts...) {
 		if host != "" {
 			g.hosts = append(g.hosts, canonicalHost(host))
@@ -59,6 +66,30 @@ func (g *guard) origin(r *http.Request) error {
 	return nil
 }
 
+// site refuses requests that a page of another site makes a browser send, whatever they ask for.
+func (g *guard) site(r *http.Request) error {
+	if strings.HasPrefix(r.URL.Path, "/api/") && slices.Contains(r.Header.Values("Sec-Fetch-Site"), "cross-site") {
+		return forbidden("origin", "another site must not ask for this; use the page of the Job Inspector itself")
+	}
+	return nil
+}
+
+// authorized reports whether a request has the token, or needs none.
+func (g *guard) authorized(r *http.Request) bool {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return g.token == "" ||
+		strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(g.token)) == 1
+}
+
+// bearer refuses requests without the token. The host's other users can send requests as well, but do not read the log.
+func (g *guard) bearer(r *http.Request) error {
+	if g.authorized(r) {
+		return nil
+	}
+	return &apiError{http.StatusUnauthorized, "token", "this needs the token of the link that the collector logged when it started, " +
+		"as Authorization: Bearer; the extension can use auth instead, or open: true where everybody who reaches it may do everything"}
+}
+
 // change refuses requests that must not change anything.
 func (g *guard) change(r *http.Request) error {
 	if err := g.origin(r); err != nil {
@@ -66,6 +97,9 @@ func (g *guard) change(r *http.Request) error {
 	}
 	if g.readOnly {
 		return forbidden("read_only", "this Job Inspector only reads: the extension has read_only: true")
+	}
+	if err := g.bearer(r); err != nil {
+		return err
 	}
 	// A page of another site can send other types without asking first.
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
@@ -86,10 +120,10 @@ func (g *guard) capture(r *http.Request) error {
 		return forbidden("capture", "there is no live capture: the extension needs capture: true, "+
 			"which is the default only where the endpoint is loopback")
 	}
-	return nil
+	return g.bearer(r)
 }
 
-// isLoopback says whether a host means this machine alone.
+// isLoopback reports whether a host means this machine alone.
 func isLoopback(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.Unmap().IsLoopback()

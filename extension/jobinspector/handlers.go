@@ -4,9 +4,6 @@
 package jobinspector
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,15 +13,12 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// maxBody bounds the body of a request, in bytes.
-const maxBody = 16 << 10
-
 func (i *inspector) getInspector(w http.ResponseWriter, r *http.Request) error {
 	if q := parameters(r); q.err != nil {
 		return q.err
 	}
 	writeJSON(w, http.StatusOK, inspectorView{
-		Version: i.set.BuildInfo.Version, ReadOnly: i.cfg.ReadOnly, Capture: i.cfg.captures(),
+		Version: i.set.BuildInfo.Version, ReadOnly: i.cfg.ReadOnly, Capture: i.cfg.captures(), Authorized: i.guard.authorized(r),
 	})
 	return nil
 }
@@ -37,7 +31,8 @@ func (i *inspector) getInputs(w http.ResponseWriter, r *http.Request) error {
 	tag := q.text("tag")
 	var views []inputView
 	for _, in := range i.registry.Inputs() {
-		if d := in.Describe(); tag == "" || slices.Contains(d.Tags, tag) {
+		if tag == "" || in.Recorder().Tagged(tag) {
+			d := in.Describe()
 			views = append(views, viewInput(&d, in.Recorder(), time.Now()))
 		}
 	}
@@ -53,8 +48,8 @@ func (i *inspector) selected(q *query) (ids []string) {
 	case tag != "":
 		ids = []string{}
 		for _, in := range i.registry.Inputs() {
-			if d := in.Describe(); slices.Contains(d.Tags, tag) && (input == "" || input == d.ID) {
-				ids = append(ids, d.ID)
+			if id := in.Recorder().Input(); in.Recorder().Tagged(tag) && (input == "" || input == id) {
+				ids = append(ids, id)
 			}
 		}
 	case input != "":
@@ -63,20 +58,36 @@ func (i *inspector) selected(q *query) (ids []string) {
 	return ids
 }
 
+// input returns an input by its ID, nil if there is none.
+func (i *inspector) input(id string) jobs.Input {
+	for _, in := range i.registry.Inputs() {
+		if in.Recorder().Input() == id {
+			return in
+		}
+	}
+	return nil
+}
+
 func (i *inspector) getJobs(w http.ResponseWriter, r *http.Request) error {
-	q := parameters(r, "input", "tag", "lane", "state", "limit", "after")
+	q := parameters(r, "input", "tag", "lane", "state", "q", "from", "to", "limit", "after")
 	wanted := jobs.Query{
 		Inputs: i.selected(q),
 		Lane:   trace.Lane(q.oneOf("lane", lanes)),
 		State:  jobs.State(q.oneOf("state", states())),
+		Text:   q.text("q"),
+		From:   q.time("from"),
+		To:     q.time("to"),
 		Before: q.text("after"),
 		Limit:  q.number("limit", defaultLimit, maxLimit),
 	}
 	if q.err != nil {
 		return q.err
 	}
-	if wanted.Before != "" && !jobs.IsID(wanted.Before) {
+	switch {
+	case wanted.Before != "" && !jobs.IsID(wanted.Before):
 		return badRequest("parameter", `parameter "after" must be the value of next in the list before`)
+	case !wanted.From.IsZero() && !wanted.To.IsZero() && !wanted.From.Before(wanted.To):
+		return badRequest("parameter", `parameter "from" must be before "to"`)
 	}
 	records, more := i.registry.List(wanted)
 	now := time.Now()
@@ -88,7 +99,10 @@ func (i *inspector) getJobs(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		next = records[len(records)-1].ID
 	}
-	writeJSON(w, http.StatusOK, list(views, next))
+	if wantsCSV(r) {
+		return writeCSV(w, r, next, jobColumns, views)
+	}
+	writeJSON(w, http.StatusOK, jobListView{list(views, next), i.registry.Count(wanted)})
 	return nil
 }
 
@@ -101,7 +115,10 @@ func (i *inspector) getJob(w http.ResponseWriter, r *http.Request) error {
 		return inputError(jobs.ErrUnknownJob)
 	}
 	record := job.Record()
-	view := jobDetailView{jobView: viewJob(&record, time.Now()), Log: []lineView{}}
+	view := jobDetailView{
+		jobView: viewJob(&record, time.Now()), Log: []lineView{},
+		Statuses: record.Breakdown.Statuses(), Directions: record.Breakdown.Directions(),
+	}
 	for _, line := range job.Log() {
 		view.Log = append(view.Log, viewLine(&line))
 	}
@@ -133,6 +150,9 @@ func (i *inspector) getLogs(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		next = lines[len(lines)-1].Cursor()
 	}
+	if wantsCSV(r) {
+		return writeCSV(w, r, next, lineColumns, views)
+	}
 	writeJSON(w, http.StatusOK, list(views, next))
 	return nil
 }
@@ -152,87 +172,14 @@ func (i *inspector) getSeries(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// input returns an input by its ID, nil if there is none.
-func (i *inspector) input(id string) jobs.Input {
-	for _, in := range i.registry.Inputs() {
-		if in.Describe().ID == id {
-			return in
-		}
+// getTop answers with the senders and recipients of the last hour. They are addresses of people, as live records have them.
+func (i *inspector) getTop(w http.ResponseWriter, r *http.Request) error {
+	q := parameters(r, "input", "tag", "limit")
+	inputs, limit := i.selected(q), q.number("limit", defaultTop, maxTop)
+	if q.err != nil {
+		return q.err
 	}
-	return nil
-}
-
-func (i *inspector) postJobs(w http.ResponseWriter, r *http.Request) error {
-	var wish backfillRequest
-	if err := readBody(w, r, &wish); err != nil {
-		return err
-	}
-	window := trace.Window{Start: wish.Start.UTC(), End: wish.End.UTC()}
-	switch {
-	case wish.Input == "":
-		return badRequest("body", "input is missing: the ID of the receiver that is to read the window")
-	case wish.Start.IsZero() || wish.End.IsZero():
-		return badRequest("body", "start and end are needed, as RFC 3339 times")
-	case window.Empty():
-		return badRequest("body", "start must be before end")
-	}
-	in := i.input(wish.Input)
-	if in == nil {
-		return notFound("unknown_input", "there is no input "+quote(wish.Input))
-	}
-	backfill, err := in.Backfill(r.Context(), window, wish.Redeliver)
-	if err != nil {
-		return inputError(err)
-	}
-	record := backfill.Job.Record()
-	writeJSON(w, http.StatusAccepted, backfillView{
-		jobView:    viewJob(&record, time.Now()),
-		Remembered: viewWindows(backfill.Remembered),
-		Forgotten:  viewWindows(backfill.Forgotten),
-	})
-	return nil
-}
-
-func (i *inspector) postCancel(w http.ResponseWriter, r *http.Request) error {
-	if err := readBody(w, r, &struct{}{}); err != nil {
-		return err
-	}
-	job := i.registry.Job(r.PathValue("id"))
-	if job == nil {
-		return inputError(jobs.ErrUnknownJob)
-	}
-	record := job.Record()
-	if record.State.Ended() {
-		return inputError(jobs.ErrEnded)
-	}
-	in := i.input(record.Input)
-	if in == nil {
-		return conflict("stopped", "the receiver of the job is not running")
-	}
-	if err := in.Cancel(record.ID); err != nil {
-		return inputError(err)
-	}
-	record = job.Record()
-	writeJSON(w, http.StatusAccepted, viewJob(&record, time.Now()))
-	return nil
-}
-
-// readBody reads a JSON object. An empty body is an empty object.
-func readBody(w http.ResponseWriter, r *http.Request, object any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return badRequest("body", "the body is too large or cannot be read")
-	}
-	if len(body) == 0 {
-		return nil
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(object); err != nil {
-		return badRequest("body", "the body is not what is expected: "+err.Error())
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return badRequest("body", "the body holds more than one JSON object")
-	}
+	senders, recipients := i.registry.Top(inputs, limit)
+	writeJSON(w, http.StatusOK, topView{Senders: viewCounts(senders), Recipients: viewCounts(recipients)})
 	return nil
 }

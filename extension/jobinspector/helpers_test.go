@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/o365messagetrace/o365messagetrace/extension/jobinspector/internal/metadata"
@@ -111,7 +112,7 @@ func startOn(t *testing.T, h component.Host, edit func(cfg *Config)) *running {
 // input adds an input.
 func (s *running) input(t *testing.T, d jobs.Description) *fakeInput {
 	t.Helper()
-	b, err := s.Open(t.Context(), jobs.Options{Input: d.ID, TTL: time.Hour})
+	b, err := s.Open(t.Context(), jobs.Options{Input: d.ID, Tags: d.Tags, TTL: time.Hour})
 	require.NoError(t, err)
 	f := &fakeInput{Description: d, recorder: b}
 	t.Cleanup(s.Register(f))
@@ -132,6 +133,9 @@ func (s *running) do(t *testing.T, q request) *http.Response {
 	require.NoError(t, err)
 	if q.host != "" {
 		r.Host = q.host
+	}
+	if s.guard.token != "" {
+		r.Header.Set("Authorization", "Bearer "+s.guard.token)
 	}
 	if q.method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/json")
@@ -185,6 +189,18 @@ func code(answer map[string]any) any {
 func record(body string) plog.Logs {
 	logs := plog.NewLogs()
 	logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(body)
+	return logs
+}
+
+// mail is a record of now with a status and, unless it is "", a sender.
+func mail(status, sender string) plog.Logs {
+	logs := record("x")
+	row := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	row.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	row.Attributes().PutStr("o365.message_trace.status", status)
+	if sender != "" {
+		row.Attributes().PutStr("email.from.address", sender)
+	}
 	return logs
 }
 

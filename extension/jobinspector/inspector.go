@@ -25,6 +25,7 @@ type inspector struct {
 	cfg      *Config
 	set      extension.Settings
 	registry *jobs.Registry
+	guard    *guard
 	// writeTimeout is how long a reader of a capture may take for what it is sent at once.
 	writeTimeout time.Duration
 
@@ -38,7 +39,11 @@ type inspector struct {
 var _ jobs.Inspector = (*inspector)(nil)
 
 func newInspector(set extension.Settings, cfg *Config) *inspector {
-	return &inspector{cfg: cfg, set: set, registry: jobs.NewRegistry(cfg.MaxJobs, nil), writeTimeout: writeTimeout}
+	registry := jobs.NewRegistry(cfg.MaxJobs, nil)
+	if cfg.captures() {
+		registry.CountAddresses()
+	}
+	return &inspector{cfg: cfg, set: set, registry: registry, guard: newGuard(cfg), writeTimeout: writeTimeout}
 }
 
 // Open opens the record of an input's jobs.
@@ -57,8 +62,7 @@ func (i *inspector) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return fmt.Errorf("endpoint: cannot listen: %w", err)
 	}
-	guard := newGuard(i.cfg)
-	i.server, err = i.cfg.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.handler(guard), confighttpErrors())
+	i.server, err = i.cfg.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.handler(i.guard), confighttpErrors())
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -80,17 +84,21 @@ func (i *inspector) announce() {
 	if i.cfg.TLS.HasValue() {
 		scheme = "https"
 	}
-	i.set.Logger.Info("the Job Inspector is at "+scheme+"://"+i.shownAddress(), zap.Bool("read_only", i.cfg.ReadOnly),
-		zap.Bool("capture", i.cfg.captures()))
-	if i.cfg.local() || i.cfg.Auth.HasValue() {
-		return
+	link := scheme + "://" + i.shownAddress()
+	if i.guard.token != "" {
+		// A browser keeps what follows the # to itself.
+		link += "/#token=" + i.guard.token
 	}
-	if i.cfg.captures() {
-		i.set.Logger.Warn("other machines can reach the Job Inspector and see addresses and subjects of mail in live capture; " +
-			"set auth, or capture: false")
-	}
-	if !i.cfg.ReadOnly {
-		i.set.Logger.Warn("other machines can reach the Job Inspector, and start and cancel jobs; set auth, or read_only: true")
+	i.set.Logger.Info("the Job Inspector is at "+link, zap.Bool("read_only", i.cfg.ReadOnly), zap.Bool("capture", i.cfg.captures()))
+	switch {
+	case i.cfg.local() || i.cfg.Auth.HasValue():
+	case i.guard.token != "" || i.cfg.ReadOnly:
+		i.set.Logger.Warn("other machines can reach the Job Inspector and read which jobs ran; set auth")
+	case i.cfg.captures():
+		i.set.Logger.Warn("everybody who reaches the Job Inspector can start and cancel jobs, and sees addresses and subjects of mail " +
+			"in live capture; set auth instead of open: true")
+	default:
+		i.set.Logger.Warn("everybody who reaches the Job Inspector can start and cancel jobs; set auth instead of open: true")
 	}
 }
 

@@ -104,7 +104,8 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 		"Inspector": inspectorView{}, "Input": inputView{}, "Health": healthView{}, "Quota": quotaView{}, "Window": windowView{},
 		"Rows": trace.Outcomes{}, "Job": jobView{}, "JobDetail": jobDetailView{}, "Backfill": backfillView{}, "Line": lineView{},
 		"JobLine": jobLineView{}, "Minute": minuteView{}, "BackfillRequest": backfillRequest{}, "Error": errorView{},
-		"InputList": listView[inputView]{}, "JobList": listView[jobView]{}, "JobLineList": listView[jobLineView]{},
+		"Progress": progressView{}, "Count": countView{}, "Top": topView{},
+		"InputList": listView[inputView]{}, "JobList": jobListView{}, "JobLineList": listView[jobLineView]{},
 		"MinuteList": listView[minuteView]{}, "CancelRequest": struct{}{},
 	} {
 		s, found := schemas[name]
@@ -140,6 +141,11 @@ func TestOpenAPIHasAllValues(t *testing.T) {
 	job := d.Components.Schemas["Job"].Properties
 	assert.Equal(t, states(), job["state"].Enum)
 	assert.Equal(t, lanes, job["lane"].Enum)
+	reasons := []string{""}
+	for _, reason := range jobs.Reasons {
+		reasons = append(reasons, string(reason))
+	}
+	assert.Equal(t, reasons, job["waiting_for"].Enum)
 	assert.Equal(t, jobs.Levels, d.Components.Schemas["Line"].Properties["level"].Enum)
 	for _, parameter := range d.Paths["/api/v1/jobs"]["get"].Parameters {
 		switch parameter.Name {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
@@ -20,6 +21,9 @@ const (
 	maxLimit     = 1000
 	// maxCapture is the most records that a capture may be asked for.
 	maxCapture = 1_000_000
+	// defaultTop and maxTop are how many senders and recipients are listed.
+	defaultTop = 10
+	maxTop     = 100
 )
 
 var lanes = []string{string(trace.Live), string(trace.Revisit), string(trace.Backfill), string(trace.Scheduled)}
@@ -83,4 +87,17 @@ func (q *query) number(name string, fallback, most int) int {
 		q.fail(name, fmt.Sprintf("must be a number from 1 to %d", most))
 	}
 	return n
+}
+
+// time is a parameter that is an RFC 3339 time, the zero time if it is empty.
+func (q *query) time(name string) time.Time {
+	text := q.text(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		q.fail(name, "must be a time like 2026-03-02T10:00:00Z")
+	}
+	return t
 }

@@ -4,6 +4,7 @@
 package jobinspector
 
 import (
+	"cmp"
 	"embed"
 	"io/fs"
 	"net/http"
@@ -32,6 +33,7 @@ func (i *inspector) routes(g *guard) map[string]map[string]respond {
 		"logs":             {http.MethodGet: i.getLogs},
 		"series":           {http.MethodGet: i.getSeries},
 		"capture":          {http.MethodGet: after(g.capture, i.getCapture)},
+		"top":              {http.MethodGet: after(g.capture, i.getTop)},
 		"openapi.json":     {http.MethodGet: getOpenAPI},
 	}
 }
@@ -58,7 +60,7 @@ func (i *inspector) handler(g *guard) http.Handler {
 	mux.Handle("/", servePage())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
-		if err := g.host(r); err != nil {
+		if err := cmp.Or(g.host(r), g.site(r)); err != nil {
 			writeError(w, err)
 			return
 		}

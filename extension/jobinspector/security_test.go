@@ -138,6 +138,23 @@ func TestOtherSitesCanDoNothing(t *testing.T) {
 	}
 }
 
+func TestAnotherSiteReadsNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	s.input(t, jobs.Description{ID: "one"})
+	for site, want := range map[string]int{"cross-site": 403, "same-site": 200, "same-origin": 200, "none": 200, "": 200} {
+		for _, path := range []string{"inspector", "inputs", "jobs", "logs", "series", "openapi.json"} {
+			status := s.head(t, request{path: "/api/v1/" + path, header: map[string]string{"Sec-Fetch-Site": site}})
+			assert.Equal(t, want, status, "%s from %s", path, site)
+		}
+		for _, path := range []string{"/api/v1/none", "/api/"} {
+			status := s.head(t, request{path: path, header: map[string]string{"Sec-Fetch-Site": site}})
+			assert.Equal(t, want == http.StatusForbidden, status == http.StatusForbidden, "%s from %s", path, site)
+		}
+		assert.Equal(t, http.StatusOK, s.head(t, request{path: "/", header: map[string]string{"Sec-Fetch-Site": site}}), "a link to the page")
+	}
+}
+
 func TestAFormCanDoNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
@@ -247,6 +264,8 @@ func TestAuth(t *testing.T) {
 	}
 	_, answer := s.call(t, request{path: "/api/v1/jobs"})
 	assert.Equal(t, "unauthorized", code(answer))
+	_, answer = s.call(t, request{path: "/api/v1/inspector", header: map[string]string{"Authorization": "key"}})
+	assert.Equal(t, true, answer["authorized"], "whoever is let in needs no token")
 }
 
 // certificate writes a certificate of 127.0.0.1 and its key into a folder.

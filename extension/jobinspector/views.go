@@ -24,30 +24,42 @@ func list[T any](items []T, next string) listView[T] {
 	return listView[T]{Items: append([]T{}, items...), Next: next}
 }
 
+type jobListView struct {
+	listView[jobView]
+	// Total is the number of jobs that the filters select, on all pages.
+	Total int `json:"total"`
+}
+
 type inspectorView struct {
 	Version  string `json:"version"`
 	ReadOnly bool   `json:"read_only"`
 	Capture  bool   `json:"capture"`
+	// Authorized reports whether the request had the token, or needs none.
+	Authorized bool `json:"authorized"`
 }
 
 type inputView struct {
-	ID            string         `json:"id"`
-	TenantID      string         `json:"tenant_id"`
-	API           string         `json:"api"`
-	Endpoint      string         `json:"endpoint"`
-	Plan          string         `json:"plan"`
-	Mode          string         `json:"mode"`
-	PollIntervalS float64        `json:"poll_interval_s"`
-	Tags          []string       `json:"tags"`
-	Health        healthView     `json:"health"`
-	CompleteUpTo  *time.Time     `json:"complete_up_to"`
-	SettledUpTo   *time.Time     `json:"settled_up_to"`
-	LagS          *float64       `json:"lag_s"`
-	Quota         quotaView      `json:"quota"`
-	NextTick      *time.Time     `json:"next_tick"`
-	JobsRunning   int            `json:"jobs_running"`
-	RowsAccepted  int            `json:"rows_accepted"`
-	Config        map[string]any `json:"config"`
+	ID            string        `json:"id"`
+	TenantID      string        `json:"tenant_id"`
+	API           string        `json:"api"`
+	Endpoint      string        `json:"endpoint"`
+	Plan          string        `json:"plan"`
+	Mode          string        `json:"mode"`
+	PollIntervalS float64       `json:"poll_interval_s"`
+	Tags          []string      `json:"tags"`
+	Health        healthView    `json:"health"`
+	CompleteUpTo  *time.Time    `json:"complete_up_to"`
+	SettledUpTo   *time.Time    `json:"settled_up_to"`
+	LagS          *float64      `json:"lag_s"`
+	Quota         quotaView     `json:"quota"`
+	NextTick      *time.Time    `json:"next_tick"`
+	PausedUntil   *time.Time    `json:"paused_until"`
+	Backfill      *progressView `json:"backfill"`
+	JobsRunning   int           `json:"jobs_running"`
+	// JobsWaiting are the jobs that wait, by what they wait for.
+	JobsWaiting  map[jobs.Reason]int `json:"jobs_waiting"`
+	RowsAccepted int                 `json:"rows_accepted"`
+	Config       map[string]any      `json:"config"`
 }
 
 type healthView struct {
@@ -62,7 +74,28 @@ type quotaView struct {
 	IntervalS float64 `json:"interval_s"`
 }
 
-func viewInput(d *jobs.Description, b *jobs.Recorder, now time.Time) inputView {
+// progressView is how far a backfill is.
+type progressView struct {
+	TotalS float64  `json:"total_s"`
+	OpenS  float64  `json:"open_s"`
+	Share  float64  `json:"share"`
+	EtaS   *float64 `json:"eta_s"`
+}
+
+// viewProgress is nil if there is no backfill.
+func viewProgress(p jobs.Progress) *progressView {
+	if p.Total <= 0 {
+		return nil
+	}
+	v := &progressView{TotalS: seconds(p.Total), OpenS: seconds(max(0, p.Open)), Share: min(max(0, p.Share), 1)}
+	if p.ETA > 0 {
+		eta := seconds(p.ETA)
+		v.EtaS = &eta
+	}
+	return v
+}
+
+func viewInput(d *jobs.Description, rec *jobs.Recorder, now time.Time) inputView {
 	v := inputView{
 		ID:            d.ID,
 		TenantID:      d.TenantID,
@@ -77,8 +110,11 @@ func viewInput(d *jobs.Description, b *jobs.Recorder, now time.Time) inputView {
 		SettledUpTo:   known(d.SettledUpTo),
 		Quota:         quotaView{Used: d.Quota.Used, Limit: d.Quota.Limit, IntervalS: seconds(d.Quota.Interval)},
 		NextTick:      known(d.NextTick),
-		JobsRunning:   b.Active(jobs.Running),
-		RowsAccepted:  b.RowsAccepted(),
+		PausedUntil:   known(d.PausedUntil),
+		Backfill:      viewProgress(d.Progress),
+		JobsRunning:   rec.Active(jobs.Running),
+		JobsWaiting:   rec.Waiting(),
+		RowsAccepted:  rec.RowsAccepted(),
 		Config:        d.Config,
 	}
 	if !d.LiveUpTo.IsZero() {
@@ -109,10 +145,13 @@ func viewWindows(windows []trace.Window) []windowView {
 }
 
 type jobView struct {
-	ID            string         `json:"id"`
-	Input         string         `json:"input"`
-	Lane          trace.Lane     `json:"lane"`
-	State         jobs.State     `json:"state"`
+	ID    string     `json:"id"`
+	Input string     `json:"input"`
+	Lane  trace.Lane `json:"lane"`
+	State jobs.State `json:"state"`
+	// WaitingFor is what a job that is waiting waits for, PausedUntil until when one that is paused is.
+	WaitingFor    jobs.Reason    `json:"waiting_for"`
+	PausedUntil   *time.Time     `json:"paused_until"`
 	Window        windowView     `json:"window"`
 	Tick          *time.Time     `json:"tick"`
 	Started       *time.Time     `json:"started"`
@@ -134,6 +173,8 @@ func viewJob(r *jobs.Record, now time.Time) jobView {
 		Input:         r.Input,
 		Lane:          r.Lane,
 		State:         r.State,
+		WaitingFor:    r.WaitingFor,
+		PausedUntil:   known(r.PausedUntil),
 		Window:        viewWindow(r.Window),
 		Tick:          known(r.Tick),
 		Started:       known(r.Started),
@@ -150,10 +191,12 @@ func viewJob(r *jobs.Record, now time.Time) jobView {
 	}
 }
 
-// jobDetailView is a job with its log.
+// jobDetailView is a job with its accepted rows by status and by direction, and its log.
 type jobDetailView struct {
 	jobView
-	Log []lineView `json:"log"`
+	Statuses   map[string]int `json:"statuses"`
+	Directions map[string]int `json:"directions"`
+	Log        []lineView     `json:"log"`
 }
 
 type lineView struct {
@@ -186,6 +229,9 @@ type minuteView struct {
 	BytesAccepted int64     `json:"bytes_accepted"`
 	Jobs          int       `json:"jobs"`
 	Failures      int       `json:"failures"`
+	// Statuses and Directions are the accepted rows by status and by direction.
+	Statuses   map[string]int `json:"statuses"`
+	Directions map[string]int `json:"directions"`
 }
 
 func viewMinute(start time.Time, m jobs.Minute) minuteView {
@@ -197,7 +243,30 @@ func viewMinute(start time.Time, m jobs.Minute) minuteView {
 		BytesAccepted: m.BytesAccepted,
 		Jobs:          m.Jobs,
 		Failures:      m.Failures,
+		Statuses:      m.Breakdown.Statuses(),
+		Directions:    m.Breakdown.Directions(),
 	}
+}
+
+// countView is an address, and how many rows it had: at least Rows, and no more than AtMost.
+type countView struct {
+	Address string `json:"address"`
+	Rows    int    `json:"rows"`
+	AtMost  int    `json:"at_most"`
+}
+
+func viewCounts(counts []jobs.Count) []countView {
+	views := []countView{}
+	for _, c := range counts {
+		views = append(views, countView(c))
+	}
+	return views
+}
+
+// topView are the senders and the recipients with most rows.
+type topView struct {
+	Senders    []countView `json:"senders"`
+	Recipients []countView `json:"recipients"`
 }
 
 // backfillView is the job of a backfill, and which part of its window is still remembered.

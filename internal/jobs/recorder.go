@@ -114,6 +114,22 @@ func (rec *Recorder) Active(state State) (n int) {
 	return n
 }
 
+// Waiting is the number of jobs that wait, by what they wait for. Reasons without a job are left out.
+func (rec *Recorder) Waiting() map[Reason]int {
+	waiting := map[Reason]int{}
+	if rec == nil {
+		return waiting
+	}
+	rec.registry.mu.Lock()
+	defer rec.registry.mu.Unlock()
+	for j := range rec.active {
+		if record := j.Record(); record.State == Waiting {
+			waiting[record.WaitingFor]++
+		}
+	}
+	return waiting
+}
+
 // Input is the component ID of the receiver, "" for a nil Recorder.
 func (rec *Recorder) Input() string {
 	if rec == nil {
