@@ -67,8 +67,10 @@ func TestFailedJobShowsItsHint(t *testing.T) {
 	require.True(t, evaluate[bool](p, `document.querySelector('.problem').hidden`))
 
 	server.End(id, fakeapi.Rows{}, "401 Unauthorized <b>now</b>", "consent to ExchangeMessageTrace.Read.All")
-	p.waitForText(".problem-error", "401 Unauthorized <b>now</b>")
 	p.waitForText(".problem-hint", "consent to ExchangeMessageTrace.Read.All")
+	require.False(t, evaluate[bool](p, `document.querySelector('.problem details').open`), "what to do comes first")
+	p.click(".problem summary")
+	p.waitForText(".problem details[open] .problem-error", "401 Unauthorized <b>now</b>")
 	require.True(t, evaluate[bool](p, `[...document.querySelectorAll('button')].find((b) => b.textContent === 'Cancel job').hidden`))
 
 	require.Equal(t, 2, evaluate[int](p, `document.querySelectorAll('.log-line').length`))
@@ -76,7 +78,8 @@ func TestFailedJobShowsItsHint(t *testing.T) {
 	p.waitFor(`document.querySelectorAll('.log-line').length === 1`)
 	p.waitForText(".log-line", "status=503")
 	p.click(".back")
-	p.waitForText("tr[data-state='failed'] .job-error", "401 Unauthorized <b>now</b>")
+	p.waitForText("tr[data-state='failed'] .job-error", "consent to ExchangeMessageTrace.Read.All")
+	require.Equal(t, "401 Unauthorized <b>now</b>", evaluate[string](p, `document.querySelector("tr[data-state='failed'] .job-error").title`))
 	p.requireClean()
 }
 
@@ -182,6 +185,91 @@ func TestOlderJobs(t *testing.T) {
 	p.waitFor(`document.querySelector('.jobs tbody tr') && document.querySelector('.jobs tbody tr').dataset.job !== '` + first + `'`)
 	p.click(".pager a:first-child")
 	p.waitFor(`document.querySelector('.jobs tbody tr').dataset.job === '` + first + `'`)
+	p.requireClean()
+}
+
+func TestJobsAreFoundByTextAndTime(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("jobs")
+	p.waitFor(`document.querySelectorAll('.jobs tbody tr').length === 50`)
+	require.Regexp(t, `^\d{3} jobs · 50 on this page`, evaluate[string](p, `document.querySelector('.summary').textContent`))
+	p.click("#filter-q")
+	p.press("global reader")
+	p.waitFor(`document.querySelectorAll('.jobs tbody tr').length === 4 && document.querySelector('.summary').textContent.startsWith('4 jobs')`)
+
+	p.open("jobs")
+	choose := func(value string) {
+		evaluate[bool](p, `(() => { const s = document.querySelector('#filter-last'); s.value = '`+value+`'; return s.dispatchEvent(new Event('change')); })()`)
+	}
+	choose("15")
+	p.waitFor(`location.hash.includes('last=15') && document.querySelectorAll('.jobs tbody tr').length < 20`)
+	choose("between")
+	p.waitFor(`document.querySelector('#filter-from').checkVisibility()`)
+	evaluate[bool](p, `(() => { const f = document.querySelector('#filter-to'); f.value = '2026-01-01T00:00:00'; return f.dispatchEvent(new Event('change')); })()`)
+	p.waitForText(".empty", "No such jobs")
+	require.Contains(t, evaluate[string](p, `location.hash`), "to=2026-01-0")
+	p.reload()
+	p.waitFor(`document.querySelector('#filter-to').value === '2026-01-01T00:00'`)
+	p.requireClean()
+}
+
+func TestJobsAreSaved(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	for range 600 { // more than a page
+		server.AddJob(runningJob(fakeapi.Contoso, "live"))
+	}
+	p := openBrowser(t, server.URL)
+	p.open("jobs?input=" + fakeapi.Contoso + "&state=running")
+	p.waitFor(someJobs)
+	evaluate[bool](p, `(() => {
+		window.saved = {};
+		URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved[blob.type] = text; }); return 'about:blank#'; };
+		HTMLAnchorElement.prototype.click = function click() { window.saved.name = this.download; };
+		return true;
+	})()`)
+	p.click(".toolbar button:first-child")
+	p.waitFor(`window.saved['text/csv']`)
+	lines := strings.Split(strings.TrimSpace(evaluate[string](p, `window.saved['text/csv']`)), "\r\n")
+	require.Equal(t, "id,state", lines[0])
+	require.Len(t, lines, 602, "the names of the columns, 600 jobs and that of the day, from all pages")
+	require.Regexp(t, `^jobs-\d{4}-\d\d-\d\d\.csv$`, evaluate[string](p, `window.saved.name`))
+	p.click(".toolbar button:last-child")
+	p.waitFor(`window.saved['application/json']`)
+	require.Equal(t, 601, evaluate[int](p, `JSON.parse(window.saved['application/json']).filter(({ state }) => state === 'running').length`))
+	p.requireClean()
+}
+
+func TestTheZoneIsChosen(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	job := runningJob(fakeapi.Contoso, "live")
+	job.Started = time.Date(2026, 1, 2, 20, 30, 0, 0, time.UTC)
+	id := server.AddJob(job)
+	p := openBrowser(t, server.URL)
+	p.zone("Asia/Kolkata")
+	p.open("jobs/" + id)
+	p.waitForText(".figures time", "2026-01-03 02:00:00")
+	choose := func(value string) {
+		evaluate[bool](p, `(() => { const s = document.querySelector('#zone'); s.value = '`+value+`'; return s.dispatchEvent(new Event('change')); })()`)
+	}
+	choose("utc")
+	p.waitForText(".figures time", "2026-01-02 20:30:00")
+	p.reload()
+	p.waitForText(".figures time", "2026-01-02 20:30:00")
+	p.click("#read-window")
+	p.waitForText("dialog", "Times are in UTC")
+	now := time.Now().UTC().Format("2006-01-02T15")
+	require.Contains(t, evaluate[string](p, `document.querySelector('#read-end').value`), now)
+	p.click(".read-form [type=submit]")
+	p.waitFor(`document.querySelector('.note.is-ok')`)
+	jobs := server.Jobs()
+	require.WithinDuration(t, time.Now(), jobs[len(jobs)-1].Window.End, time.Minute)
+	p.press("\x1b")
+	choose("")
+	p.waitForText(".figures time", "2026-01-03 02:00:00")
 	p.requireClean()
 }
 

@@ -86,6 +86,62 @@ func TestCaptureIsPausedFilteredAndBounded(t *testing.T) {
 	p.requireClean()
 }
 
+func TestLiveMailIsNewestFirst(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("live")
+	p.click("#capture-run")
+	requireWatched(t, server)
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for _, minute := range []int{3, 1, 4, 0, 2} {
+		server.Deliver(fakeapi.Mail(fakeapi.Contoso, minute, start.Add(time.Duration(minute)*time.Minute)))
+	}
+	p.waitFor(`document.querySelectorAll('.record').length === 5`)
+	require.Equal(t, "04 03 02 01 00", evaluate[string](p, `[...document.querySelectorAll('.record summary time')].map((e) => e.dateTime.slice(14, 16)).join(' ')`))
+	p.requireClean()
+}
+
+func TestALostCaptureIsOpenedAgain(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("live")
+	p.click("#capture-run")
+	requireWatched(t, server)
+	server.CloseClientConnections()
+	p.waitForText(".summary", "connecting again")
+	p.waitForText(".summary", "Capturing")
+	requireWatched(t, server)
+	server.Deliver(fakeapi.Mail(fakeapi.Contoso, 1, time.Now()))
+	p.waitFor(`document.querySelectorAll('.record').length === 1`)
+}
+
+func TestRowsAreStackedByStatusAndDirection(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("graphs?minutes=240")
+	p.waitForText(".chart .legend-key:not([hidden])", "Filtered as spam")
+	require.Equal(t, []string{"Delivered", "Expanded", "Pending", "Quarantined", "Filtered as spam", "Failed"}, evaluate[[]string](p,
+		`[...document.querySelectorAll('.chart:nth-child(2) .legend-key:not([hidden])')].map((e) => e.childNodes[1].textContent)`))
+	p.waitForText(".chart:nth-child(3) .legend-key:not([hidden])", "Outbound")
+	require.Equal(t, "[1,10] [3,30] [7,70]", ask[string](p, `import('./js/parts/chart.js').then((m) => m.sums([[1, 10], [2, 20], [4, 40]]).map((l) => JSON.stringify(l)).join(' '))`))
+	p.requireClean()
+}
+
+func TestTopSendersAndRecipients(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("graphs")
+	p.waitForText(".top-list", "billing@northwind.example")
+	p.waitForText(".top-list", "80 to 81")
+	server.Restrict(false, false)
+	p.reload()
+	p.waitFor(`document.querySelector('.top-lists').hidden`)
+}
+
 func TestCopyAsJSON(t *testing.T) {
 	server := newFake(t)
 	server.AddDay(time.Now().UTC())
@@ -117,7 +173,7 @@ func TestGraphsAreDrawn(t *testing.T) {
 	server := lively(t)
 	p := openBrowser(t, server.url)
 	p.open(fmt.Sprintf("graphs?minutes=%d", server.minutes))
-	p.waitFor(`document.querySelectorAll('.chart canvas').length === 3`)
+	p.waitFor(`document.querySelectorAll('.chart canvas').length === 5`)
 	p.waitFor(`/[1-9]/.test(document.querySelector('.legend-value').textContent)`)
 	// The colour of bars is nowhere else.
 	p.waitFor(`(() => {

@@ -139,6 +139,21 @@ func (p *page) requireClean() {
 	}
 }
 
+// requests are the calls of the API that were made.
+func (p *page) requests() (calls []string) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, address := range p.asked {
+		parsed, err := url.Parse(address)
+		require.NoError(p.t, err)
+		if call, of := strings.CutPrefix(parsed.Path, "/api/v1/"); of {
+			calls = append(calls, call)
+		}
+	}
+	return calls
+}
+
 func host(t *testing.T, address string) string {
 	t.Helper()
 	parsed, err := url.Parse(address)

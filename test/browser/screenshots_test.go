@@ -45,7 +45,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	p.take(folder, view{
 		name: "graphs", address: fmt.Sprintf("graphs?minutes=%d", server.minutes),
-		ready: `document.querySelectorAll('.chart canvas').length === 3 && /[1-9]/.test(document.querySelector('.legend-value').textContent)`,
+		ready: `document.querySelectorAll('.chart canvas').length === 5 && /[1-9]/.test(document.querySelector('.legend-value').textContent)`,
 	})
 	p.open("jobs?state=done")
 	p.waitFor(someJobs)

@@ -90,12 +90,14 @@ func TestKeyboard(t *testing.T) {
 
 	p.waitFor(`document.querySelectorAll('.jobs tbody tr').length > 0`)
 	evaluate[bool](p, `document.querySelector('[name=segment-state]').focus(), true`)
-	for range 4 { // All, Scheduled, Running, Done, Failed
+	for range 6 { // All, Scheduled, Waiting, Running, Paused, Done, Failed
 		p.press(kb.ArrowRight)
 	}
 	p.waitFor(`location.hash.includes('state=failed') && [...document.querySelectorAll('.jobs tbody tr')].every((e) => e.dataset.state === 'failed')`)
 	p.waitFor(`document.querySelector('.row-link')`)
-	p.press(kb.Tab)
+	for range 3 { // CSV, JSON, the first job
+		p.press(kb.Tab)
+	}
 	require.Equal(t, "row-link", evaluate[string](p, `document.activeElement.className`))
 	p.press(kb.Enter)
 	p.waitForText(".problem", fakeapi.FabrikamHint)

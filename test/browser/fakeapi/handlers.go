@@ -6,6 +6,7 @@ package fakeapi
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,10 +24,11 @@ const (
 
 var levels = []string{"debug", "info", "warn", "error"}
 
-func (s *Server) getInspector(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) getInspector(w http.ResponseWriter, r *http.Request) {
+	authorized := s.authorized(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer(w, http.StatusOK, map[string]any{"version": "0.9.0", "read_only": s.readOnly, "capture": s.capture})
+	answer(w, http.StatusOK, map[string]any{"version": "0.9.0", "read_only": s.readOnly, "capture": s.capture, "authorized": authorized})
 }
 
 func (s *Server) getInputs(w http.ResponseWriter, r *http.Request) {
@@ -37,9 +39,14 @@ func (s *Server) getInputs(w http.ResponseWriter, r *http.Request) {
 		if tag := r.FormValue("tag"); tag != "" && !slices.Contains(input.Tags, tag) {
 			continue
 		}
+		input.JobsWaiting = map[string]int{}
 		for i := range s.jobs {
-			if s.jobs[i].Input == input.ID && s.jobs[i].State == "running" {
+			switch job := &s.jobs[i]; {
+			case job.Input != input.ID:
+			case job.State == "running":
 				input.JobsRunning++
+			case job.State == "waiting":
+				input.JobsWaiting[job.WaitingFor]++
 			}
 		}
 		items = append(items, input)
@@ -55,24 +62,43 @@ func (s *Server) getJobs(w http.ResponseWriter, r *http.Request) {
 		limit = 100
 	}
 	items := []Job{}
-	next, begun := "", r.FormValue("after") == ""
+	next, total, begun := "", 0, r.FormValue("after") == ""
+	text := strings.ToLower(r.FormValue("q"))
 	for i := range slices.Backward(s.jobs) {
 		job := s.jobs[i]
-		if !begun {
-			begun = job.ID == r.FormValue("after")
-			continue
-		}
-		if !s.wanted(&job, r.Form) {
-			continue
-		}
-		if len(items) == limit {
-			next = items[limit-1].ID
-			break
-		}
 		job.Log = nil
-		items = append(items, job)
+		if !s.wanted(&job, r.Form) || !strings.Contains(strings.ToLower(job.ID+job.Input+job.Error+job.Hint), text) {
+			continue
+		}
+		total++
+		switch {
+		case !begun:
+			begun = job.ID == r.FormValue("after")
+		case len(items) < limit:
+			items = append(items, job)
+		case next == "":
+			next = items[limit-1].ID
+		}
 	}
-	answer(w, http.StatusOK, map[string]any{"items": items, "next": next})
+	if r.Header.Get("Accept") == "text/csv" {
+		table(w, r, next, items)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"items": items, "next": next, "total": total})
+}
+
+// table answers with jobs as CSV, with two of its columns.
+func table(w http.ResponseWriter, r *http.Request, next string, jobs []Job) {
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	if next != "" {
+		more := r.URL.Query()
+		more.Set("after", next)
+		w.Header().Set("Link", "</api/v1/jobs?"+more.Encode()+`>; rel="next"`)
+	}
+	_, _ = io.WriteString(w, "id,state\r\n") // a reader that has gone
+	for i := range jobs {
+		_, _ = io.WriteString(w, jobs[i].ID+","+jobs[i].State+"\r\n")
+	}
 }
 
 func (s *Server) wanted(job *Job, query url.Values) bool {
@@ -80,6 +106,13 @@ func (s *Server) wanted(job *Job, query url.Values) bool {
 		if want := query.Get(name); want != "" && want != value {
 			return false
 		}
+	}
+	from, _ := time.Parse(time.RFC3339, query.Get("from")) // zero: not given
+	if to, err := time.Parse(time.RFC3339, query.Get("to")); err == nil && !job.Started.Before(to) {
+		return false
+	}
+	if !job.Finished.IsZero() && job.Finished.Before(from) {
+		return false
 	}
 	tag := query.Get("tag")
 	return tag == "" || slices.ContainsFunc(s.inputs, func(in Input) bool {
@@ -127,7 +160,9 @@ func (s *Server) getSeries(w http.ResponseWriter, r *http.Request) {
 	first := time.Now().UTC().Truncate(time.Minute).Add(-time.Duration(minutes-1) * time.Minute)
 	items := make([]Minute, minutes)
 	for i := range items {
-		items[i].Minute = first.Add(time.Duration(i) * time.Minute)
+		items[i] = Minute{
+			Minute: first.Add(time.Duration(i) * time.Minute), Statuses: map[string]int{}, Directions: map[string]int{},
+		}
 	}
 	for i := range s.jobs {
 		job := &s.jobs[i]
@@ -146,9 +181,29 @@ func (m *Minute) add(job *Job) {
 		m.Failures++
 	}
 	m.RowsAccepted += job.Rows.Accepted
+	for name, share := range map[string]int{"delivered": 83, "pending": 4, "expanded": 4, "quarantined": 3, "filteredAsSpam": 4, "failed": 2} {
+		m.Statuses[name] += job.Rows.Accepted * share / 100
+	}
+	for name, share := range map[string]int{"inbound": 61, "outbound": 22, "internal": 17} {
+		m.Directions[name] += job.Rows.Accepted * share / 100
+	}
 	m.RowsReceived += job.Rows.Accepted + job.Rows.Duplicate
 	m.BytesReceived += job.Bytes
 	m.BytesAccepted += job.Bytes * int64(job.Rows.Accepted) / int64(max(1, job.Rows.Accepted+job.Rows.Duplicate))
+}
+
+func (s *Server) getTop(w http.ResponseWriter, _ *http.Request) {
+	counts := func(addresses []string) (counts []Count) {
+		for i, address := range addresses {
+			counts = append(counts, Count{address, 640 >> i, 640>>i + i/3})
+		}
+		return counts
+	}
+	recipients := []string{}
+	for _, name := range people {
+		recipients = append(recipients, name+"@contoso.example")
+	}
+	answer(w, http.StatusOK, map[string]any{"senders": counts(others[:3]), "recipients": counts(recipients)})
 }
 
 func (s *Server) getCapture(w http.ResponseWriter, r *http.Request) {
@@ -210,7 +265,7 @@ func (s *Server) postCancel(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case i < 0:
 		refuse(w, http.StatusNotFound, "not_found", "there is no such job, or it has been forgotten")
-	case s.jobs[i].State != "running" && s.jobs[i].State != "scheduled":
+	case !s.jobs[i].Finished.IsZero():
 		refuse(w, http.StatusConflict, "ended", "the job has ended already")
 	default:
 		s.jobs[i].State, s.jobs[i].Finished = "cancelled", time.Now().UTC()

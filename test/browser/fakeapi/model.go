@@ -21,7 +21,10 @@ type Input struct {
 	Lag          float64        `json:"lag_s"`
 	Quota        Quota          `json:"quota"`
 	NextTick     time.Time      `json:"next_tick"`
+	PausedUntil  *time.Time     `json:"paused_until"`
+	Backfill     *Backfill      `json:"backfill"`
 	JobsRunning  int            `json:"jobs_running"`
+	JobsWaiting  map[string]int `json:"jobs_waiting"`
 	RowsAccepted int            `json:"rows_accepted"`
 	Config       map[string]any `json:"config,omitempty"`
 }
@@ -31,6 +34,14 @@ type Health struct {
 	Status string    `json:"status"`
 	Hint   string    `json:"hint,omitempty"`
 	Since  time.Time `json:"since"`
+}
+
+// Backfill is how far the reading of older mail is. No ETA means that it is not known yet.
+type Backfill struct {
+	Total float64  `json:"total_s"`
+	Open  float64  `json:"open_s"`
+	Share float64  `json:"share"`
+	ETA   *float64 `json:"eta_s"`
 }
 
 // Quota is the budget of requests of an input.
@@ -62,6 +73,8 @@ type Job struct {
 	Input        string    `json:"input"`
 	Lane         string    `json:"lane"`
 	State        string    `json:"state"`
+	WaitingFor   string    `json:"waiting_for"`
+	PausedUntil  time.Time `json:"paused_until,omitzero"`
 	Window       Window    `json:"window"`
 	Tick         time.Time `json:"tick,omitzero"`
 	Started      time.Time `json:"started,omitzero"`
@@ -97,6 +110,16 @@ type Minute struct {
 	BytesAccepted int64     `json:"bytes_accepted"`
 	Jobs          int       `json:"jobs"`
 	Failures      int       `json:"failures"`
+
+	Statuses   map[string]int `json:"statuses"`
+	Directions map[string]int `json:"directions"`
+}
+
+// Count is an address and how many rows it had.
+type Count struct {
+	Address string `json:"address"`
+	Rows    int    `json:"rows"`
+	AtMost  int    `json:"at_most"`
 }
 
 // Record is one captured record.

@@ -30,6 +30,7 @@ type Server struct {
 	readOnly bool
 	capture  bool
 	down     bool
+	token    string
 	serial   int
 }
 
@@ -45,6 +46,7 @@ func New(folder string) *Server {
 	mux.HandleFunc("GET /api/v1/logs", s.getLogs)
 	mux.HandleFunc("GET /api/v1/series", s.getSeries)
 	mux.HandleFunc("GET /api/v1/capture", s.getCapture)
+	mux.HandleFunc("GET /api/v1/top", s.getTop)
 	mux.HandleFunc("POST /api/v1/jobs", s.postJob)
 	mux.HandleFunc("POST /api/v1/jobs/{id}/cancel", s.postCancel)
 	s.Server = httptest.NewServer(s.guard(mux))
@@ -61,13 +63,16 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		s.mu.Lock()
 		down, readOnly, capture := s.down, s.readOnly, s.capture
 		s.mu.Unlock()
+		live := strings.HasSuffix(r.URL.Path, "/capture") || strings.HasSuffix(r.URL.Path, "/top")
 		switch {
 		case down:
 			panic(http.ErrAbortHandler)
 		case readOnly && r.Method == http.MethodPost:
 			refuse(w, http.StatusForbidden, "read_only", "this Job Inspector only reads: the extension has read_only: true")
-		case (readOnly || !capture) && strings.HasSuffix(r.URL.Path, "/capture"):
+		case (readOnly || !capture) && live:
 			refuse(w, http.StatusForbidden, "capture", "there is no live capture: the extension needs capture: true")
+		case (r.Method == http.MethodPost || live) && !s.authorized(r):
+			refuse(w, http.StatusUnauthorized, "token", "this needs the token of the link that the collector logged when it started")
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -86,6 +91,19 @@ func (s *Server) Restrict(readOnly, capture bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readOnly, s.capture = readOnly, capture
+}
+
+// Lock has the token needed for everything that changes something and for live mail.
+func (s *Server) Lock(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = token
+}
+
+func (s *Server) authorized(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.token == "" || r.Header.Get("Authorization") == "Bearer "+s.token
 }
 
 // AddInput shows one more input.

@@ -3,6 +3,8 @@
 
 // The only place that talks to the collector. Addresses are relative to the page, so it also works behind a path prefix.
 
+import { token } from './session.js';
+
 const BASE = new URL('api/v1/', document.baseURI);
 const TIMEOUT_MS = 15_000;
 
@@ -34,7 +36,7 @@ export async function inputs(query, signal) {
   return (await get('inputs', query, signal)).items ?? [];
 }
 
-/** One page of jobs, newest first: {items, next}. */
+/** One page of jobs, newest first: {items, next, total}. */
 export async function jobs(query, signal) {
   return list(await get('jobs', query, signal));
 }
@@ -54,7 +56,12 @@ export async function series(query, signal) {
   return (await get('series', query, signal)).items ?? [];
 }
 
-/** What the inspector allows: {version, read_only, capture}; null when it does not say. */
+/** The senders and recipients with most rows of the last hour: {senders, recipients}. */
+export function top(query, signal) {
+  return get('top', query, signal);
+}
+
+/** What the inspector allows: {version, read_only, capture, authorized}; null when it does not say. */
 export async function inspector(signal) {
   try {
     return await get('inspector', {}, signal);
@@ -69,33 +76,82 @@ export function createJob(request) {
   return call('jobs', { method: 'POST', body: request });
 }
 
-/** Cancels a job that is scheduled or running. */
+/** Cancels a job that has not ended. */
 export function cancelJob(id) {
   return call(`jobs/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: {} });
 }
 
-/** Opens the live capture. */
-export function captureStream(query) {
-  return new EventSource(address('capture', query));
+/**
+ * Opens the live capture. No EventSource, since that cannot send the token.
+ * @returns {Promise<AsyncIterable<{event: string, data: string}>>} its events, until the stream ends
+ */
+export async function captureStream(query, signal) {
+  return events((await request(address('capture', query), { signal })).body);
 }
 
-/**
- * Why a capture did not open: an EventSource does not tell. Null when it would open now.
- * @returns {Promise<Error|null>}
- */
-export async function captureError(query) {
-  try {
-    // Not a HEAD: its answer could not say why.
-    const response = await request(address('capture', query), { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    await response.body?.cancel();
-    return null;
-  } catch (error) {
-    return error;
+// Server-sent events as the collector writes them: each line is whole, and one line of data is an event.
+async function* events(body) {
+  let rest = '';
+  let event = '';
+  for await (const chunk of chunks(body.pipeThrough(new TextDecoderStream()))) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop();
+    for (const line of lines) {
+      if (line.startsWith('event: ')) event = line.slice('event: '.length);
+      if (line.startsWith('data: ')) yield { event, data: line.slice('data: '.length) };
+      if (line === '') event = '';
+    }
   }
 }
 
+// Not every browser can iterate over a stream.
+async function* chunks(stream) {
+  const reader = stream.getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * All pages of a list, as a file: `jobs` or `logs`, as text/csv or application/json.
+ * @returns {Promise<Blob>}
+ */
+export async function download(path, query, type) {
+  const parts = [];
+  let url = address(path, { ...query, limit: 1000 });
+  while (url) {
+    const response = await request(url, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { Accept: type } });
+    const page = type === 'text/csv' ? await csvPage(response) : await jsonPage(response, url);
+    parts.push(page.text(parts.length === 0));
+    url = page.next;
+  }
+  return new Blob(type === 'text/csv' ? parts : ['[', ...parts.filter(Boolean).flatMap((part, i) => (i === 0 ? [part] : [',\n', part])), ']\n'], { type });
+}
+
+// Only the first page keeps the names of the columns.
+async function csvPage(response) {
+  const next = /^<(.*)>; rel="next"$/.exec(response.headers.get('Link') ?? '')?.[1];
+  const text = await response.text();
+  return { next: next && withQueryOf(next), text: (first) => (first ? text : text.slice(text.indexOf('\n') + 1)) };
+}
+
+async function jsonPage(response, url) {
+  const { items, next } = await response.json();
+  const more = new URL(url);
+  more.searchParams.set('after', next ?? '');
+  return { next: next ? more : null, text: () => items.map((item) => JSON.stringify(item)).join(',\n') };
+}
+
+// The collector does not know behind which path prefix it is.
+function withQueryOf(link) {
+  const { pathname, search } = new URL(link, document.baseURI);
+  return new URL(pathname.split('/').at(-1) + search, BASE);
+}
+
 function list(answer) {
-  return { items: answer.items ?? [], next: answer.next ?? '' };
+  return { items: answer.items ?? [], next: answer.next ?? '', total: answer.total };
 }
 
 function get(path, query, signal) {
@@ -128,8 +184,9 @@ async function call(path, { query, method = 'GET', body, signal } = {}) {
 
 async function request(url, options) {
   let response;
+  const headers = { ...options.headers, ...(token() && { Authorization: `Bearer ${token()}` }) };
   try {
-    response = await fetch(url, { ...options, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
+    response = await fetch(url, { ...options, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
   } catch (error) {
     if (error.name !== 'AbortError') connection.dispatchEvent(new Event('unreachable'));
     throw error.name === 'AbortError' ? error : new UnreachableError('The collector does not answer.', { cause: error });

@@ -1,10 +1,13 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { captureError, captureStream } from './api.js';
+import { ApiError, captureStream } from './api.js';
 
 /** How many records are kept. */
 export const KEPT = 500;
+
+/** How long after a lost connection the next one is tried. */
+const AGAIN_MS = 2000;
 
 const ENDS = {
   slow: 'Records came faster than this browser took them, so the collector ended the capture. Capture a single input, or close other captures.',
@@ -24,6 +27,7 @@ export class Capture extends EventTarget {
   paused = false;
   /** @type {Error|null} */
   error = null;
+  /** @type {AbortController|null} */
   #stream = null;
   #scheduled = false;
   #lastKey = 0;
@@ -33,17 +37,13 @@ export class Capture extends EventTarget {
     this.stop();
     this.error = null;
     this.state = 'connecting';
-    const stream = captureStream(query);
-    this.#stream = stream;
-    stream.onopen = () => this.#enter('on');
-    stream.onmessage = (event) => this.#take(event.data);
-    stream.addEventListener('end', (event) => this.#end(event.data));
-    stream.onerror = () => this.#broken(stream, query);
+    this.#stream = new AbortController();
     this.#changed();
+    this.#read(query, this.#stream);
   }
 
   stop() {
-    this.#stream?.close();
+    this.#stream?.abort();
     this.#stream = null;
     this.#enter('off');
   }
@@ -60,18 +60,28 @@ export class Capture extends EventTarget {
     this.#changed();
   }
 
-  // The collector says why it ends a capture. Without this the browser would open the next one.
-  #end(data) {
-    let reason = '';
-    try {
-      reason = JSON.parse(data).reason;
-    } catch {
-      // Then without a reason.
+  // Reads until the collector ends or refuses the capture, and connects again where the connection is lost.
+  async #read(query, stream) {
+    while (stream === this.#stream) {
+      try {
+        const events = await captureStream(query, stream.signal);
+        if (stream === this.#stream) this.#enter('on');
+        for await (const { event, data } of events) {
+          if (stream !== this.#stream) return;
+          if (event === 'end') this.#fail(new Error(ENDS[reasonOf(data)] ?? 'The collector ended the capture.'));
+          else this.#take(data);
+        }
+      } catch (error) {
+        if (stream !== this.#stream) return;
+        if (error instanceof ApiError) this.#fail(error);
+      }
+      if (stream !== this.#stream) return;
+      this.#enter('reconnecting');
+      await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
     }
-    this.#stop(new Error(ENDS[reason] ?? 'The collector ended the capture.'));
   }
 
-  #stop(error) {
+  #fail(error) {
     this.stop();
     this.error = error;
   }
@@ -89,18 +99,9 @@ export class Capture extends EventTarget {
       return;
     }
     this.received++;
-    this.waiting.push({ key: String(++this.#lastKey), record });
+    this.waiting.push({ key: String(++this.#lastKey), record, time: Date.parse(record.time) || 0 });
     if (this.waiting.length > KEPT) this.waiting.splice(0, this.waiting.length - KEPT);
     this.#changed();
-  }
-
-  // The browser connects again by itself, unless it was refused: then it closes the stream and does not say why.
-  async #broken(stream, query) {
-    if (stream !== this.#stream) return;
-    this.#enter('reconnecting');
-    if (stream.readyState !== EventSource.CLOSED) return;
-    const error = await captureError(query);
-    if (stream === this.#stream) this.#stop(error ?? new Error('The collector ended the capture.'));
   }
 
   // One event for a burst of records.
@@ -115,5 +116,13 @@ export class Capture extends EventTarget {
       }
       this.dispatchEvent(new Event('change'));
     });
+  }
+}
+
+function reasonOf(data) {
+  try {
+    return JSON.parse(data).reason;
+  } catch {
+    return '';
   }
 }

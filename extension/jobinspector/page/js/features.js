@@ -5,9 +5,13 @@ import { inspector } from './api.js';
 
 /**
  * What the inspector allows. Until it has said so, or where it never does, everything is offered and a refusal is shown.
- * @type {{version: string, readOnly: boolean, capture: boolean}}
+ * @type {{version: string, readOnly: boolean, capture: boolean, authorized: boolean}} authorized is false where the token of the
+ *   collector's log is needed and missing
  */
-export const features = { version: '', readOnly: false, capture: true };
+export const features = { version: '', readOnly: false, capture: true, authorized: true };
+
+/** Tells when the inspector has said what it allows: a "change" event. */
+export const featureChanges = new EventTarget();
 
 /** Asks the inspector what it allows. Fails where it does not answer. */
 export async function loadFeatures() {
@@ -16,4 +20,6 @@ export async function loadFeatures() {
   features.version = answer.version ?? '';
   features.readOnly = answer.read_only === true;
   features.capture = answer.capture !== false;
+  features.authorized = answer.authorized !== false;
+  featureChanges.dispatchEvent(new Event('change'));
 }

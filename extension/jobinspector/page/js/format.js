@@ -1,11 +1,18 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Numbers, sizes, durations and times as people read them. Pure but for the browser's time zone.
+// Numbers, sizes, durations and times as people read them. Pure but for the time zone.
 
 const NONE = '–';
 const integer = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const oneDecimal = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
+
+let inUTC = false;
+
+/** Has times shown and read in UTC, or in the zone of the browser. */
+export function useUTC(on) {
+  inUTC = on;
+}
 
 /** 1234 → "1,234"; nothing → "–". */
 export function number(value) {
@@ -56,17 +63,22 @@ export function parseTime(text) {
   return Number.isNaN(time.getTime()) || time.getUTCFullYear() < 1971 ? null : time;
 }
 
-/** "14:05:09" in the browser's zone. */
+/** "14:05:09" in the chosen zone. */
 export function clock(time) {
-  return time ? [time.getHours(), time.getMinutes(), time.getSeconds()].map(pad).join(':') : NONE;
+  return time ? shifted(time).toISOString().slice(11, 19) : NONE;
 }
 
-/** "2026-08-21" in the browser's zone. */
+/** "2026-08-21" in the chosen zone. */
 export function day(time) {
-  return time ? [time.getFullYear(), pad(time.getMonth() + 1), pad(time.getDate())].join('-') : NONE;
+  return time ? shifted(time).toISOString().slice(0, 10) : NONE;
 }
 
-/** Time of day for today, date and time for any other day, in the browser's zone. */
+// The time whose UTC fields are those of the given one in the chosen zone.
+function shifted(time) {
+  return inUTC ? time : new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
+}
+
+/** Time of day for today, date and time for any other day, in the chosen zone. */
 export function dateTime(time, now = new Date()) {
   if (!time) return NONE;
   return day(time) === day(now) ? clock(time) : `${day(time)} ${clock(time)}`;
@@ -102,9 +114,19 @@ export function zone(now = new Date()) {
   return `${name} (UTC${minutes === 0 ? '' : offset})`;
 }
 
-/** The value of a datetime-local field, in the browser's zone. */
+/** The name of the chosen zone. */
+export function chosenZone() {
+  return inUTC ? 'UTC' : zone();
+}
+
+/** The value of a datetime-local field, in the chosen zone. */
 export function fieldTime(time) {
   return `${day(time)}T${clock(time)}`;
+}
+
+/** The time that a datetime-local field says in the chosen zone; null while it is empty. */
+export function timeOfField(value) {
+  return parseTime(value && (inUTC ? `${value}Z` : value));
 }
 
 /** "throttle_wait" → "Throttle wait". */

@@ -4,46 +4,55 @@
 import { connection } from './api.js';
 import { h, setAttr, setText } from './dom.js';
 import { features, loadFeatures } from './features.js';
-import { clock, zone } from './format.js';
+import { clock } from './format.js';
 import { openReadWindow } from './parts/readwindow.js';
+import { authorized } from './parts/unlock.js';
 import { refreshAll } from './poll.js';
-import { href, onRoute } from './router.js';
+import { currentRoute, href, onRoute } from './router.js';
+import { session, takeToken } from './session.js';
 import { bindTheme } from './theme.js';
-import * as graphs from './views/graphs.js';
-import * as job from './views/job.js';
-import * as jobs from './views/jobs.js';
-import * as live from './views/live.js';
-import * as log from './views/log.js';
-import * as overview from './views/overview.js';
-
-const VIEWS = { overview, jobs, job, live, graphs, log };
+import { TABS, viewOf } from './views/index.js';
+import { bindZone, zoneChanges } from './zone.js';
 
 const main = document.getElementById('main');
+const tabs = document.getElementById('tabs');
 let mounted = null;
 
 function show(route) {
-  const key = `${route.view} ${route.id}`;
-  if (mounted?.key !== key) {
-    mounted?.view.stop();
-    main.replaceChildren();
+  const view = viewOf(route);
+  if (mounted?.view !== view || mounted.id !== route.id) {
     const first = mounted === null;
-    mounted = { key, view: VIEWS[route.view].mount(main, route) };
-    document.title = `${VIEWS[route.view].title} · Job Inspector`;
+    mount(view, route);
     if (!first) {
       scrollTo(0, 0);
       main.querySelector('h1')?.focus({ preventScroll: true });
     }
   }
-  mounted.view.update(route);
-  markTab(route);
+  mounted.running.update(route);
+  markTab(route, view);
+}
+
+function mount(view, route) {
+  mounted?.running.stop();
+  main.replaceChildren();
+  mounted = { view, id: route.id, running: view.mount(main, route) };
+  document.title = `${view.title} · Job Inspector`;
+}
+
+// All that is shown anew, as when times are in another zone.
+function remount() {
+  if (!mounted) return;
+  const route = currentRoute();
+  mount(viewOf(route), route);
+  mounted.running.update(route);
 }
 
 // The input that one view is filtered by goes along to the next.
-function markTab(route) {
-  for (const link of document.querySelectorAll('#tabs a')) {
-    const { view } = link.dataset;
-    link.href = view === 'overview' ? href(view) : href(view, { input: route.query.input });
-    setAttr(link, 'aria-current', view === route.view ? 'page' : view === 'jobs' && route.view === 'job' ? 'true' : null);
+function markTab(route, shown) {
+  for (const { name, view } of TABS) {
+    const link = tabs.querySelector(`[data-view="${name}"]`);
+    link.href = name === 'overview' ? href(name) : href(name, { input: route.query.input });
+    setAttr(link, 'aria-current', view === shown ? 'page' : name === 'jobs' && route.view === 'job' ? 'true' : null);
   }
 }
 
@@ -78,8 +87,12 @@ document.getElementById('skip').addEventListener('click', (event) => {
   event.preventDefault();
   main.focus();
 });
-document.getElementById('read-window').addEventListener('click', openReadWindow);
-setText(document.getElementById('zone'), `Times in ${zone()}; UTC on hover`);
+document.getElementById('read-window').addEventListener('click', async () => { if (await authorized()) openReadWindow(); });
+tabs.append(...TABS.map(({ name, text }) => h('a', { href: href(name), dataset: { view: name } }, text)));
+bindZone(document.getElementById('zone'));
 bindTheme(document.getElementById('theme'));
 bindConnection();
+zoneChanges.addEventListener('change', remount);
+session.addEventListener('change', applyFeatures);
+takeToken();
 applyFeatures().finally(() => onRoute(show));

@@ -21,6 +21,7 @@ export function poll({ load, show, fail = () => {}, interval }) {
   let failures = 0;
 
   async function run() {
+    if (!running.has(self)) return;
     clearTimeout(timer);
     abort?.abort();
     const own = new AbortController();

@@ -3,7 +3,7 @@
 
 // The state of the page is in its address: #/jobs?state=failed, #/jobs/<id>. A reload or a sent link shows the same.
 
-const VIEWS = new Set(['overview', 'jobs', 'live', 'graphs', 'log']);
+import { takeToken } from './session.js';
 
 const listeners = new Set();
 
@@ -17,7 +17,7 @@ export function currentRoute() {
   const [view, id = ''] = path.split('/', 2);
   const query = Object.fromEntries(new URLSearchParams(search));
   if (view === 'jobs' && id) return { view: 'job', id: decode(id), query };
-  return { view: VIEWS.has(view) ? view : 'overview', id: '', query };
+  return { view: view || 'overview', id: '', query };
 }
 
 /** The address of a view: href('jobs', {state: 'failed'}), href('job', {}, id). Empty values are left out. */
@@ -38,11 +38,13 @@ export function setQuery(changes) {
 
 /** Calls back now and whenever the address changes. */
 export function onRoute(listener) {
+  takeToken();
   listeners.add(listener);
   listener(currentRoute());
 }
 
 function notify() {
+  takeToken();
   const route = currentRoute();
   for (const listener of listeners) listener(route);
 }

@@ -3,10 +3,13 @@
 
 import uPlot from '../../vendor/uplot/uPlot.esm.js';
 import { h, setAttr, setText } from '../dom.js';
-import { clock, day } from '../format.js';
+import { chosenZone, clock, day } from '../format.js';
 import { color, themeChanges } from '../theme.js';
 
 const HEIGHT = 180;
+
+/** As many series are all in the legend, whether they occur or not. */
+const FEW = 2;
 
 /**
  * A chart of bars over time in a card, with a legend that shows the bar under the pointer, or the sums.
@@ -15,19 +18,24 @@ const HEIGHT = 180;
  * @param {(value: number) => string} options.format
  * @param {string} options.sync charts with the same key share the pointer
  * @param {{label: string, color: string}[]} options.series color names a custom property
+ * @param {boolean} [options.stacked] bars stand on one another, the first at the bottom; else each is painted over the one before
  */
-export function barChart({ name, format, sync, series }) {
+export function barChart({ name, format, sync, series, stacked = false }) {
   const width = h('span', { class: 'muted' });
   const legend = legendRow(series, format);
   const frame = h('div', { class: 'chart-frame', role: 'img' });
+  const note = h('p', { class: 'muted chart-note', hidden: true });
   const element = h('section', { class: 'card chart' },
-    h('div', { class: 'section-head' }, h('h2', { class: 'card-title' }, name, ' ', width), legend.element), frame);
+    h('div', { class: 'section-head' }, h('h2', { class: 'card-title' }, name, ' ', width), legend.element), frame, note);
+  // Bars of a stack reach down to the ground, so the highest is painted first.
+  const painted = stacked ? series.toReversed() : series;
+  const toPaint = ([times, ...lists]) => [times, ...(stacked ? sums(lists).reverse() : lists)];
   let plot = null;
   let data = [[], ...series.map(() => [])];
 
   const build = () => {
     plot?.destroy();
-    plot = new uPlot(options({ width: frame.clientWidth, series, format, sync, onCursor: (i) => legend.show(data, i) }), data, frame);
+    plot = new uPlot(options({ width: frame.clientWidth, series: painted, format, sync, onCursor: (i) => legend.show(data, i) }), toPaint(data), frame);
   };
   const observer = new ResizeObserver(() => {
     if (frame.clientWidth === 0) return;
@@ -44,9 +52,14 @@ export function barChart({ name, format, sync, series }) {
     set(per, next) {
       data = next;
       setText(width, per);
-      if (plot) plot.setData(data);
-      const sums = legend.show(data, plot?.cursor.idx);
-      setAttr(frame, 'aria-label', `${name} ${per}. In all: ${sums.join(', ')}.`);
+      if (plot) plot.setData(toPaint(data));
+      const totals = legend.show(data, plot?.cursor.idx);
+      setAttr(frame, 'aria-label', `${name} ${per}. In all: ${totals.join(', ')}.`);
+    },
+    /** A sentence below the chart; "" for none. */
+    setNote(text) {
+      note.hidden = !text;
+      setText(note, text);
     },
     stop() {
       observer.disconnect();
@@ -54,6 +67,12 @@ export function barChart({ name, format, sync, series }) {
       plot?.destroy();
     },
   };
+}
+
+/** Each list with those before it added. */
+export function sums(lists) {
+  const sum = new Array(lists[0]?.length ?? 0).fill(0);
+  return lists.map((list) => list.map((value, i) => (sum[i] += value)));
 }
 
 function legendRow(series, format) {
@@ -70,10 +89,13 @@ function legendRow(series, format) {
       const at = Number.isInteger(i) && i < times.length;
       const time = at ? new Date(times[i] * 1000) : null;
       setText(when, time ? `${day(time) === day(new Date()) ? '' : `${day(time)} `}${clock(time).slice(0, 5)}` : 'total');
-      return lists.map((list, s) => {
-        const text = format(at ? list[i] : list.reduce((a, b) => a + b, 0));
+      return lists.flatMap((list, s) => {
+        const total = list.reduce((a, b) => a + b, 0);
+        const text = format(at ? list[i] : total);
         setText(values[s], text);
-        return `${text} ${series[s].label.toLowerCase()}`;
+        // Of many, those that do not occur are only in the way.
+        keys[s].hidden = total === 0 && lists.length > FEW;
+        return keys[s].hidden ? [] : [`${text} ${series[s].label.toLowerCase()}`];
       });
     },
   };
@@ -86,6 +108,7 @@ function options({ width, series, format, sync, onCursor }) {
   const axis = { stroke: text, font, ticks: { show: false } };
   return {
     width,
+    tzDate: (seconds) => (chosenZone() === 'UTC' ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000)),
     height: HEIGHT,
     legend: { show: false },
     padding: [8, 18, 0, 0],

@@ -3,8 +3,9 @@
 
 // Filters write to the address, and are told what it says: they keep no state of their own.
 
-import { inputs } from '../api.js';
+import { inputs, serverNow } from '../api.js';
 import { h, setText } from '../dom.js';
+import { fieldTime, label as labelOf, parseTime, timeOfField } from '../format.js';
 import { poll } from '../poll.js';
 import { setQuery } from '../router.js';
 
@@ -111,6 +112,49 @@ export function searchFilter({ name, label, placeholder, change = (value) => set
     },
     stop: () => clearTimeout(timer),
   };
+}
+
+const AGES = [['15', 'Last 15 min'], ['60', 'Last hour'], ['240', 'Last 4 h'], ['1440', 'Last 24 h']];
+
+/**
+ * A choice of a time that ends now, or of one between two instants: `last` in minutes, or `from` and `to`, in the address.
+ * @returns {{elements: Element[], set: (query: {last?: string, from?: string, to?: string}) => void}}
+ */
+export function timeFilter() {
+  const select = h('select', { id: 'filter-last', onchange: () => choose(select.value) },
+    [['', 'Any time'], ...AGES, ['between', 'Between …']].map(([value, text]) => h('option', { value }, text)));
+  const fields = ['from', 'to'].map((name) => {
+    const field = h('input', {
+      type: 'datetime-local', id: `filter-${name}`, step: '1', onchange: () => setQuery({ [name]: timeOfField(field.value)?.toISOString() ?? '', last: '' }),
+    });
+    return { name, field, element: h('div', { class: 'field', hidden: true }, h('label', { for: field.id }, labelOf(name)), field) };
+  });
+  const reveal = (on) => { for (const { element } of fields) element.hidden = !on; };
+  const choose = (value) => {
+    reveal(value === 'between');
+    if (value === 'between') fields[0].field.focus();
+    else setQuery({ last: value, from: '', to: '' });
+  };
+  return {
+    elements: [h('div', { class: 'field' }, h('label', { for: select.id }, 'Time'), select), ...fields.map(({ element }) => element)],
+    set(query) {
+      const between = Boolean(query.from || query.to);
+      if (between || select.value !== 'between') {
+        select.value = between ? 'between' : AGES.some(([value]) => value === query.last) ? query.last : '';
+      }
+      reveal(select.value === 'between');
+      for (const { name, field } of fields) {
+        const time = parseTime(query[name]);
+        if (document.activeElement !== field) field.value = time ? fieldTime(time) : '';
+      }
+    },
+  };
+}
+
+/** The parameters of the API for what timeFilter has written to the address. */
+export function timeRange({ last, from, to }) {
+  if (!last) return { from, to };
+  return { from: new Date(serverNow() - Number(last) * 60_000 || 0).toISOString() };
 }
 
 /** A paragraph above a list that says what it holds. It changes often, so it is not read out. */

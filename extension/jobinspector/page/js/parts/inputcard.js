@@ -3,11 +3,12 @@
 
 import { serverNow } from '../api.js';
 import { h, setAttr, setChildren, setText } from '../dom.js';
-import { duration, number, parseTime, plural, relative } from '../format.js';
+import { dateTime, duration, number, parseTime, plural, relative } from '../format.js';
 import { href } from '../router.js';
 import { yaml } from '../yaml.js';
-import { badge } from './badge.js';
+import { badge, pauseOf, REASONS } from './badge.js';
 import { idText } from './idtext.js';
+import { progressBar } from './progress.js';
 import { sparkline } from './sparkline.js';
 import { setTime, timeElement } from './time.js';
 
@@ -23,6 +24,7 @@ export function inputCard({ id }) {
   const health = badge();
   const hintText = h('span');
   const hint = h('p', { class: 'hint', hidden: true }, h('strong', null, 'What to do: '), hintText);
+  const pause = h('p', { class: 'hint is-pause', hidden: true });
   const service = h('p', { class: 'card-service' });
   const tags = h('ul', { class: 'tags', 'aria-label': 'Tags' });
   const position = positions();
@@ -35,6 +37,7 @@ export function inputCard({ id }) {
   const element = h('article', { class: 'card input-card', dataset: { input: id }, 'aria-label': id },
     h('header', { class: 'card-head' }, heading, health.element),
     h('div', { class: 'card-about' }, service, tags),
+    pause,
     hint,
     h('div', { class: 'card-body' }, position.element, h('div', { class: 'card-side' }, activity.element, quota.element)),
     facts.element,
@@ -45,8 +48,9 @@ export function inputCard({ id }) {
   return {
     element,
     update(input) {
-      health.setHealth(input.health);
-      setAttr(health.element, 'title', input.health?.since && `since ${parseTime(input.health.since)?.toLocaleString() ?? ''}`);
+      health.setInput(input);
+      setAttr(health.element, 'title', input.health?.since && `since ${dateTime(parseTime(input.health.since))}`);
+      setPause(pause, pauseOf(input));
       hint.hidden = !input.health?.hint;
       setText(hintText, input.health?.hint);
       setText(service, [apiName(input.api), planName(input.plan)].filter(Boolean).join(' · '));
@@ -60,15 +64,28 @@ export function inputCard({ id }) {
   };
 }
 
+function setPause(element, until) {
+  element.hidden = !until;
+  setText(element, until && `The service asked for a pause. Requests go on at ${dateTime(until)}, ${relative(until, serverNow())}.`);
+}
+
+/** How far the newest mail is behind: "12 s behind". */
+export function lagText({ lag_s: lag }) {
+  return Number.isFinite(lag) ? `${duration(lag)} behind` : '–';
+}
+
 function positions() {
+  const lag = h('span');
+  const live = h('div', { class: 'is-main' },
+    h('dt', { title: 'How long ago the newest mail was received that has been read. Older mail may still be open: see below.' }, 'Live mail'), h('dd', null, lag));
   const complete = timeElement();
-  const lag = h('span', { class: 'muted' });
+  const progress = progressBar();
+  const completeRow = h('div', null,
+    h('dt', { title: 'All mail received before this time has been read once.' }, 'Complete up to'),
+    h('dd', null, complete, progress.element));
   const settled = timeElement();
   const settledLag = h('span', { class: 'muted' });
-  const element = h('dl', { class: 'positions' },
-    h('div', { class: 'is-main' },
-      h('dt', { title: 'All mail received before this time has been read once.' }, 'Complete up to'),
-      h('dd', null, complete, lag)),
+  const element = h('dl', { class: 'positions' }, live, completeRow,
     h('div', null,
       h('dt', { title: 'All mail received before this time has been read again at every age of revisit_ages: late rows and statuses are in.' }, 'Settled up to'),
       h('dd', null, settled, settledLag)),
@@ -76,14 +93,22 @@ function positions() {
   return {
     element,
     set(input) {
+      // A receiver that reads fixed windows has no newest mail to be behind of.
+      live.hidden = !Number.isFinite(input.lag_s);
+      completeRow.classList.toggle('is-main', live.hidden);
+      setText(lag, lagText(input));
       setTime(complete, input.complete_up_to);
-      setText(lag, Number.isFinite(input.lag_s) ? `${duration(input.lag_s)} behind` : '');
+      progress.set(input.backfill);
       setTime(settled, input.settled_up_to);
       const time = parseTime(input.settled_up_to);
-      const seconds = input.settled_lag_s ?? (time && (serverNow() - time) / 1000);
-      setText(settledLag, Number.isFinite(seconds) ? `${duration(seconds)} behind` : '');
+      setText(settledLag, time ? `${duration((serverNow() - time) / 1000)} behind` : '');
     },
   };
+}
+
+/** How much of the quota is used: "41 of 90"; "–" where there is none. */
+export function quotaText(quota) {
+  return quota?.limit > 0 ? `${number(quota.used)} of ${number(quota.limit)}` : '–';
 }
 
 function quotaBar() {
@@ -97,7 +122,7 @@ function quotaBar() {
       element.hidden = !(quota?.limit > 0);
       if (element.hidden) return;
       const share = Math.min(1, quota.used / quota.limit);
-      setText(text, `${number(quota.used)} of ${number(quota.limit)} requests in ${duration(quota.interval_s)}`);
+      setText(text, `${quotaText(quota)} requests in ${duration(quota.interval_s)}`);
       fill.style.setProperty('width', `${(share * 100).toFixed(1)}%`);
       setAttr(meter, 'aria-valuenow', quota.used);
       setAttr(meter, 'aria-valuemax', quota.limit);
@@ -122,9 +147,10 @@ function factRow(id) {
   const next = h('time');
   const every = h('span', { class: 'muted is-below' });
   const running = h('a');
+  const waiting = h('a', { class: 'muted is-below' });
   const rows = h('span');
   const element = h('dl', { class: 'facts' },
-    fact('Next tick', next, every), fact('Running', running), fact('Delivered', rows, h('span', { class: 'muted' }, 'rows')));
+    fact('Next tick', next, every), fact('Running', running, waiting), fact('Delivered', rows, h('span', { class: 'muted' }, 'rows')));
   rows.title = 'Within job_ttl, the time for which jobs are kept.';
   return {
     element,
@@ -136,6 +162,11 @@ function factRow(id) {
       setText(running, number(input.jobs_running ?? 0));
       running.href = href('jobs', input.jobs_running ? { input: id, state: 'running' } : { input: id });
       setAttr(running, 'aria-label', `${plural(input.jobs_running ?? 0, 'job')} running of ${id}: show jobs`);
+      const reasons = Object.keys(input.jobs_waiting ?? {});
+      const count = reasons.reduce((sum, reason) => sum + input.jobs_waiting[reason], 0);
+      waiting.hidden = count === 0;
+      setText(waiting, `${number(count)} waiting for ${reasons.map((reason) => REASONS[reason] ?? reason).join(', ')}`);
+      waiting.href = href('jobs', { input: id, state: 'waiting' });
       setText(rows, number(input.rows_accepted));
     },
   };

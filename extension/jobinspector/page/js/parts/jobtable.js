@@ -5,7 +5,7 @@ import { serverNow } from '../api.js';
 import { h, keyedList, setAttr, setText } from '../dom.js';
 import { bytes, duration, number, parseTime } from '../format.js';
 import { href } from '../router.js';
-import { badge, isOpen } from './badge.js';
+import { badge, isOpen, stateText } from './badge.js';
 import { setSpan, setTime } from './time.js';
 
 const TICK_MS = 1000;
@@ -49,6 +49,7 @@ function jobRow({ id }) {
   const time = h('time');
   const link = h('a', { class: 'row-link', href: href('job', {}, id) }, time);
   const window = h('span', { class: 'job-window' });
+  // What to do, or what went wrong where nobody knows.
   const error = h('p', { class: 'job-error' });
   const lane = h('span', { class: 'lane' });
   const input = h('span', { class: 'job-input' });
@@ -66,14 +67,15 @@ function jobRow({ id }) {
       current = job;
       element.dataset.state = job.state;
       setTime(time, job.started || job.tick);
-      setAttr(link, 'aria-label', `Job of ${job.input}, ${job.lane}, ${job.state}, ${time.textContent}`);
-      state.setState(job.state);
+      setAttr(link, 'aria-label', `Job of ${job.input}, ${job.lane}, ${stateText(job)}, ${time.textContent}`);
+      state.setState(job);
       setText(input, job.input);
       setAttr(input, 'title', job.input);
       setText(lane, job.lane);
       setSpan(window, job.window);
-      error.hidden = !job.error;
-      setText(error, job.error);
+      error.hidden = !job.error && !job.hint;
+      setText(error, job.hint || job.error);
+      setAttr(error, 'title', job.hint ? job.error : null);
       setFigure(rows, number, job.rows?.accepted);
       setFigure(known, number, job.rows?.duplicate);
       setFigure(size, bytes, job.bytes);

@@ -51,7 +51,8 @@ export function explain(error) {
     };
   }
   switch (error.status) {
-    case 401: return { title: 'Sign-in needed', advice: 'The server settings of o365jobinspector demand it (auth). Sign in and reload.' };
+    case 401: if (error.code === 'token') return { title: 'This needs the token of the log', advice: 'Open the link that the collector logged when it started last.' };
+      return { title: 'Sign-in needed', advice: 'The server settings of o365jobinspector demand it (auth). Sign in and reload.' };
     case 403: return { title: 'Not allowed here', advice: '' };
     case 404: return { title: 'Not found', advice: 'A finished job is listed for as long as job_ttl says.' };
     default: return { title: 'The collector answered with an error', advice: '' };

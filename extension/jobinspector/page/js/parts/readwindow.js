@@ -3,7 +3,7 @@
 
 import { createJob, inputs, serverNow } from '../api.js';
 import { h, setChildren } from '../dom.js';
-import { fieldTime, parseTime, span, utc } from '../format.js';
+import { chosenZone, fieldTime, parseTime, span, timeOfField, utc } from '../format.js';
 import { currentRoute, href } from '../router.js';
 import { openDialog } from './dialog.js';
 
@@ -37,7 +37,7 @@ function readForm() {
   take(PRESETS[1][1]);
 
   const element = h('form', { class: 'read-form', onsubmit: (event) => send(event) },
-    h('p', { class: 'muted' }, 'Asks for all mail received in a window, as one backfill job. Times are in the zone of this browser.'),
+    h('p', { class: 'muted' }, `Asks for all mail received in a window, as one backfill job. Times are in ${chosenZone()}.`),
     h('div', { class: 'field' }, h('label', { for: input.id }, 'Input'), input),
     h('div', { class: 'presets' }, PRESETS.map(([text, minutes]) => h('button', { class: 'button button-small', type: 'button', onclick: () => take(minutes) }, text))),
     h('div', { class: 'field-pair' },
@@ -53,7 +53,7 @@ function readForm() {
     event.preventDefault();
     submit.disabled = true;
     try {
-      const request = { input: input.value, start: toTime(start.value), end: toTime(end.value), redeliver: redeliver.checked };
+      const request = { input: input.value, start: timeOfField(start.value), end: timeOfField(end.value), redeliver: redeliver.checked };
       setChildren(answer, accepted(await createJob(request), request.redeliver));
     } catch (error) {
       setChildren(answer, refused(error));
@@ -71,10 +71,6 @@ function readForm() {
     },
     fail: (error) => setChildren(answer, refused(error)),
   };
-}
-
-function toTime(value) {
-  return new Date(value).toISOString();
 }
 
 function refused(error) {

@@ -30,7 +30,7 @@ export function recordRow(record) {
     h('summary', null,
       timeElement(record.time),
       h('span', { class: 'record-mail' },
-        h('span', { class: 'record-from' }, attributes['email.from.address'] ?? '–'),
+        h('span', { class: 'record-from' }, senderOf(attributes)),
         h('span', { class: 'record-arrow' }, '→'),
         h('span', { class: 'record-to' }, attributes['email.to.address'] ?? '–')),
       h('span', { class: 'record-subject' }, attributes['email.subject'] ?? ''),
@@ -42,8 +42,12 @@ export function recordRow(record) {
 
 /** The text that a search looks through. */
 export function searchText(record) {
-  const named = ['email.from.address', 'email.to.address', 'email.subject', 'o365.message_trace.status', 'email.message_id'];
+  const named = ['email.sender.address', 'email.from.address', 'email.to.address', 'email.subject', 'o365.message_trace.status', 'email.message_id'];
   return named.map((name) => record.attributes?.[name] ?? '').join('\n').toLowerCase();
+}
+
+function senderOf(attributes) {
+  return attributes['email.sender.address'] ?? attributes['email.from.address'] ?? '–';
 }
 
 function status(value) {
@@ -59,7 +63,7 @@ function inside(record, attributes) {
   return h('div', { class: 'record-inside' },
     h('div', { class: 'record-actions' }, h('span', { class: 'muted' }, record.input), copy),
     h('dl', { class: 'attributes' }, names.map((name) => h('div', null, h('dt', null, name), h('dd', null, plain(attributes[name]))))),
-    record.body ? [h('h3', null, 'Body'), h('pre', { class: 'code' }, pretty(record.body))] : null);
+    record.body ? [h('h2', null, 'Body'), h('pre', { class: 'code' }, pretty(record.body))] : null);
 }
 
 function plain(value) {

@@ -14,6 +14,7 @@ import { errorPanel } from '../parts/panels.js';
 import { outcomes } from '../parts/outcomes.js';
 import { setSpan, setTime } from '../parts/time.js';
 import { toast } from '../parts/toast.js';
+import { authorized } from '../parts/unlock.js';
 import { poll } from '../poll.js';
 import { href } from '../router.js';
 
@@ -30,9 +31,10 @@ export function mount(root, { id }) {
   const problem = h('div', { class: 'problem', role: 'status', hidden: true });
   const figures = figureList();
   const rows = outcomes();
+  const kinds = h('p', { class: 'muted kinds' });
   const log = logSection();
   const body = h('div', { class: 'job-view', hidden: true },
-    problem, h('div', { class: 'job-columns' }, card('Rows', rows.element), card('Reading', figures.element)), log.element);
+    problem, h('div', { class: 'job-columns' }, card('Rows', rows.element, kinds), card('Reading', figures.element)), log.element);
   const failure = h('div');
   root.append(
     h('a', { class: 'back', href: href('jobs') }, icon('back'), 'Jobs'),
@@ -47,12 +49,13 @@ export function mount(root, { id }) {
     shown = job;
     body.hidden = false;
     setChildren(failure);
-    state.setState(job.state);
+    state.setState(job);
     setText(heading, `${label(job.lane)} job`);
     setText(origin, `${job.input} · ${job.id}`);
     cancel.hidden = features.readOnly || !isOpen(job);
     showProblem(problem, job);
     rows.set(job.rows ?? {});
+    setText(kinds, [countsText(job.statuses), countsText(job.directions)].filter(Boolean).join(' · '));
     figures.set(job);
     log.set(job.log ?? []);
     tick();
@@ -83,6 +86,7 @@ async function askToCancel(job, button) {
   const text = job.lane === 'backfill'
     ? 'The backfill is given up: what it has not read yet counts as a gap and is not tried again.'
     : 'The job ends now. What it has not read yet is read at the next tick.';
+  if (!await authorized()) return;
   if (!await confirmDialog({ title: 'Cancel this job?', text, yes: 'Cancel job', no: 'Let it run' })) return;
   button.disabled = true;
   try {
@@ -101,11 +105,15 @@ function showProblem(element, job) {
   const text = JSON.stringify([job.error, job.hint]);
   if (element.hidden || element.dataset.text === text) return;
   element.dataset.text = text;
-  setChildren(element,
-    icon('warn'),
-    h('div', null,
-      job.error && h('p', { class: 'problem-error' }, job.error),
-      job.hint && h('p', { class: 'problem-hint' }, h('strong', null, 'What to do: '), job.hint)));
+  setChildren(element, icon('warn'), h('div', null, job.hint
+    ? [h('p', { class: 'problem-hint' }, h('strong', null, 'What to do: '), job.hint),
+      job.error && h('details', null, h('summary', null, 'The error'), h('p', { class: 'problem-error' }, job.error))]
+    : h('p', { class: 'problem-error' }, job.error)));
+}
+
+// "612 delivered, 3 failed": accepted rows by what they are, most first.
+function countsText(counts) {
+  return Object.entries(counts ?? {}).sort(([, a], [, b]) => b - a).map(([name, count]) => `${number(count)} ${name}`).join(', ');
 }
 
 function card(name, ...content) {

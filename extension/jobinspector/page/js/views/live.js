@@ -9,13 +9,14 @@ import { number, plural } from '../format.js';
 import { inputFilters, searchFilter, summaryLine } from '../parts/filters.js';
 import { emptyPanel, errorPanel } from '../parts/panels.js';
 import { recordRow, searchText } from '../parts/record.js';
+import { authorized } from '../parts/unlock.js';
 
 export const title = 'Live data';
 
 // Outlives the view, so that what was captured is still there after a look at the jobs.
 const capture = new Capture();
 
-/** Records as they are delivered. The capture ends when the view is left. */
+/** Records as they are delivered, newest mail first. The capture ends when the view is left. */
 export function mount(root) {
   const { input, stop } = inputFilters();
   const search = searchFilter({ name: 'q', label: 'Contains', placeholder: 'address, subject, status' });
@@ -28,7 +29,9 @@ export function mount(root) {
 
   const matching = () => {
     const words = (query.q ?? '').toLowerCase();
-    return words ? capture.records.filter(({ record }) => searchText(record).includes(words)) : capture.records;
+    const found = words ? capture.records.filter(({ record }) => searchText(record).includes(words)) : [...capture.records];
+    // By the time at which the service received the mail: a page of the service may come in any order.
+    return found.sort((a, b) => b.time - a.time);
   };
   const draw = () => {
     const items = matching();
@@ -71,7 +74,10 @@ function toolbar(query, matching) {
     type: 'button',
     onclick: () => copyText(JSON.stringify(matching().map(({ record }) => record), null, 2), `${plural(matching().length, 'record')} as JSON`),
   }, icon('copy'), 'Copy as JSON');
-  run.addEventListener('click', () => (capture.state === 'off' ? capture.start(query()) : capture.stop()));
+  run.addEventListener('click', async () => {
+    if (capture.state !== 'off') capture.stop();
+    else if (await authorized()) capture.start(query());
+  });
   pause.addEventListener('click', () => capture.pause(!capture.paused));
 
   let face = '';

@@ -7,6 +7,7 @@ import { plural } from '../format.js';
 import { inputFilters, searchFilter, segments, summaryLine } from '../parts/filters.js';
 import { LEVEL_CHOICES, logList } from '../parts/logline.js';
 import { emptyPanel, errorPanel } from '../parts/panels.js';
+import { saveButtons } from '../parts/save.js';
 import { poll } from '../poll.js';
 import { href } from '../router.js';
 
@@ -20,6 +21,7 @@ export function mount(root) {
   const { input, stop } = inputFilters();
   const level = segments({ name: 'level', label: 'Level', choices: LEVEL_CHOICES });
   const search = searchFilter({ name: 'q', label: 'Contains', placeholder: 'text of a line' });
+  const save = saveButtons('logs', () => wanted(query));
   const summary = summaryLine();
   const list = h('ol', { class: 'log' });
   const show = logList(list);
@@ -29,7 +31,7 @@ export function mount(root) {
   const older = h('a', { class: 'button', hidden: true }, 'Older', icon('next'));
   root.append(
     h('div', { class: 'view-head' }, h('h1', { tabindex: '-1' }, title), summary.element),
-    h('div', { class: 'filters' }, input.element, level.element, search.element),
+    h('div', { class: 'filters' }, input.element, level.element, search.element, save),
     body, h('nav', { class: 'pager', 'aria-label': 'Pages' }, newest, older));
 
   let query = null;
@@ -45,7 +47,7 @@ export function mount(root) {
       seen = false;
       poller?.stop();
       poller = poll({
-        load: (signal) => logs({ input: query.input, level: query.level, q: query.q, after: query.after, limit: PAGE }, signal),
+        load: (signal) => logs({ ...wanted(query), after: query.after, limit: PAGE }, signal),
         show({ items, next }) {
           seen = true;
           show(items);
@@ -66,6 +68,10 @@ export function mount(root) {
       stop();
     },
   };
+}
+
+function wanted({ input, level, q }) {
+  return { input, level, q };
 }
 
 function nothing({ input, level, q, after }) {
