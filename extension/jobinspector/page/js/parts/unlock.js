@@ -27,7 +27,7 @@ function form(done) {
   };
   return h('form', { class: 'read-form', onsubmit: (event) => send(event) },
     h('p', { id: 'token-help', class: 'muted' },
-      'Everybody on this machine can read which jobs ran. Reading a window, cancelling a job and live mail need the link that the collector logged when it started: ',
+      'Everybody on this machine can read which jobs ran. Reading a window, cancelling a job and live mail need the link that the collector logged, at level info, when it started: ',
       h('code', null, 'the Job Inspector is at …/#token=…'), '. Open that link, or paste it here.'),
     h('div', { class: 'field' }, h('label', { for: field.id }, 'Link or token'), field),
     answer,
