@@ -19,7 +19,7 @@ type row interface{ cells() []string }
 
 // wantsCSV reports whether a request names text/csv in Accept, with a quality other than 0.
 func wantsCSV(r *http.Request) bool {
-	for _, wanted := range strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",") {
+	for wanted := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		mediaType, parameters, err := mime.ParseMediaType(wanted)
 		if err == nil && mediaType == "text/csv" {
 			quality := parameters["q"]
@@ -54,7 +54,7 @@ func writeCSV[T row](w http.ResponseWriter, r *http.Request, next string, column
 
 // plain keeps a spreadsheet from taking a text for a formula: what is shown was written by the service or by strangers.
 func plain(cell string) string {
-	if cell != "" && strings.Contains("=+-@\t\r", cell[:1]) {
+	if strings.IndexAny(cell, "=+-@\t\r") == 0 {
 		return "'" + cell
 	}
 	return cell

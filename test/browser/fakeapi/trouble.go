@@ -25,7 +25,9 @@ func (s *Server) AddTrouble(now time.Time) {
 	s.AddInput(backfilling)
 	until := now.Add(4*time.Minute + 20*time.Second)
 	throttled := healthy(Throttled, "graph", "enterprise", now, 5*time.Minute, nil, 90)
-	throttled.Health = Health{Status: "recoverable_error", Hint: "lower rate_limit of the receivers of this tenant", Since: now.Add(-time.Minute)}
+	throttled.Health = Health{
+		Status: "recoverable_error", Hint: "lower rate_limit of the receivers of this tenant", Since: now.Add(-time.Minute),
+	}
 	throttled.PausedUntil = &until
 	throttled.Lag = 7 * 60
 	s.AddInput(throttled)
@@ -42,8 +44,12 @@ func (s *Server) AddTrouble(now time.Time) {
 		start := now.AddDate(0, 0, -52).Truncate(time.Hour).Add(time.Duration(hours) * time.Hour)
 		return Window{start, start.Add(time.Hour)}
 	}
-	s.AddJob(Job{Input: Backfilling, Lane: "backfill", State: "running", Window: window(1), Started: now.Add(-8 * time.Second), Requests: 2, Pages: 2})
-	s.AddJob(Job{Input: Backfilling, Lane: "backfill", State: "waiting", WaitingFor: "quota", Window: window(0), Started: now.Add(-6 * time.Second)})
+	s.AddJob(Job{
+		Input: Backfilling, Lane: "backfill", State: "running", Window: window(1), Started: now.Add(-8 * time.Second), Requests: 2, Pages: 2,
+	})
+	s.AddJob(Job{
+		Input: Backfilling, Lane: "backfill", State: "waiting", WaitingFor: "quota", Window: window(0), Started: now.Add(-6 * time.Second),
+	})
 	s.AddJob(Job{
 		Input: Throttled, Lane: "live", State: "paused", PausedUntil: until, Window: Window{now.Add(-7 * time.Minute), now.Add(-2 * time.Minute)},
 		Started: now.Add(-40 * time.Second), Requests: 4, Retries: 3,
@@ -57,8 +63,8 @@ func (s *Server) AddTrouble(now time.Time) {
 // AddMany shows so many inputs, some of them late and some in trouble.
 func (s *Server) AddMany(now time.Time, n int) {
 	for i := range n {
-		in := healthy(fmt.Sprintf("o365messagetrace/customer-%02d", i), "graph", "enterprise", now, 5*time.Minute, []string{[]string{"apac", "emea"}[i%2]},
-			float64(i%90))
+		id, tags := fmt.Sprintf("o365messagetrace/customer-%02d", i), [][]string{{"apac"}, {"emea"}}[i%2]
+		in := healthy(id, "graph", "enterprise", now, 5*time.Minute, tags, float64(i%90))
 		in.Lag = float64(20 + i)
 		switch i % 20 {
 		case 7:
