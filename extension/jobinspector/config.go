@@ -34,7 +34,7 @@ type Config struct {
 	ReadOnly bool `mapstructure:"read_only"`
 	// Capture allows live capture of records. Not set means: where the endpoint is loopback, unless ReadOnly.
 	Capture *bool `mapstructure:"capture"`
-	// Open lets whoever reaches the server change and capture without the token that is logged at start.
+	// Open lets everybody who reaches the server start and cancel jobs and capture, without the token that is logged at start.
 	Open bool `mapstructure:"open"`
 	// MaxJobs is the most jobs that are kept, over all receivers: 1 to 100,000.
 	MaxJobs int `mapstructure:"max_jobs"`

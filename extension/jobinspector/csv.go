@@ -40,7 +40,7 @@ func writeCSV[T row](w http.ResponseWriter, r *http.Request, next string, column
 	}
 	table := csv.NewWriter(w)
 	table.UseCRLF = true
-	_ = table.Write(columns) // whoever asked may have left
+	_ = table.Write(columns) // the client may have left
 	for _, each := range rows {
 		cells := each.cells()
 		for i := range cells {

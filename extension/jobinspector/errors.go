@@ -14,7 +14,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 )
 
-// apiError is an answer that says what was wrong with the request.
+// apiError is an answer about what was wrong with the request.
 type apiError struct {
 	status  int
 	Code    string `json:"code"`
@@ -51,7 +51,7 @@ func writeJSON(w http.ResponseWriter, status int, answer any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // whoever asked may have left
+	_, _ = w.Write(text) // the client may have left
 }
 
 // inputError is an input's refusal as an answer.

@@ -4,12 +4,12 @@
 package jobinspector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -104,11 +104,11 @@ func (i *inspector) announce() {
 
 // shownAddress is an address that a browser on this machine can open.
 func (i *inspector) shownAddress() string {
-	host, port, err := net.SplitHostPort(i.address)
-	if address, parsed := netip.ParseAddr(host); err == nil && parsed == nil && address.IsUnspecified() {
-		return net.JoinHostPort("localhost", port)
+	_, port, err := net.SplitHostPort(i.address)
+	if err != nil {
+		return i.address
 	}
-	return i.address
+	return net.JoinHostPort(cmp.Or(i.cfg.endpointHost(), "localhost"), port)
 }
 
 // shutdownTimeout is how long answers under way may take at shutdown.

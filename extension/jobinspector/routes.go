@@ -103,8 +103,7 @@ func allowedMethods(methods map[string]respond) string {
 	return strings.Join(allowed, ", ")
 }
 
-// servePage serves the files of the page. They change with the binary only, which a browser is not told of, so it asks each
-// time.
+// servePage serves the files of the page. They change with the binary only, which a browser cannot know, so it asks each time.
 func servePage() http.Handler {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
@@ -133,6 +132,6 @@ func servePage() http.Handler {
 
 func getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(openAPI) // whoever asked may have left
+	_, _ = w.Write(openAPI) // the client may have left
 	return nil
 }

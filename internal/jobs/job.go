@@ -56,7 +56,7 @@ func (j *Job) Record() Record {
 	return j.record
 }
 
-// Log returns the job's log lines, oldest first. Where lines have been dropped, the first line says how many.
+// Log returns the job's log lines, oldest first. If lines have been dropped, the first one is about them.
 func (j *Job) Log() []Line {
 	if j == nil {
 		return nil
@@ -142,7 +142,7 @@ func (j *Job) Core() zapcore.Core {
 }
 
 // End notes how the job ended: done, failed, throttled or cancelled; any other state counts as failed. Only the first End
-// counts, whoever calls it: it returns true, all others false, as does every End of a nil Job.
+// counts, whichever part of the receiver calls it: it returns true, all others false, as does every End of a nil Job.
 func (j *Job) End(state State, err error, hint string) (first bool) {
 	if !state.Ended() {
 		state = Failed

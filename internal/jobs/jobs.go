@@ -91,7 +91,7 @@ type Record struct {
 	Retries       int   `json:"retries"`
 	// ThrottleWait is the time spent waiting because the service asked for it.
 	ThrottleWait time.Duration `json:"throttle_wait"`
-	// Error and Hint say what went wrong and what can be done about it.
+	// Error is what went wrong, Hint what can be done about it.
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
 }

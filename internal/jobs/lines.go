@@ -20,7 +20,7 @@ type JobLine struct {
 	Input string
 }
 
-// LineQuery says which log lines to list. Fields that are zero select all.
+// LineQuery selects log lines. Fields that are zero select all.
 type LineQuery struct {
 	// Inputs are the inputs whose lines are listed; nil means all inputs.
 	Inputs []string

@@ -52,7 +52,7 @@ func (l *jobLog) add(line Line) {
 // trim gives back memory that no further lines will need.
 func (l *jobLog) trim() { l.lines = slices.Clone(l.lines) }
 
-// all returns the lines, after one that says how many have been dropped, if any have.
+// all returns the lines, after one with the number of those that have been dropped, if any have.
 func (l *jobLog) all() []Line {
 	dropped := l.written - len(l.lines)
 	if dropped == 0 {

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// MaxJobs is the most jobs that a registry can be told to keep.
+	// MaxJobs is the most jobs that a registry keeps.
 	MaxJobs = 100_000
 	// sizePerJob times the number of jobs that may be kept is what the ended ones may take up in memory, in bytes.
 	sizePerJob = 4 << 10

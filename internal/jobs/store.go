@@ -16,7 +16,7 @@ import (
 )
 
 // Storage clients cannot list their keys. So the ended jobs of a recorder lie in numbered slots, in the order in which they
-// ended, and a small record, the index, says which slots are in use. There are more slots than jobs may be kept, and they
+// ended, and a small record, the index, names the slots in use. There are more slots than jobs may be kept, and they
 // are used round and round, so that what a damaged index leaves behind is overwritten in time.
 
 const (
@@ -103,7 +103,7 @@ func (rec *Recorder) readIndex(ctx context.Context) (index storedIndex, err erro
 		return storedIndex{}, err
 	}
 	if sealed.Open(stored, &index) != nil || index.Format != storeFormat || index.Next < index.First || index.Next-index.First > slots {
-		rec.options.Warn("the stored record of jobs is damaged or of another version: it begins anew; mail is not affected")
+		rec.options.Warn("the stored record of jobs is damaged or of another version; the Job Inspector starts without earlier jobs, and mail is not affected")
 		return storedIndex{}, nil
 	}
 	return index, nil
@@ -173,7 +173,7 @@ func (rec *Recorder) adopt(index storedIndex, stored []*Job) {
 	r.shrink(0)
 }
 
-// note tells the user when the storage begins to fail, and remembers the outcome.
+// note warns when the storage begins to fail, and remembers the outcome.
 func (rec *Recorder) note(err error) {
 	rec.registry.mu.Lock()
 	before := rec.failure

@@ -163,7 +163,7 @@ func TestDamagedRecordsAreDropped(t *testing.T) {
 	assert.Len(t, all(r), 8)
 }
 
-func TestADamagedIndexBeginsAnew(t *testing.T) {
+func TestADamagedIndexStartsWithoutJobs(t *testing.T) {
 	t.Parallel()
 	for _, index := range []string{"", "garbage", "00000000\n{}", "\n"} {
 		t.Run(index, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestADamagedIndexBeginsAnew(t *testing.T) {
 			var w warnings
 			b := open(t, r, jobs.Options{Storage: s, Warn: w.warn})
 			require.Len(t, w.all(), 1)
-			assert.Contains(t, w.all()[0], "begins anew")
+			assert.Contains(t, w.all()[0], "starts without earlier jobs")
 			ended(b, jobs.Done)
 			require.NoError(t, b.Close(t.Context()))
 			r = jobs.NewRegistry(100, nil)

@@ -67,7 +67,7 @@ type Rows struct {
 	Refused   int `json:"refused"`
 }
 
-// Job is one job. Its log is told only when it is asked for alone.
+// Job is one job. Its log is part of the answer only when the job is requested alone.
 type Job struct {
 	ID           string    `json:"id"`
 	Input        string    `json:"input"`

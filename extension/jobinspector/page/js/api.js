@@ -61,7 +61,7 @@ export function top(query, signal) {
   return get('top', query, signal);
 }
 
-/** What the inspector allows: {version, read_only, capture, authorized}; null when it does not say. */
+/** What the inspector allows: {version, read_only, capture, authorized}; null if it does not answer that. */
 export async function inspector(signal) {
   try {
     return await get('inspector', {}, signal);
@@ -206,7 +206,7 @@ async function apiError(response) {
   }
 }
 
-// The header counts whole seconds, so a small difference says nothing.
+// The header counts whole seconds, so a small difference means nothing.
 function noteClock(header) {
   const offset = Date.parse(header ?? '') + 500 - Date.now();
   if (Number.isFinite(offset)) clockOffset = Math.abs(offset) > 2000 ? offset : 0;

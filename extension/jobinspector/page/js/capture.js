@@ -32,7 +32,7 @@ export class Capture extends EventTarget {
   #scheduled = false;
   #lastKey = 0;
 
-  /** Opens the stream, anew if it is open. @param {{input?: string}} query */
+  /** Opens the stream; one that is open is closed first. @param {{input?: string}} query */
   start(query) {
     this.stop();
     this.error = null;

@@ -4,7 +4,7 @@
 import { h } from './dom.js';
 import { toast } from './parts/toast.js';
 
-/** Copies a text and says so. Works without TLS too, where browsers have no navigator.clipboard. */
+/** Copies a text and shows a message. Works without TLS too, where browsers have no navigator.clipboard. */
 export async function copyText(text, what) {
   try {
     if (navigator.clipboard) await navigator.clipboard.writeText(text);

@@ -4,13 +4,13 @@
 import { inspector } from './api.js';
 
 /**
- * What the inspector allows. Until it has said so, or where it never does, everything is offered and a refusal is shown.
+ * What the inspector allows. Until it has answered, everything is offered, and a refusal is shown.
  * @type {{version: string, readOnly: boolean, capture: boolean, authorized: boolean}} authorized is false where the token of the
  *   collector's log is needed and missing
  */
 export const features = { version: '', readOnly: false, capture: true, authorized: true };
 
-/** Tells when the inspector has said what it allows: a "change" event. */
+/** Dispatches "change" when the inspector has answered what it allows. */
 export const featureChanges = new EventTarget();
 
 /** Asks the inspector what it allows. Fails where it does not answer. */

@@ -89,7 +89,7 @@ export function utc(time) {
   return time ? time.toISOString().replace('T', ' ').replace(/\.000Z$|Z$/, ' UTC') : '';
 }
 
-/** A stretch of time; the date is said once, and not at all for today. */
+/** A stretch of time; the date is written once, and not at all for today. */
 export function span(start, end, now = new Date()) {
   if (!start || !end) return NONE;
   const sameDay = day(start) === day(end);
@@ -124,7 +124,7 @@ export function fieldTime(time) {
   return `${day(time)}T${clock(time)}`;
 }
 
-/** The time that a datetime-local field says in the chosen zone; null while it is empty. */
+/** The time in a datetime-local field, in the chosen zone; null while it is empty. */
 export function timeOfField(value) {
   return parseTime(value && (inUTC ? `${value}Z` : value));
 }

@@ -39,7 +39,7 @@ function mount(view, route) {
   document.title = `${view.title} · Job Inspector`;
 }
 
-// All that is shown anew, as when times are in another zone.
+// Builds the view again, as when times are in another zone.
 function remount() {
   if (!mounted) return;
   const route = currentRoute();
@@ -77,7 +77,7 @@ async function applyFeatures() {
   try {
     await loadFeatures();
   } catch {
-    return; // Unreachable: the banner says so.
+    return; // Unreachable: the banner is shown.
   }
   document.getElementById('read-window').hidden = features.readOnly;
   setText(document.getElementById('version'), features.version && `Version ${features.version}`);

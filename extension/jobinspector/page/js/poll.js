@@ -37,7 +37,7 @@ export function poll({ load, show, fail = () => {}, interval }) {
     try {
       outcome();
     } finally {
-      // What was shown may have stopped this or begun anew.
+      // What was shown may have stopped this or started it again.
       if (!own.signal.aborted && !document.hidden) {
         timer = setTimeout(run, Math.min(interval * 2 ** failures, Math.max(interval, LONGEST_MS)));
       }

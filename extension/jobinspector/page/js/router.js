@@ -8,7 +8,7 @@ import { takeToken } from './session.js';
 const listeners = new Set();
 
 /**
- * What the address says.
+ * The view in the address, with its filters.
  * @typedef {{view: string, id: string, query: Object<string, string>}} Route
  * @returns {Route}
  */

@@ -14,7 +14,7 @@ try {
   // No storage: the token holds until the reload.
 }
 
-/** Tells when there is another token: a "change" event. */
+/** Dispatches "change" when there is another token. */
 export const session = new EventTarget();
 
 /** The token, "" without one. */

@@ -6,7 +6,7 @@ import { useUTC, zone } from './format.js';
 
 const KEY = 'o365messagetrace.zone';
 
-/** Tells when times are to be shown in another zone: a "change" event. */
+/** Dispatches "change" when times are to be shown in another zone. */
 export const zoneChanges = new EventTarget();
 
 /** Makes a select choose between the zone of the browser and UTC. */

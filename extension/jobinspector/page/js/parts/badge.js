@@ -75,7 +75,7 @@ export function conditionOf(input) {
   return { kind, text, iconName: HEALTH_ICONS[kind] };
 }
 
-/** A badge of an icon and a word: colour alone never tells a state. */
+/** A badge of an icon and a word: a state is never shown by colour alone. */
 export function badge() {
   const symbol = h('span', { class: 'badge-icon' });
   const text = h('span');

@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Filters write to the address, and are told what it says: they keep no state of their own.
+// Filters write to the address and are set from it: they keep no state of their own.
 
 import { inputs, serverNow } from '../api.js';
 import { h, setText } from '../dom.js';
@@ -157,7 +157,7 @@ export function timeRange({ last, from, to }) {
   return { from: new Date(serverNow() - Number(last) * 60_000 || 0).toISOString() };
 }
 
-/** A paragraph above a list that says what it holds. It changes often, so it is not read out. */
+/** A paragraph about what a list holds. It changes often, so it is not read out. */
 export function summaryLine() {
   const element = h('p', { class: 'summary' });
   return { element, set: (text) => setText(element, text) };

@@ -85,7 +85,7 @@ function jobRow({ id }) {
   };
 }
 
-// Nothing is said more quietly than something.
+// Zeros are less prominent.
 function setFigure(element, format, value) {
   setText(element, format(value));
   element.classList.toggle('muted', !value);

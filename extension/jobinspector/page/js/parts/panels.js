@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What a view shows when it has nothing to show. Each says what to do.
+// What a view shows when it has nothing to show, with what to do.
 
 import { UnreachableError } from '../api.js';
 import { h } from '../dom.js';
@@ -54,7 +54,7 @@ export function explain(error) {
     case 401: if (error.code === 'token') return { title: 'This needs the token of the log', advice: 'Open the link that the collector logged when it started last.' };
       return { title: 'Sign-in needed', advice: 'The server settings of o365jobinspector demand it (auth). Sign in and reload.' };
     case 403: return { title: 'Not allowed here', advice: '' };
-    case 404: return { title: 'Not found', advice: 'A finished job is listed for as long as job_ttl says.' };
+    case 404: return { title: 'Not found', advice: 'A finished job stays listed for job_ttl of its receiver.' };
     default: return { title: 'The collector answered with an error', advice: '' };
   }
 }

@@ -86,7 +86,7 @@ function accepted(answer, redeliver) {
     part(answer.forgotten, 'No longer remembered: everything is delivered, perhaps a second time.'));
 }
 
-// The answer says which parts of the window are still remembered.
+// The answer lists the parts of the window that are still remembered.
 function part(windows, meaning) {
   if (!windows?.length) return null;
   return h('div', null,

@@ -12,7 +12,7 @@ const MINUTES_PER_BAR = 5;
 const BARS = SPARK_MINUTES / MINUTES_PER_BAR;
 const HEIGHT = 36;
 
-/** Accepted rows of the last two hours; the text says the sum. */
+/** Accepted rows of the last two hours; the text has the sum. */
 export function sparkline() {
   const element = svg('svg', { class: 'sparkline', viewBox: `0 0 ${BARS * 10} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
   return {

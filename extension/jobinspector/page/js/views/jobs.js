@@ -18,7 +18,7 @@ const LANES = ['live', 'revisit', 'backfill', 'scheduled'];
 
 export const title = 'Jobs';
 
-/** The table of jobs, newest first, as the filters in the address say. */
+/** The table of jobs, newest first, by the filters in the address. */
 export function mount(root) {
   const { input, tag, stop } = inputFilters();
   const lane = selectFilter({ name: 'lane', label: 'Lane', all: 'All lanes', choices: LANES.map((name) => [name, label(name)]) });
