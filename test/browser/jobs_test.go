@@ -4,7 +4,10 @@
 package browser
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -232,21 +235,30 @@ func TestJobsAreSaved(t *testing.T) {
 	p := openBrowser(t, server.URL)
 	p.open("jobs?input=" + fakeapi.Contoso + "&state=running")
 	p.waitFor(someJobs)
-	evaluate[bool](p, `(() => {
-		window.saved = {};
-		URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved[blob.type] = text; }); return 'about:blank#'; };
-		HTMLAnchorElement.prototype.click = function click() { window.saved.name = this.download; };
-		return true;
-	})()`)
-	p.click(".toolbar button:first-child")
-	p.waitFor(`window.saved['text/csv']`)
-	lines := strings.Split(strings.TrimSpace(evaluate[string](p, `window.saved['text/csv']`)), "\r\n")
+	folder := p.downloads()
+	saved := func(button, kind string) (text string) {
+		p.click(".toolbar button:" + button + "-child")
+		require.Eventually(t, func() bool {
+			files, err := filepath.Glob(filepath.Join(folder, "jobs-????-??-??."+kind))
+			require.NoError(t, err)
+			if len(files) == 0 {
+				return false
+			}
+			content, err := os.ReadFile(files[0])
+			text = string(content)
+			return err == nil && text != ""
+		}, patience, 10*time.Millisecond)
+		return text
+	}
+	lines := strings.Split(strings.TrimSpace(saved("first", "csv")), "\r\n")
 	require.Equal(t, "id,state", lines[0])
 	require.Len(t, lines, 602, "the names of the columns, 600 jobs and that of the day, from all pages")
-	require.Regexp(t, `^jobs-\d{4}-\d\d-\d\d\.csv$`, evaluate[string](p, `window.saved.name`))
-	p.click(".toolbar button:last-child")
-	p.waitFor(`window.saved['application/json']`)
-	require.Equal(t, 601, evaluate[int](p, `JSON.parse(window.saved['application/json']).filter(({ state }) => state === 'running').length`))
+	var jobs []fakeapi.Job
+	require.NoError(t, json.Unmarshal([]byte(saved("last", "json")), &jobs))
+	require.Len(t, jobs, 601)
+	for i := range jobs {
+		require.Equal(t, "running", jobs[i].State)
+	}
 	p.requireClean()
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -42,6 +43,8 @@ type page struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
+	// profile is the tab's own.
+	profile cdp.BrowserContextID
 
 	mu sync.Mutex
 	// complaints are what the browser's console shows.
@@ -75,8 +78,8 @@ func openBrowser(t *testing.T, base string) *page {
 	if chromium() == "" {
 		t.Skip("there is no Chromium: install chromium, or name one in O365MT_CHROMIUM")
 	}
-	ctx := openTab(t)
-	p := &page{t: t, ctx: ctx, base: strings.TrimSuffix(base, "/") + "/"}
+	ctx, profile := openTab(t)
+	p := &page{t: t, ctx: ctx, profile: profile, base: strings.TrimSuffix(base, "/") + "/"}
 	chromedp.ListenTarget(ctx, p.note)
 	// The tab ends with the context of its first action.
 	require.NoError(t, chromedp.Run(ctx, runtime.Enable(), log.Enable(), network.Enable(), emulation.SetFocusEmulationEnabled(true)))
@@ -90,7 +93,7 @@ func openBrowser(t *testing.T, base string) *page {
 }
 
 // openTab opens a tab in a window and with a profile of its own: others neither hide it nor share its storage.
-func openTab(t *testing.T) context.Context {
+func openTab(t *testing.T) (context.Context, cdp.BrowserContextID) {
 	t.Helper()
 	browser, err := theBrowser()
 	require.NoError(t, err)
@@ -102,7 +105,7 @@ func openTab(t *testing.T) context.Context {
 	require.NoError(t, err)
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(tab))
 	t.Cleanup(cancel)
-	return ctx
+	return ctx, profile
 }
 
 func (p *page) note(event any) {
@@ -245,6 +248,16 @@ func ask[T any](p *page, expression string) (value T) {
 		return e.WithAwaitPromise(true)
 	}))
 	return value
+}
+
+// downloads has files saved into a folder, which it returns.
+func (p *page) downloads() string {
+	p.t.Helper()
+	folder := p.t.TempDir()
+	browser := cdp.WithExecutor(p.ctx, chromedp.FromContext(p.ctx).Browser)
+	require.NoError(p.t, cdpbrowser.SetDownloadBehavior(cdpbrowser.SetDownloadBehaviorBehaviorAllow).
+		WithBrowserContextID(p.profile).WithDownloadPath(folder).Do(browser))
+	return folder
 }
 
 func (p *page) screenshot(path string) {

@@ -48,7 +48,7 @@ function inputRow({ id }) {
       setText(lag, lagText(input));
       setTime(complete, input.complete_up_to);
       left.hidden = !isRunning(input.backfill);
-      if (!left.hidden) setText(left, `${percent(input.backfill)} · ${timeLeft(input.backfill)}`);
+      if (!left.hidden) setText(left, [`${percent(input.backfill)} read`, Number.isFinite(input.backfill.eta_s) && timeLeft(input.backfill)].filter(Boolean).join(' · '));
       setText(quota, quotaText(input.quota));
       setText(running, number(input.jobs_running ?? 0));
       const tick = parseTime(input.next_tick);
