@@ -29,6 +29,7 @@ func (r *messageTraceReceiver) record(ctx context.Context) (end func()) {
 	recorder, err := r.inspector().Open(ctx, jobs.Options{
 		Input:   r.set.ID.String(),
 		Tags:    r.cfg.Tags,
+		Config:  r.cfg.shown(),
 		TTL:     r.cfg.JobTTL,
 		Storage: client,
 		Warn:    func(message string) { r.set.Logger.Warn(message) },
@@ -97,7 +98,6 @@ func (r *messageTraceReceiver) Describe() jobs.Description {
 		Tags:         r.cfg.Tags,
 		NextTick:     r.poller.NextTick(),
 		PausedUntil:  r.quota.Resume(),
-		Config:       r.cfg.shown(),
 	}
 	d.Health.Status, d.Health.Hint, d.Health.Since = r.report.Health()
 	rate := r.quota.Rate()

@@ -112,7 +112,8 @@ func startOn(t *testing.T, h component.Host, edit func(cfg *Config)) *running {
 // input adds an input.
 func (s *running) input(t *testing.T, d jobs.Description) *fakeInput {
 	t.Helper()
-	b, err := s.Open(t.Context(), jobs.Options{Input: d.ID, Tags: d.Tags, TTL: time.Hour})
+	config := map[string]any{"poll_interval": d.PollInterval.String()}
+	b, err := s.Open(t.Context(), jobs.Options{Input: d.ID, Tags: d.Tags, Config: config, TTL: time.Hour})
 	require.NoError(t, err)
 	f := &fakeInput{Description: d, recorder: b}
 	t.Cleanup(s.Register(f))

@@ -115,7 +115,7 @@ func viewInput(d *jobs.Description, rec *jobs.Recorder, now time.Time) inputView
 		JobsRunning:   rec.Active(jobs.Running),
 		JobsWaiting:   rec.Waiting(),
 		RowsAccepted:  rec.RowsAccepted(),
-		Config:        d.Config,
+		Config:        rec.Config(),
 	}
 	if !d.LiveUpTo.IsZero() {
 		lag := seconds(now.Sub(d.LiveUpTo))

@@ -36,8 +36,6 @@ type Description struct {
 	Progress Progress
 	// PausedUntil is when requests go on that the service asked to pause, by this machine's clock; zero if there is no pause.
 	PausedUntil time.Time
-	// Config is the configuration without secrets. It must be JSON.
-	Config map[string]any
 }
 
 // Health is the state of an input as it was last reported.
@@ -70,7 +68,7 @@ type Quota struct {
 
 // Input is a receiver, as the inspector sees it. All methods may be called at the same time.
 type Input interface {
-	// Describe may be costly: it is called only for inputs that are shown.
+	// Describe is called often, but only for inputs that are shown.
 	Describe() Description
 	// Recorder is the one that was opened for the input. It is not nil.
 	Recorder() *Recorder

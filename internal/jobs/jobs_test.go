@@ -165,6 +165,7 @@ func TestNobodyRecordsNothing(t *testing.T) {
 		assert.Nil(t, jobs.FromContext(jobs.WithJob(t.Context(), j)))
 	}
 	assert.Empty(t, b.Input())
+	assert.Empty(t, b.Config())
 	assert.False(t, b.Tagged(""))
 	assert.False(t, b.Capturing())
 	b.Captured(plog.NewLogs())

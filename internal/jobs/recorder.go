@@ -18,6 +18,8 @@ type Options struct {
 	// Input is the component ID of the receiver whose jobs are recorded, Tags are its tags.
 	Input string
 	Tags  []string
+	// Config is the configuration of the receiver without secrets, which the inspector shows. It must be JSON.
+	Config map[string]any
 	// TTL is how long an ended job stays listed, greater than 0.
 	TTL time.Duration
 	// Storage keeps ended jobs over restarts; nil means in memory only. All its keys are the recorder's. The recorder does not
@@ -136,6 +138,14 @@ func (rec *Recorder) Input() string {
 		return ""
 	}
 	return rec.options.Input
+}
+
+// Config is the configuration of the receiver without secrets. It must not be changed.
+func (rec *Recorder) Config() map[string]any {
+	if rec == nil {
+		return nil
+	}
+	return rec.options.Config
 }
 
 // Tagged reports whether the receiver has a tag.
