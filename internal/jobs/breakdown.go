@@ -43,6 +43,9 @@ func (b *Breakdown) count(status, direction string) {
 
 // position is where a name is, the last place if it has none of its own.
 func position(names []string, name string) int {
+	if i := slices.Index(names, name); i >= 0 {
+		return i
+	}
 	i := slices.IndexFunc(names, func(known string) bool { return strings.EqualFold(known, name) })
 	if i < 0 {
 		return len(names) - 1

@@ -12,8 +12,8 @@ import (
 
 // mail is what is counted of a record.
 type mail struct {
-	received                                time.Time
-	status, previous, direction, sender, to string
+	received                                       time.Time
+	status, previous, direction, sender, recipient string
 }
 
 // mailOf reads a record. The envelope sender is preferred to the other one.
@@ -33,7 +33,7 @@ func mailOf(record plog.LogRecord) mail {
 		case "email.from.address":
 			author = value.Str()
 		case "email.to.address":
-			m.to = value.Str()
+			m.recipient = value.Str()
 		}
 	}
 	if m.sender == "" {
@@ -80,8 +80,8 @@ func (rec *Recorder) Offer(j *Job, logs plog.Logs) (accepted func()) {
 	return func() {
 		rec.series.add(rec.now(), Minute{Breakdown: rows})
 		j.change(func(r *Record) { r.Breakdown.add(rows) })
-		for _, m := range counted {
-			rec.top.add(m.received, rec.now(), m.sender, m.to)
+		if len(counted) > 0 {
+			rec.top.add(counted, rec.now())
 		}
 		rec.Captured(watched)
 	}

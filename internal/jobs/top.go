@@ -36,6 +36,10 @@ type frequent struct {
 }
 
 func (f *frequent) add(address string) {
+	if address == "" {
+		return
+	}
+	address = strings.ToLower(shorten(address, maxAddress))
 	if n, known := f.rows[address]; known || len(f.rows) < topKept {
 		if f.rows == nil {
 			f.rows = map[string]int{}
@@ -71,24 +75,22 @@ type top struct {
 
 func stepOf(t time.Time) int64 { return t.Unix() / int64(topStep/time.Second) }
 
-// add counts a row by the time at which the service received its message. Older ones than an hour are left out, and so are
+// add counts rows by the time at which the service received their messages. Older ones than an hour are left out, and so are
 // those that come from the future.
-func (t *top) add(received, now time.Time, sender, recipient string) {
-	number := stepOf(received)
-	if age := stepOf(now) - number; age < 0 || age >= int64(len(t.steps)) {
-		return
-	}
+func (t *top) add(rows []mail, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &t.steps[number%int64(len(t.steps))]
-	if s.number != number {
-		*s = step{number: number}
-	}
-	if sender != "" {
-		s.senders.add(strings.ToLower(shorten(sender, maxAddress)))
-	}
-	if recipient != "" {
-		s.recipients.add(strings.ToLower(shorten(recipient, maxAddress)))
+	for i := range rows {
+		number := stepOf(rows[i].received)
+		if age := stepOf(now) - number; age < 0 || age >= int64(len(t.steps)) {
+			continue
+		}
+		s := &t.steps[number%int64(len(t.steps))]
+		if s.number != number {
+			*s = step{number: number}
+		}
+		s.senders.add(rows[i].sender)
+		s.recipients.add(rows[i].recipient)
 	}
 }
 
