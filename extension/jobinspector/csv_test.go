@@ -43,7 +43,7 @@ func TestJobsAsCSV(t *testing.T) {
 	s := start(t, nil)
 	in := s.input(t, jobs.Description{ID: "one"})
 	first, second := started(in.recorder, trace.Live), started(in.recorder, trace.Backfill)
-	first.Page(100, 50, jobs.Rows{Accepted: 1, Duplicate: 2, Held: 3, Filtered: 4, Malformed: 5, Refused: 6})
+	first.Page(100, 50, trace.Outcomes{Accepted: 1, Duplicate: 2, Held: 3, Filtered: 4, Malformed: 5, Refused: 6})
 	first.End(jobs.Failed, errors.New(`=HYPERLINK("http://evil.example"),`+"\n"), "-1")
 	second.Wait(jobs.ForQuota)
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/extension/jobinspector/internal/metadata"
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 type openAPIDocument struct {
@@ -125,6 +126,9 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 func fields(of reflect.Type) (names []string) {
 	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		switch {
 		case field.Anonymous:
 			names = append(names, fields(field.Type)...)

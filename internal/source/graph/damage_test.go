@@ -6,6 +6,7 @@ package graph
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -39,7 +40,8 @@ func TestDamagedResponses(t *testing.T) {
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			rows, next, err := walk(t, string(body))
-			assert.Equal(t, c.damaged, transport.IsDamaged(err), "%v", err)
+			var refused *transport.Error
+			assert.Equal(t, c.damaged, errors.As(err, &refused) && refused.Damaged, "%v", err)
 			assert.Empty(t, next)
 			var ids []string
 			for _, row := range rows {
