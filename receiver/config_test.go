@@ -6,6 +6,8 @@ package receiver
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -241,9 +243,18 @@ var right = []string{
 	"retry: {max_retries: 5.0}",
 }
 
+// recent replaces dates of the lists by others that the services still keep.
+var recent = func() *strings.Replacer {
+	day := time.Now().UTC().Truncate(24 * time.Hour).Add(-48 * time.Hour)
+	seconds := func(after time.Duration) string { return strconv.FormatInt(day.Add(after).Unix(), 10) }
+	return strings.NewReplacer("1720533360", seconds(13*time.Hour), "1720536960", seconds(14*time.Hour), "1738321200", seconds(11*time.Hour),
+		"2025-01-31", day.Format(time.DateOnly), "2025-02-01", day.Add(24*time.Hour).Format(time.DateOnly))
+}()
+
 func TestMoreRightConfigurations(t *testing.T) {
 	t.Parallel()
 	for _, text := range right {
+		text = recent.Replace(text)
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
 			_, err := load(t, least, text)

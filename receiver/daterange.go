@@ -103,6 +103,8 @@ func (cfg *Config) validateBounds(b bounds, now time.Time) error {
 		return fmt.Errorf("date_range.start: %s is never in the past, so that there is no mail to read", b.start)
 	case !b.start.Absolute() && now.Truncate(time.Second).Sub(b.start.At(now)) > keeps:
 		return fmt.Errorf("date_range.start: %s is further back than the service keeps mail, %s", b.start, short(keeps))
+	case b.absolute() && now.Sub(b.end.At(now)) >= keeps-plan.KeepMargin:
+		return fmt.Errorf("date_range.end: %s is further back than the service keeps mail, %s", b.end, short(keeps))
 	}
 	return nil
 }

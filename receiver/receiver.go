@@ -165,6 +165,7 @@ func (r *messageTraceReceiver) logOnce() {
 			zap.String("log_level", string(r.cfg.LogLevel)))
 	}
 	r.logUncovered()
+	r.logClamped(time.Now())
 	switch {
 	case r.cfg.StorageID != nil:
 	case r.plan.Range != nil:
@@ -176,6 +177,19 @@ func (r *messageTraceReceiver) logOnce() {
 	if r.cfg.Authentication.Basic.HasValue() {
 		r.set.Logger.Warn("authentication.basic: Microsoft ended basic authentication in 2023; use another block of authentication")
 	}
+}
+
+// logClamped tells where reading begins if the service does not keep all that is asked for.
+func (r *messageTraceReceiver) logClamped(now time.Time) {
+	kept := now.UTC().Add(plan.KeepMargin - r.plan.Retention).Truncate(time.Second)
+	key := "initial_lookback"
+	if r.plan.Range != nil {
+		key = "date_range"
+	}
+	if r.plan.Range == nil && r.cfg.InitialLookback <= r.plan.InitialLookback || r.plan.Range != nil && !r.plan.Range.At(now).Start.Before(kept) {
+		return
+	}
+	r.set.Logger.Info(key+" reaches further back than the service keeps mail; reading begins where it still does", zap.Time("from", kept))
 }
 
 // Shutdown ends the poller, also in the middle of a page, and waits for it as long as ctx allows.

@@ -84,12 +84,12 @@ func Abandoned(s State, cfg Config) Intervals {
 // tickRange opens the window of the tick, and those of the ticks that were missed before it.
 func tickRange(s State, tick time.Time, cfg Config) State {
 	if cfg.Range.Absolute != "" {
-		return tickOnce(s, tick, cfg.Range)
+		return tickOnce(s, tick, cfg)
 	}
 	if !tick.After(s.Ticked) {
 		return s
 	}
-	due := cfg.Range.At(tick)
+	due := cfg.kept(cfg.Range.At(tick), tick)
 	s.Held = cfg.Hold
 	s.Unread = s.Unread.Union(s.Due).Union(missed(s.Ticked, tick, cfg)).Remove(due)
 	s.Due = Intervals{}.Add(due)
@@ -98,15 +98,22 @@ func tickRange(s State, tick time.Time, cfg Config) State {
 }
 
 // tickOnce opens an absolute range at the first tick, and notes at a later one that it has been read.
-func tickOnce(s State, tick time.Time, r *Range) State {
+func tickOnce(s State, tick time.Time, cfg Config) State {
 	s.Ticked = tick
-	if s.Head.IsZero() && !slices.Contains(s.Done, r.Absolute) {
-		all := r.At(tick)
+	if s.Head.IsZero() && !slices.Contains(s.Done, cfg.Range.Absolute) {
+		all := cfg.kept(cfg.Range.At(tick), tick)
 		s.Begin, s.Head = all.Start, all.End
 		s.Unread = s.Unread.Add(all)
 		return s
 	}
 	return noteDone(s)
+}
+
+// kept returns what of a window is worth asking for at a tick: what the service has dropped before anybody asked is no gap.
+func (cfg Config) kept(w trace.Window, tick time.Time) trace.Window {
+	w.Start = later(w.Start, tick.Add(KeepMargin-cfg.Retention))
+	w.End = later(w.End, w.Start)
+	return w
 }
 
 // noteDone notes that an absolute range has been read.
