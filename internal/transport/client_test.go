@@ -85,7 +85,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 				return
 			}
 			e := requireError(t, err)
-			assert.True(t, e.Unauthorized())
+			assert.True(t, e.unauthorized())
 			assert.Equal(t, []string{"first"}, auth.rejected)
 			assert.Contains(t, e.Error(), "request refused: token invalid: "+endpoint.Host+endpointPath+": status 401")
 			assert.Equal(t, "advice on Unauthorized", e.Hint())
@@ -314,7 +314,7 @@ func TestARequestWithoutCredentialsOfItsOwn(t *testing.T) {
 	})
 	client := newTestClient(t, endpoint, nil)
 	_, err := client.Get(t.Context(), trace.Live, endpoint, http.Header{})
-	assert.True(t, requireError(t, err).Unauthorized())
+	assert.True(t, requireError(t, err).unauthorized())
 	assert.Equal(t, 1, requests, "there is no other token to try")
 
 	_, err = client.Get(t.Context(), trace.Live, parse(t, "https://elsewhere.example"), http.Header{})
@@ -329,6 +329,25 @@ func TestATokenThatIsTheOnlyOneIsNotSentTwice(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	})
 	_, err := newTestClient(t, endpoint, &tokens{given: []string{testToken}}).Get(t.Context(), trace.Live, endpoint, http.Header{})
-	assert.True(t, requireError(t, err).Unauthorized())
+	assert.True(t, requireError(t, err).unauthorized())
 	assert.Equal(t, 1, requests)
+}
+
+// A link that leads away may repeat the token. To keep it out of the error, it is enough to know what has been sent.
+func TestMaskingAnErrorNeverSignsIn(t *testing.T) {
+	t.Parallel()
+	endpoint := serve(t, func(http.ResponseWriter, *http.Request) {})
+	auth := &tokens{given: []string{testToken}}
+	client := newTestClient(t, endpoint, auth)
+	foreign := parse(t, "https://elsewhere.example/"+testToken)
+	_, err := client.Get(t.Context(), trace.Live, foreign, http.Header{})
+	require.ErrorIs(t, err, ErrForeignLink)
+	assert.Zero(t, auth.asked, "nothing has been sent yet that could be repeated")
+
+	_, err = client.Get(t.Context(), trace.Live, withQuery(endpoint), http.Header{})
+	require.NoError(t, err)
+	assert.Equal(t, 1, auth.asked)
+	_, err = client.Get(t.Context(), trace.Live, foreign, http.Header{})
+	require.ErrorIs(t, requireError(t, err), ErrForeignLink)
+	assert.Equal(t, 1, auth.asked)
 }

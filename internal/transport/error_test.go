@@ -10,11 +10,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 func TestARefusalSaysWhatTheServiceSays(t *testing.T) {
@@ -57,50 +60,75 @@ func TestARefusalSaysWhatTheServiceSays(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, time.January, 21, 14, 12, 34, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"":                                  0,
-		"0":                                 0,
-		"1":                                 time.Second,
-		"120":                               2 * time.Minute,
-		"2147483647":                        2147483647 * time.Second,
-		"-5":                                0,
-		"1.5":                               0,
-		"soon":                              0,
-		"Wed, 21 Jan 2026 14:13:34 GMT":     time.Minute,
-		"Wed, 21 Jan 2026 14:12:34 GMT":     0,
-		"Wed, 21 Jan 2026 14:11:34 GMT":     0,
-		"Wednesday, 21-Jan-26 14:12:44 GMT": 10 * time.Second,
-		"2026-01-21T14:13:34Z":              0,
+	const date = "Wed, 21 Jan 2026 14:12:34 GMT"
+	for _, c := range []struct {
+		value string
+		want  time.Duration
+	}{
+		{"", 0},
+		{"0", 0},
+		{"1", time.Second},
+		{" 1 ", time.Second},
+		{"120", 2 * time.Minute},
+		{"2147483647", 2147483647 * time.Second},
+		{"0.249", time.Second},
+		{"1.0", time.Second},
+		{"1.000000001", 2 * time.Second},
+		{"59.5", time.Minute},
+		{"-5", 0},
+		{"-0.5", 0},
+		{"NaN", 0},
+		{"soon", 0},
+		{"5s", 0},
+		{"Wed, 21 Jan 2026 14:13:34 GMT", time.Minute},
+		{"Wed, 21 Jan 2026 14:12:34 GMT", 0},
+		{"Wed, 21 Jan 2026 14:11:34 GMT", 0},
+		{"Wednesday, 21-Jan-26 14:12:44 GMT", 10 * time.Second},
+		{"2026-01-21T14:13:34Z", 0},
 	} {
-		got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {value}}}, now)
-		assert.Equal(t, want, got, value)
+		resp := &http.Response{Header: http.Header{"Retry-After": {c.value}, "Date": {date}}}
+		assert.Equal(t, c.want, retryAfter(resp), c.value)
 	}
-	assert.Zero(t, retryAfter(&http.Response{}, now))
+	for _, huge := range []string{"99999999999999999999", "1e300", "1e400", "Inf", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		resp := &http.Response{Header: http.Header{"Retry-After": {huge}, "Date": {date}}}
+		assert.Greater(t, retryAfter(resp), 24*time.Hour, huge)
+	}
+	assert.Zero(t, retryAfter(&http.Response{}))
+}
+
+// A date is the service's, whose clock may differ from this machine's by any amount.
+func TestADateToRetryAfterIsComparedWithTheClockOfTheService(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(300 * time.Millisecond)
+		for name, c := range map[string]struct {
+			ahead time.Duration // of the service's clock
+			date  bool          // whether the service tells its time
+			want  time.Duration
+		}{
+			"the same time":             {0, true, 40 * time.Second},
+			"the service is behind":     {-100 * 24 * time.Hour, true, 40 * time.Second},
+			"the service is ahead":      {100 * 24 * time.Hour, true, 40 * time.Second},
+			"the service tells no time": {0, false, 40 * time.Second},
+		} {
+			served := time.Now().Add(c.ahead)
+			header := http.Header{"Retry-After": {served.Add(40 * time.Second).UTC().Format(http.TimeFormat)}}
+			if c.date {
+				header.Set("Date", served.UTC().Format(http.TimeFormat))
+			}
+			assert.Equal(t, c.want, retryAfter(&http.Response{Header: header}), name)
+		}
+	})
 }
 
 func TestRetryAfterReachesTheError(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		value    func() string
-		min, max time.Duration
-	}{
-		"seconds": {func() string { return "17" }, 17 * time.Second, 17 * time.Second},
-		"a date": {
-			func() string { return time.Now().Add(time.Hour).UTC().Format(http.TimeFormat) },
-			59 * time.Minute, time.Hour,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := get(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Retry-After", c.value())
-				w.WriteHeader(http.StatusTooManyRequests)
-			})
-			e := requireError(t, err)
-			assert.GreaterOrEqual(t, e.RetryAfter, c.min)
-			assert.LessOrEqual(t, e.RetryAfter, c.max)
+	for value, want := range map[string]time.Duration{"17": 17 * time.Second, "0.249": time.Second} {
+		_, err := get(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", value)
+			w.WriteHeader(http.StatusTooManyRequests)
 		})
+		assert.Equal(t, want, requireError(t, err).RetryAfter)
 	}
 }
 
@@ -179,32 +207,37 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-func TestWhatAnErrorIsAbout(t *testing.T) {
+func TestScope(t *testing.T) {
 	t.Parallel()
-	for status, query := range map[int]bool{
-		0: false, 200: false, 400: true, 401: false, 403: false, 404: true, 410: true, 429: false, 500: false, 503: false,
+	for name, c := range map[string]struct {
+		err  *Error
+		want trouble.Scope
+	}{
+		"a query that is refused":         {&Error{Status: 400}, trouble.Query},
+		"a link that is not known":        {&Error{Status: 404}, trouble.Query},
+		"a link that has gone":            {&Error{Status: 410}, trouble.Query},
+		"a refusal that broke off":        {&Error{Status: 400, Err: io.ErrUnexpectedEOF}, trouble.Service},
+		"no token":                        {&Error{Status: 401}, trouble.SignIn},
+		"no permission":                   {&Error{Status: 403}, trouble.SignIn},
+		"no quota":                        {&Error{Status: 429}, trouble.Tenant},
+		"a pause that the service wants":  {&Error{Status: 503, Paused: time.Minute}, trouble.Tenant},
+		"a service out of order":          {&Error{Status: 500}, trouble.Service},
+		"a service that is busy":          {&Error{Status: 503}, trouble.Service},
+		"a gateway that waits in vain":    {&Error{Status: 504}, trouble.Service},
+		"a status that nobody expects":    {&Error{Status: 302}, trouble.Service},
+		"no connection":                   {&Error{Err: io.ErrUnexpectedEOF}, trouble.Service},
+		"no answer in time":               {&Error{Err: context.DeadlineExceeded}, trouble.Service},
+		"a page that broke off":           {&Error{Status: 200, Err: io.ErrUnexpectedEOF}, trouble.Service},
+		"a damaged page":                  {&Error{Status: 200, Damaged: true, Err: io.ErrUnexpectedEOF}, trouble.Window},
+		"too large a page":                {&Error{Status: 200, Err: mask(ErrTooLarge)}, trouble.Window},
+		"a link that leads away":          {&Error{Err: fmt.Errorf("%w a link", ErrForeignLink)}, trouble.Window},
+		"a redirect that leads elsewhere": {&Error{Err: mask(ErrForeignLink)}, trouble.Window},
 	} {
-		e := &Error{Status: status}
-		assert.Equal(t, query, e.AboutQuery(), "status %d", status)
-		assert.Equal(t, status == 401, e.Unauthorized(), "status %d", status)
-	}
-	for name, e := range map[string]*Error{
-		"a foreign link":   {Err: fmt.Errorf("%w a link", ErrForeignLink)},
-		"too large a page": {Status: 200, Err: ErrTooLarge},
-		"a damaged page":   {Status: 200, Damaged: true},
-		"a connection that broke in the middle of a page": {Status: 200, Err: io.ErrUnexpectedEOF},
-		"no answer in time":      {Err: context.DeadlineExceeded},
-		"a service out of order": {Status: 500},
-	} {
-		assert.False(t, e.OfService(), name)
-	}
-	for name, e := range map[string]*Error{
-		"no connection": {Err: io.ErrUnexpectedEOF},
-		"no permission": {Status: 403},
-		"no token":      {Status: 401},
-		"no quota":      {Status: 429},
-	} {
-		assert.True(t, e.OfService(), name)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, c.want, c.err.Scope())
+			assert.Equal(t, c.want, trouble.ScopeOf(fmt.Errorf("live: %w", c.err)), "whatever wraps it")
+		})
 	}
 }
 

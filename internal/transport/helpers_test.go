@@ -38,11 +38,13 @@ type tokens struct {
 	given    []string
 	rejected []string
 	err      error
+	asked    int
 }
 
 func (a *tokens) Token(context.Context) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.asked++
 	if len(a.given) == 0 {
 		return "", a.err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 const graphEndpoint = "https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces"
@@ -105,6 +106,8 @@ func TestAForeignLinkIsNotAskedForAtAll(t *testing.T) {
 	var requests atomic.Int32
 	endpoint := serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 	client := newTestClient(t, endpoint, &tokens{given: []string{testToken}})
+	_, err := client.Get(t.Context(), trace.Live, endpoint, http.Header{})
+	require.NoError(t, err)
 	links := []string{
 		endpoint.String() + "X", endpoint.String() + "/../..", "http://" + testToken + "/" + testAddress + "?" + testQuery,
 		strings.Replace(endpoint.String(), "http://", "http://"+strings.Replace(testAddress, "@", "%40", 1)+"@", 1),
@@ -115,9 +118,9 @@ func TestAForeignLinkIsNotAskedForAtAll(t *testing.T) {
 		require.ErrorIs(t, e, ErrForeignLink)
 		assert.Equal(t, endpoint.Host+endpointPath, e.Target)
 		assert.Contains(t, e.Hint(), "endpoint")
-		assert.False(t, e.OfService())
+		assert.Equal(t, trouble.Window, e.Scope())
 	}
-	assert.Zero(t, requests.Load())
+	assert.EqualValues(t, 1, requests.Load(), "but the endpoint is")
 }
 
 func TestARedirectToAnotherOriginNeverSeesTheToken(t *testing.T) {
