@@ -7,11 +7,14 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/claims"
 )
 
 // jwt returns a token with the claims.
@@ -54,9 +57,10 @@ func TestWhatATokenLacksIsSaidOnce(t *testing.T) {
 			if c.claims != "" {
 				token = jwt(c.claims)
 			}
+			i := &inspected{Authorizer: &turns{tokens: slices.Repeat([]string{token, "another"}, 10)}, inspect: r.inspect}
 			var all sync.WaitGroup
-			for range 10 {
-				all.Go(func() { r.inspect(token) })
+			for range 20 {
+				all.Go(func() { _, _ = i.Token(t.Context()) })
 			}
 			all.Wait()
 			for _, entry := range logs.All() {
@@ -69,9 +73,14 @@ func TestWhatATokenLacksIsSaidOnce(t *testing.T) {
 }
 
 // turns gives out tokens one after the other.
-type turns struct{ tokens []string }
+type turns struct {
+	tokens []string
+	mu     sync.Mutex
+}
 
 func (a *turns) Token(context.Context) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if len(a.tokens) == 0 {
 		return "", errors.New("no more")
 	}
@@ -85,8 +94,10 @@ func (*turns) Reject(string) {}
 func TestEachNewTokenIsInspected(t *testing.T) {
 	t.Parallel()
 	var seen []string
-	i := &inspected{Authorizer: &turns{[]string{"a", "a", "b", "b", "a"}}, inspect: func(token string) { seen = append(seen, token) }}
-	for _, want := range []string{"a", "a", "b", "b", "a"} {
+	a, b := jwt(`{"tid":"a"}`), jwt(`{"tid":"b"}`)
+	tokens := []string{a, a, "opaque", b, b, a}
+	i := &inspected{Authorizer: &turns{tokens: tokens}, inspect: func(s claims.Set) { seen = append(seen, s.TenantID) }}
+	for _, want := range tokens {
 		token, err := i.Token(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, want, token)

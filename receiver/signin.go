@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/collector/config/confighttp"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/claims"
 	"github.com/o365messagetrace/o365messagetrace/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
@@ -49,7 +50,7 @@ func (r *messageTraceReceiver) authorizer(client *http.Client) transport.Authori
 	}
 	tokens := entra.NewTokenSource(cfg)
 	r.report.Credential(tokens)
-	return &inspected{Authorizer: tokens, inspect: func(token string) {
+	return &inspected{Authorizer: tokens, inspect: func(token claims.Set) {
 		r.identify(token)
 		r.inspect(token)
 	}}
@@ -63,7 +64,7 @@ func (cfg *Config) scheme() string {
 	return "Bearer"
 }
 
-// signIn says who signs in to Entra, where and for what.
+// signIn returns who signs in to Entra, where and for what.
 func (cfg *Config) signIn() entra.Config {
 	a := &cfg.Authentication
 	in := entra.Config{TenantID: cfg.TenantID, AuthorityHost: cfg.authorityHost()}
@@ -133,10 +134,10 @@ func (b basic) Token(context.Context) (string, error) {
 // Reject implements transport.Authorizer. There is no other password to be had.
 func (basic) Reject(string) {}
 
-// inspected shows every new token.
+// inspected has the claims of every new token looked at. A token that is not a readable JWT has none.
 type inspected struct {
 	transport.Authorizer
-	inspect func(token string)
+	inspect func(claims.Set)
 
 	mu   sync.Mutex
 	last string
@@ -152,27 +153,26 @@ func (i *inspected) Token(ctx context.Context) (string, error) {
 	isNew := token != i.last
 	i.last = token
 	i.mu.Unlock()
-	if isNew {
-		i.inspect(token)
+	if !isNew {
+		return token, nil
+	}
+	if found, ok := claims.Read(token); ok {
+		i.inspect(found)
 	}
 	return token, nil
 }
 
-// identify learns from a token which tenant it is, by whatever name it is configured.
-func (r *messageTraceReceiver) identify(token string) {
-	if claims, ok := entra.ReadClaims(token); ok && claims.TenantID != "" {
-		r.warnOfOthers(r.quota.Identify(strings.ToLower(claims.TenantID)))
+// identify learns from a token which tenant it is of, by whatever name that is configured.
+func (r *messageTraceReceiver) identify(token claims.Set) {
+	if token.TenantID != "" {
+		r.warnOfOthers(r.quota.Identify(strings.ToLower(token.TenantID)))
 	}
 }
 
 // inspect warns, once, of what a token lacks that the service will ask for.
-func (r *messageTraceReceiver) inspect(token string) {
-	claims, ok := entra.ReadClaims(token)
-	if !ok {
-		return
-	}
-	lacks := claims.Lacks(entra.Wanted{TenantID: r.cfg.TenantID, Resource: r.cfg.signIn().Resource, Role: r.cfg.role()})
-	for _, lack := range lacks {
+func (r *messageTraceReceiver) inspect(token claims.Set) {
+	wanted := claims.Wanted{TenantID: r.cfg.TenantID, Resource: r.cfg.signIn().Resource, Role: r.cfg.role()}
+	for _, lack := range token.Lacks(wanted) {
 		r.report.Once("the service may refuse the token: " + lack)
 	}
 }
