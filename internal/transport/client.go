@@ -10,10 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -263,7 +261,7 @@ func (c *Client) refused(resp *http.Response, secrets []string) error {
 		Code:       Clean(code, secrets...),
 		Message:    Clean(message, secrets...),
 		RequestID:  Clean(resp.Header.Get("request-id"), secrets...),
-		RetryAfter: retryAfter(resp),
+		RetryAfter: RetryAfter(resp.Header, time.Now()),
 	}
 	if e.Scope() == trouble.Query {
 		e.Reason = reasonOf(message)
@@ -300,26 +298,4 @@ func date(resp *http.Response) time.Time {
 		return time.Time{}
 	}
 	return t
-}
-
-// retryAfter reads both forms of Retry-After (RFC 9110, section 10.2.3), seconds and a date, as whole seconds, rounded up.
-// Azure also sends fractions of a second. A date is of the service's clock, so that is what it is compared with.
-func retryAfter(resp *http.Response) time.Duration {
-	value := strings.TrimSpace(resp.Header.Get("Retry-After"))
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		// A number that is too large is still a number; NaN is none.
-		if seconds > 0 {
-			return time.Duration(math.Ceil(min(seconds, math.MaxUint32))) * time.Second
-		}
-		return 0
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now := date(resp)
-	if now.IsZero() {
-		now = time.Now().Truncate(time.Second)
-	}
-	return max(0, at.Sub(now))
 }

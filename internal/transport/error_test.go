@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -56,69 +55,6 @@ func TestARefusalSaysWhatTheServiceSays(t *testing.T) {
 			assert.Equal(t, "advice on "+http.StatusText(c.status), e.Hint())
 		})
 	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	const date = "Wed, 21 Jan 2026 14:12:34 GMT"
-	for _, c := range []struct {
-		value string
-		want  time.Duration
-	}{
-		{"", 0},
-		{"0", 0},
-		{"1", time.Second},
-		{" 1 ", time.Second},
-		{"120", 2 * time.Minute},
-		{"2147483647", 2147483647 * time.Second},
-		{"0.249", time.Second},
-		{"1.0", time.Second},
-		{"1.000000001", 2 * time.Second},
-		{"59.5", time.Minute},
-		{"-5", 0},
-		{"-0.5", 0},
-		{"NaN", 0},
-		{"soon", 0},
-		{"5s", 0},
-		{"Wed, 21 Jan 2026 14:13:34 GMT", time.Minute},
-		{"Wed, 21 Jan 2026 14:12:34 GMT", 0},
-		{"Wed, 21 Jan 2026 14:11:34 GMT", 0},
-		{"Wednesday, 21-Jan-26 14:12:44 GMT", 10 * time.Second},
-		{"2026-01-21T14:13:34Z", 0},
-	} {
-		resp := &http.Response{Header: http.Header{"Retry-After": {c.value}, "Date": {date}}}
-		assert.Equal(t, c.want, retryAfter(resp), c.value)
-	}
-	for _, huge := range []string{"99999999999999999999", "1e300", "1e400", "Inf", "Fri, 31 Dec 9999 23:59:59 GMT"} {
-		resp := &http.Response{Header: http.Header{"Retry-After": {huge}, "Date": {date}}}
-		assert.Greater(t, retryAfter(resp), 24*time.Hour, huge)
-	}
-	assert.Zero(t, retryAfter(&http.Response{}))
-}
-
-// A date is the service's, whose clock may differ from this machine's by any amount.
-func TestADateToRetryAfterIsComparedWithTheClockOfTheService(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(300 * time.Millisecond)
-		for name, c := range map[string]struct {
-			ahead time.Duration // of the service's clock
-			date  bool          // whether the service tells its time
-			want  time.Duration
-		}{
-			"the same time":             {0, true, 40 * time.Second},
-			"the service is behind":     {-100 * 24 * time.Hour, true, 40 * time.Second},
-			"the service is ahead":      {100 * 24 * time.Hour, true, 40 * time.Second},
-			"the service tells no time": {0, false, 40 * time.Second},
-		} {
-			served := time.Now().Add(c.ahead)
-			header := http.Header{"Retry-After": {served.Add(40 * time.Second).UTC().Format(http.TimeFormat)}}
-			if c.date {
-				header.Set("Date", served.UTC().Format(http.TimeFormat))
-			}
-			assert.Equal(t, c.want, retryAfter(&http.Response{Header: header}), name)
-		}
-	})
 }
 
 func TestRetryAfterReachesTheError(t *testing.T) {
