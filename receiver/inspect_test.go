@@ -89,7 +89,7 @@ func (a *turns) Token(context.Context) (string, error) {
 	return token, nil
 }
 
-func (*turns) Reject(string) {}
+func (*turns) Reject(string, string) {}
 
 func TestEachNewTokenIsInspected(t *testing.T) {
 	t.Parallel()

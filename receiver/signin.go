@@ -132,7 +132,7 @@ func (b basic) Token(context.Context) (string, error) {
 }
 
 // Reject implements transport.Authorizer. There is no other password to be had.
-func (basic) Reject(string) {}
+func (basic) Reject(string, string) {}
 
 // inspected has the claims of every new token looked at. A token that is not a readable JWT has none.
 type inspected struct {

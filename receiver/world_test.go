@@ -156,7 +156,7 @@ func (s signedIn) Token(context.Context) (string, error) {
 	}
 	return s.sim.Token(), nil
 }
-func (signedIn) Reject(string) {}
+func (signedIn) Reject(string, string) {}
 
 // tripper is a way to the service.
 type tripper func(*http.Request) (*http.Response, error)

@@ -108,7 +108,7 @@ func (*watcher) Throttled(context.Context, error, time.Duration)             {}
 type signedIn struct{}
 
 func (signedIn) Token(context.Context) (string, error) { return "token", nil }
-func (signedIn) Reject(string)                         {}
+func (signedIn) Reject(string, string)                 {}
 
 // reader is our path: all of the receiver but its timetable.
 type reader struct {

@@ -98,7 +98,7 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 }
 
 // Reject makes the next token a fresh one, unless it already is another than the rejected one.
-func (s *TokenSource) Reject(token string) {
+func (s *TokenSource) Reject(token, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if token == s.given {

@@ -66,7 +66,7 @@ func TestARejectedTokenIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	s, _ := newSource(newLogin(t), Secret{Value: testSecret})
 	requireToken(t, s, "token-1")
-	s.Reject("token-1")
+	s.Reject("token-1", "")
 	requireToken(t, s, "token-2")
 	requireToken(t, s, "token-2")
 }
@@ -76,7 +76,7 @@ func TestARejectedTokenIsNotUsedAgainThoughThereIsNoOther(t *testing.T) {
 	l := newLogin(t)
 	s, _ := newSource(l, Secret{Value: testSecret})
 	requireToken(t, s, "token-1")
-	s.Reject("token-1")
+	s.Reject("token-1", "")
 	l.set(func(l *login) {
 		l.refuse = func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }
 	})

@@ -62,7 +62,7 @@ func TestAFederatedTokenSignsIn(t *testing.T) {
 
 	// The next sign-in takes what is there by then.
 	write("eyJhbGciOiJub25lIn0.third.x")
-	s.Reject("token-1")
+	s.Reject("token-1", "")
 	requireToken(t, s, "token-2")
 	assert.Equal(t, []string{"eyJhbGciOiJub25lIn0.first.x", "eyJhbGciOiJub25lIn0.third.x"}, l.assertions())
 	assert.Zero(t, s.Expires(), "a token that is renewed all the time is nothing to warn of")

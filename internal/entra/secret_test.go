@@ -119,7 +119,7 @@ func TestASecretThatVanishesDoesNotTakeTheTokenAlong(t *testing.T) {
 	requireToken(t, s, "token-1")
 
 	// A new token needs the secret again.
-	s.Reject("token-1")
+	s.Reject("token-1", "")
 	requireFailure(t, s)
 	write("new")
 	requireToken(t, s, "token-2")
@@ -154,7 +154,7 @@ func TestARefusalOutlivesARejection(t *testing.T) {
 	l.accepted = "another"
 	s, _ := newSource(l, Secret{Value: testSecret})
 	requireFailure(t, s)
-	s.Reject("")
+	s.Reject("", "")
 	requireFailure(t, s)
 	assert.Len(t, l.requests, 1, "the secret is still the refused one")
 }

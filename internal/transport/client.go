@@ -27,8 +27,9 @@ const maxErrorBody = 64 << 10
 type Authorizer interface {
 	// Token returns credentials that the service should accept now.
 	Token(ctx context.Context) (string, error)
-	// Reject tells that the service did not accept the token, so that the next one must be fresh.
-	Reject(token string)
+	// Reject is called when the service has refused the token, so that the next one must be fresh. Claims are what the
+	// service demands of it, as a JSON object; empty if it demands none.
+	Reject(token, claims string)
 }
 
 // Service is what differs from service to service.
@@ -189,7 +190,7 @@ func Once(ctx context.Context) context.Context { return context.WithValue(ctx, o
 
 func isOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
 
-// attempt sends one request. A token that is not accepted is replaced once, if there is another.
+// attempt sends one request. A token that is refused, or lacks a permission, is replaced once, if there is another.
 func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
 	if c.Auth == nil {
 		return c.get(ctx, lane, u, header, "")
@@ -200,10 +201,10 @@ func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, heade
 	}
 	response, err := c.get(ctx, lane, u, header, token)
 	var refused *Error
-	if !errors.As(err, &refused) || !refused.unauthorized() {
+	if !errors.As(err, &refused) || !refused.unauthorized() && refused.Status != http.StatusForbidden {
 		return response, err
 	}
-	c.Auth.Reject(token)
+	c.Auth.Reject(token, refused.Challenge)
 	fresh, signInErr := c.Auth.Token(ctx)
 	switch {
 	case signInErr != nil:
@@ -262,6 +263,8 @@ func (c *Client) refused(resp *http.Response, secrets []string) error {
 		Message:    Clean(message, secrets...),
 		RequestID:  Clean(resp.Header.Get("request-id"), secrets...),
 		RetryAfter: RetryAfter(resp.Header, time.Now()),
+		Challenge:  challenge(resp.Header),
+		Claims:     sentClaims(resp),
 	}
 	if e.Scope() == trouble.Query {
 		e.Reason = reasonOf(message)

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/claims"
 	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
@@ -31,6 +32,10 @@ type Error struct {
 	RequestID string
 	// RetryAfter is how long the service asks to be left alone, 0 if it does not say.
 	RetryAfter time.Duration
+	// Challenge is the claims that the service demands of the next token, as a JSON object; empty if it demands none.
+	Challenge string
+	// Claims are those of the token that was refused; nil if there was none that can be read.
+	Claims *claims.Set
 	// Advice names the key or permission to change; it may be empty.
 	Advice string
 	// Err is what went wrong on this side.

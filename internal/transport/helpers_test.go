@@ -37,6 +37,8 @@ type tokens struct {
 	mu       sync.Mutex
 	given    []string
 	rejected []string
+	// demanded are the claims that came with the rejections.
+	demanded []string
 	err      error
 	asked    int
 }
@@ -51,9 +53,10 @@ func (a *tokens) Token(context.Context) (string, error) {
 	return a.given[min(len(a.rejected), len(a.given)-1)], nil
 }
 
-func (a *tokens) Reject(token string) {
+func (a *tokens) Reject(token, claims string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.demanded = append(a.demanded, claims)
 	a.rejected = append(a.rejected, token)
 	if a.err != nil {
 		a.given = nil
