@@ -56,7 +56,8 @@ type Client struct {
 	// last is the size of the last page in bytes.
 	last atomic.Int64
 	// token is the credentials that were sent last.
-	token atomic.Value
+	token       atomic.Value
+	connections Connections
 	Options
 }
 
@@ -221,6 +222,8 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	}
 	defer c.Quota.Release()
 	secrets := repeatable(c.Scheme, token)
+	ctx, exchange := c.connections.Begin(ctx)
+	defer exchange.End()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return nil, c.failed(nil, err, secrets)
@@ -232,9 +235,10 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.failed(nil, err, secrets)
+		return nil, c.failed(nil, exchange.Explain(err), secrets)
 	}
 	defer resp.Body.Close()
+	resp.Body = exchange.Body(resp.Body)
 	secrets = append(secrets, added(resp, header)...)
 	if resp.StatusCode != http.StatusOK {
 		return nil, c.refused(resp, secrets)
@@ -242,7 +246,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	memory := shelfOf(ctx)
 	body, err := c.readAll(resp, memory)
 	if err != nil {
-		return nil, c.failed(resp, err, secrets)
+		return nil, c.failed(resp, exchange.Explain(err), secrets)
 	}
 	arrived := time.Now()
 	return &Response{
@@ -278,11 +282,8 @@ func (c *Client) failed(resp *http.Response, err error, secrets []string) error 
 	// A url.Error repeats the URL with its query.
 	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
-		if withURL.Timeout() {
-			err = fmt.Errorf("no answer in time: %w", err)
-		}
 	}
-	e := &Error{Target: c.target(), Err: mask(err, secrets...), Advice: adviseOnConnection(err)}
+	e := &Error{Target: c.target(), Err: mask(err, secrets...), Advice: adviseOnConnection(err, c.Endpoint.Hostname())}
 	if resp != nil {
 		e.Status = resp.StatusCode
 		e.RequestID = Clean(resp.Header.Get("request-id"), secrets...)
