@@ -17,6 +17,8 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/internal/claims"
 	"github.com/o365messagetrace/o365messagetrace/internal/entra"
+	"github.com/o365messagetrace/o365messagetrace/internal/source/graph"
+	"github.com/o365messagetrace/o365messagetrace/internal/source/reporting"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
@@ -180,7 +182,7 @@ func (r *messageTraceReceiver) inspect(token claims.Set) {
 // role is the application permission that the service asks for.
 func (cfg *Config) role() string {
 	if cfg.api() == ReportingWebService {
-		return "ReportingWebService.Read.All"
+		return reporting.Role
 	}
-	return "ExchangeMessageTrace.Read.All"
+	return graph.Role
 }

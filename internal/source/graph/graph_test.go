@@ -136,7 +136,7 @@ func TestExplain(t *testing.T) {
 	for name, c := range map[string]struct{ body, code, message string }{
 		"an error":            {`{"error":{"code":"BadRequest","message":"ResultSize is invalid","innerError":{"date":"d"}}}`, "BadRequest", "ResultSize is invalid"},
 		"a code alone":        {`{"error":{"code":"BadRequest"}}`, "BadRequest", ""},
-		"an error of OAuth":   {`{"error":"invalid_client"}`, "", ""},
+		"an error of OAuth":   {`{"error":"invalid_client"}`, "invalid_client", ""},
 		"null":                {`{"error":null}`, "", ""},
 		"no JSON":             {`<html></html>`, "", ""},
 		"nothing":             {``, "", ""},
@@ -159,13 +159,17 @@ func TestAdvise(t *testing.T) {
 	}{
 		{401, notProvisioned, "New-MgServicePrincipal -AppId 8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"},
 		{403, notProvisioned, "provisioning takes hours"},
-		{401, "Access token validation failure. Invalid audience.", "ExchangeMessageTrace.Read.All"},
+		{401, "Access token validation failure. Invalid audience.", "check resource and api"},
+		{401, "Lifetime validation failed, the token is expired.", "clock"},
+		{401, "", "ExchangeMessageTrace.Read.All"},
 		{403, "", "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"},
 		{404, "", "check endpoint"},
 		{429, "", "poll_interval"},
-		{400, notProvisioned, ""},
-		{500, "", ""},
-		{503, "", ""},
+		{400, "", "check endpoint and filter"},
+		{400, "Invalid StartDate value.", ""},
+		{400, "ResultSize is invalid", "page_size"},
+		{500, "", "Service health"},
+		{503, "", "Service health"},
 		{0, "", ""},
 	} {
 		got := Service{}.Advise(&transport.Error{Status: c.status, Message: c.message})

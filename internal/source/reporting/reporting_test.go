@@ -4,7 +4,10 @@
 package reporting
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/claims"
 	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
@@ -226,35 +230,52 @@ func TestWhatIsNoPage(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
-	for _, tt := range []struct{ name, body, code, message string }{
-		{"new OData error", `{"odata.error":{"code":"UnknownError","message":{"lang":"","value":"An error has occurred on the server."}}}`, "UnknownError", "An error has occurred on the server."},
-		{"old OData error", `{"error":{"code":"","message":{"lang":"en-US","value":"Type 'X' does not have a property named 'Y'"}}}`, "", "Type 'X' does not have a property named 'Y'"},
-		{"bare", `{"ErrorCode":"","Message":"No permission to access the report for the organization ."}`, "", "No permission to access the report for the organization ."},
-		{
-			"fault", `<ServiceFault xmlns="http://schemas.datacontract.org/2004/07/X"><ErrorCode>7</ErrorCode><Message>The version specified in the request is unsupported.</Message></ServiceFault>`,
-			"7", "The version specified in the request is unsupported.",
-		},
-		{"OData error in XML", `<?xml version="1.0"?><error xmlns="x"><code>5</code><message xml:lang="en">Bad</message></error>`, "5", "Bad"},
-		{"HTML", `<!DOCTYPE html><html><head><title>401 - Unauthorized: Access is denied &amp; so on.</title></head></html>`, "", "401 - Unauthorized: Access is denied & so on."},
-		{"nothing", "", "", ""},
-		{"no text", "\x00\x01", "", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			code, message := Service{}.Explain([]byte(tt.body))
-			assert.Equal(t, tt.code, code)
-			assert.Equal(t, tt.message, message)
-		})
-	}
+func TestErrorsAsRecorded(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("../../../testdata/service/F43-rws-error-object.json")
+	require.NoError(t, err)
+	_, message := Service{}.Explain(body)
+	assert.Equal(t, "Der Typ hat keine Eigenschaft dieses Namens.", message)
+
+	recorded, err := os.ReadFile("../../../testdata/service/F42-v1-retired.http")
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(recorded)), nil)
+	require.NoError(t, err)
+	body, err = io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	_, message = Service{}.Explain(body)
+	assert.Equal(t, "This report has been retired. Use the new message trace.", message)
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: resp.StatusCode, Message: message}), "set api to graph")
 }
 
 func TestAdvice(t *testing.T) {
-	for status, part := range map[int]string{
-		http.StatusUnauthorized: "ReportingWebService.Read.All",
-		http.StatusForbidden:    "Global Reader",
-		http.StatusNotFound:     "api",
-		http.StatusBadGateway:   "",
+	t.Parallel()
+	role := &claims.Set{Roles: []string{"ReportingWebService.Read.All"}}
+	for _, c := range []struct {
+		e     transport.Error
+		parts []string
+	}{
+		{transport.Error{Status: 401}, []string{"ReportingWebService.Read.All", "Global Reader", "authentication.basic"}},
+		{transport.Error{Status: 403}, []string{"ReportingWebService.Read.All", "Global Reader"}},
+		{transport.Error{Status: 403, Claims: role}, []string{"the token has the application permission ReportingWebService.Read.All: give", "Global Reader"}},
+		{transport.Error{Status: 401, Claims: &claims.Set{}}, []string{"the token has no roles; it lacks ReportingWebService.Read.All: grant", "Exchange Online", "Global Reader"}},
+		{transport.Error{Status: 404}, []string{"endpoint", "set api to graph"}},
+		{transport.Error{Status: 410}, []string{"endpoint", "set api to graph"}},
+		{transport.Error{Status: 400}, []string{"endpoint"}},
+		{transport.Error{Status: 429}, []string{"poll_interval"}},
+		{transport.Error{Status: 502}, []string{"Service health"}},
+		{transport.Error{Status: 407}, []string{"NTLM"}},
+		{transport.Error{Status: 401, Code: "OrganizationFromTenantGuidNotFound"}, []string{"tenant_id", "licence of Exchange Online"}},
+		{transport.Error{Status: 403, Message: "This service is deprecated."}, []string{"set api to graph"}},
+		{transport.Error{Status: 500, Message: "Use Get-MessageTraceV2."}, []string{"set api to graph"}},
+		{transport.Error{Status: 400, Message: "Please move to V2 of the API"}, []string{"set api to graph"}},
+		{transport.Error{Status: 410, Message: "The resource is no longer available."}, []string{"set api to graph"}},
 	} {
-		assert.Contains(t, Service{}.Advise(&transport.Error{Status: status}), part)
+		hint := Service{}.Advise(&c.e)
+		for _, part := range c.parts {
+			assert.Contains(t, hint, part, "%+v", c.e)
+		}
 	}
+	assert.Empty(t, Service{}.Advise(&transport.Error{Status: 400, Message: "Invalid data type, version 2."}))
 }
