@@ -125,8 +125,8 @@ func (cfg *Config) tenantKey() string {
 type basic struct{ Basic }
 
 // Token implements transport.Authorizer.
-func (b basic) Token(context.Context) (string, error) {
-	password, err := secret("authentication.basic.password", string(b.Password), b.PasswordFile).Read()
+func (b basic) Token(ctx context.Context) (string, error) {
+	password, err := secret("authentication.basic.password", string(b.Password), b.PasswordFile).Read(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ package entra
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
@@ -29,16 +30,16 @@ type Certificate struct {
 	Passphrase Secret
 }
 
-func (c Certificate) read(now time.Time) (material, error) {
-	certPEM, err := c.Cert.Read()
+func (c Certificate) read(ctx context.Context, now time.Time) (material, error) {
+	certPEM, err := c.Cert.Read(ctx)
 	if err != nil {
 		return material{}, err
 	}
-	keyPEM, err := c.Key.Read()
+	keyPEM, err := c.Key.Read(ctx)
 	if err != nil {
 		return material{}, err
 	}
-	key, passphrase, err := c.parseKey([]byte(keyPEM))
+	key, passphrase, err := c.parseKey(ctx, []byte(keyPEM))
 	if err != nil {
 		return material{}, err
 	}
@@ -62,7 +63,7 @@ func (c Certificate) read(now time.Time) (material, error) {
 }
 
 // parseKey returns the private key, and the passphrase if it took one.
-func (c Certificate) parseKey(text []byte) (key *rsa.PrivateKey, passphrase string, err error) {
+func (c Certificate) parseKey(ctx context.Context, text []byte) (key *rsa.PrivateKey, passphrase string, err error) {
 	block := privateKey(text)
 	if block == nil {
 		return nil, "", c.Key.wrong("holds no private key in PEM", "set "+c.Key.Key+" to the private key in PEM")
@@ -78,7 +79,7 @@ func (c Certificate) parseKey(text []byte) (key *rsa.PrivateKey, passphrase stri
 		}
 		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	case "ENCRYPTED PRIVATE KEY":
-		return c.decryptKey(block.Bytes)
+		return c.decryptKey(ctx, block.Bytes)
 	default:
 		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	}
@@ -99,16 +100,20 @@ func privateKey(text []byte) *pem.Block {
 	return nil
 }
 
-func (c Certificate) decryptKey(der []byte) (key *rsa.PrivateKey, passphrase string, err error) {
+func (c Certificate) decryptKey(ctx context.Context, der []byte) (key *rsa.PrivateKey, passphrase string, err error) {
 	if c.Passphrase.empty() {
 		return nil, "", c.Key.wrong("is encrypted", "set authentication.certificate.passphrase or passphrase_file")
 	}
-	if passphrase, err = c.Passphrase.Read(); err != nil {
+	if passphrase, err = c.Passphrase.Read(ctx); err != nil {
 		return nil, "", err
 	}
 	parsed, _, err := pkcs8.ParsePrivateKey(der, []byte(passphrase))
 	if err != nil {
-		return nil, "", c.Key.wrong("cannot be decrypted", "check authentication.certificate.passphrase or passphrase_file")
+		hint := "check authentication.certificate.passphrase or passphrase_file"
+		if suspicion := Suspicion(passphrase); suspicion != "" {
+			hint += ": " + suspicion
+		}
+		return nil, "", c.Key.wrong("cannot be decrypted", hint)
 	}
 	key, err = c.onlyRSA(parsed)
 	return key, passphrase, err
@@ -162,7 +167,7 @@ func order(leaf *x509.Certificate, certs []*x509.Certificate) []*x509.Certificat
 	return chain
 }
 
-// issued says that a certificate names the other as that of its issuer.
+// issued reports whether a certificate names the other as that of its issuer.
 func issued(issuer, cert *x509.Certificate) bool {
 	return bytes.Equal(issuer.RawSubject, cert.RawIssuer) &&
 		(len(cert.AuthorityKeyId) == 0 || bytes.Equal(issuer.SubjectKeyId, cert.AuthorityKeyId))
@@ -190,6 +195,3 @@ func (c Certificate) outOfDate(what, hint string) error {
 func (s Secret) wrong(what, hint string) *Error {
 	return &Error{Message: fmt.Sprintf("%s: the file %s %s", s.Key, s.File, what), Advice: hint}
 }
-
-// empty says that no secret has been configured.
-func (s Secret) empty() bool { return s.Value == "" && s.File == "" }

@@ -16,12 +16,12 @@ import (
 // Credential is what an application signs in with: ClientSecret, Certificate, WorkloadIdentity or ManagedIdentity.
 type Credential interface {
 	// read returns what signs in at now, read anew from its files. Errors are of type *Error.
-	read(now time.Time) (material, error)
+	read(ctx context.Context, now time.Time) (material, error)
 }
 
 // material is what signs in.
 type material struct {
-	// identity tells it from other material.
+	// identity tells it from other material. As long as it stays the same, a token stays in use.
 	identity string
 	// secrets never show.
 	secrets []string
@@ -34,8 +34,8 @@ type material struct {
 // ClientSecret signs in with a client secret.
 type ClientSecret struct{ Secret }
 
-func (c ClientSecret) read(time.Time) (material, error) {
-	secret, err := c.Read()
+func (c ClientSecret) read(ctx context.Context, _ time.Time) (material, error) {
+	secret, err := c.Read(ctx)
 	return material{
 		identity: secret,
 		secrets:  []string{secret},
@@ -53,7 +53,7 @@ type WorkloadIdentity struct {
 	Token Secret
 }
 
-func (w WorkloadIdentity) read(time.Time) (material, error) {
+func (w WorkloadIdentity) read(ctx context.Context, _ time.Time) (material, error) {
 	if w.Token.empty() {
 		return material{}, &Error{
 			Message: w.Token.Key + " is not set, nor is the environment variable AZURE_FEDERATED_TOKEN_FILE",
@@ -61,11 +61,10 @@ func (w WorkloadIdentity) read(time.Time) (material, error) {
 		}
 	}
 	// The file rotates all the time, which does not change the credential: a token is in use until it expires.
-	token, err := w.Token.Read()
+	token, err := w.Token.Read(ctx)
 	if err != nil {
 		return material{}, err
 	}
-	assertion := func(context.Context) (string, error) { return w.Token.Read() }
 	return material{
 		secrets: []string{token},
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
@@ -75,7 +74,7 @@ func (w WorkloadIdentity) read(time.Time) (material, error) {
 					Advice:  "set " + cfg.Block + ".client_id to the application's ID",
 				}
 			}
-			return azidentity.NewClientAssertionCredential(cfg.TenantID, cfg.ClientID, assertion, &azidentity.ClientAssertionCredentialOptions{
+			return azidentity.NewClientAssertionCredential(cfg.TenantID, cfg.ClientID, w.Token.Read, &azidentity.ClientAssertionCredentialOptions{
 				ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(),
 			})
 		},
@@ -85,7 +84,7 @@ func (w WorkloadIdentity) read(time.Time) (material, error) {
 // ManagedIdentity signs in as the identity that Azure has given to the machine, by the conventions of the Azure SDK.
 type ManagedIdentity struct{}
 
-func (ManagedIdentity) read(time.Time) (material, error) {
+func (ManagedIdentity) read(context.Context, time.Time) (material, error) {
 	return material{
 		secrets: []string{os.Getenv("IDENTITY_HEADER")},
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {

@@ -72,7 +72,7 @@ func NewTokenSource(cfg Config) *TokenSource {
 func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.refresh(); err != nil {
+	if err := s.refresh(ctx); err != nil {
 		return "", err
 	}
 	if s.refusal != nil && s.now().Before(s.refusedUntil) {
@@ -116,8 +116,8 @@ func (s *TokenSource) Expires() time.Time {
 
 // refresh makes a credential of what signs in, unless there is one of this very material. What cannot be read while there
 // is a credential changes nothing: a file may be in the middle of its rotation.
-func (s *TokenSource) refresh() error {
-	m, err := s.cfg.Credential.read(s.now())
+func (s *TokenSource) refresh(ctx context.Context) error {
+	m, err := s.cfg.Credential.read(ctx, s.now())
 	if err != nil && s.credential == nil {
 		return err
 	}

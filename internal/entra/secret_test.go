@@ -4,6 +4,7 @@
 package entra
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,19 +33,61 @@ func TestReadSecret(t *testing.T) {
 		"with space inside":      {"s3 cret", "s3 cret"},
 		"as long as it may be":   {strings.Repeat("s", 64<<10), strings.Repeat("s", 64<<10)},
 		"with a final line feed": {"ßecret\r\n", "ßecret"},
+		"with a byte order mark": {"\uFEFFs3cret\r\n", "s3cret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			secret, write := secretFile(t)
 			write(c.content)
-			got, err := secret.Read()
-			require.NoError(t, err)
-			assert.Equal(t, c.want, got)
+			for _, secret := range []Secret{secret, {Value: c.content, Key: testKey}} {
+				got, err := secret.Read(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, c.want, got)
+			}
 		})
 	}
-	got, err := Secret{Value: " as given "}.Read()
+	got, err := Secret{}.Read(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, " as given ", got)
+	assert.Empty(t, got, "none has been given")
+}
+
+func TestASecretInUTF16(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{
+		"little endian, with a mark": "\xff\xfes\x003\x00\r\x00\n\x00", "big endian, with a mark": "\xfe\xff\x00s\x003",
+		"little endian": "s\x003\x00", "big endian": "\x00s\x003",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secret, write := secretFile(t)
+			write(content)
+			s, _ := newSource(newLogin(t), secret)
+			e := requireFailure(t, s)
+			require.EqualError(t, e, "sign-in failed: the secret from "+secret.File+" is in UTF-16")
+			assert.Contains(t, e.Hint(), "UTF-8")
+			assert.Contains(t, e.Hint(), testKey)
+		})
+	}
+}
+
+func TestASecretFromTheEnvironmentThatIsEmpty(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(newLogin(t), Secret{Value: " \n", Key: testKey})
+	e := requireFailure(t, s)
+	require.EqualError(t, e, "sign-in failed: authentication.oauth.client_secret has nothing but white space")
+	assert.Contains(t, e.Hint(), "authentication.oauth.client_secret")
+}
+
+func TestSuspicion(t *testing.T) {
+	t.Parallel()
+	for secret, says := range map[string]string{
+		`"s3cret"`: "quotes", "'s3cret'": "quotes", "`s3cret`": "quotes", `""`: "quotes",
+		"O365MT_CLIENT_SECRET=s3cret": "NAME=value", "export A=s": "NAME=value", "set A=s": "NAME=value", "$env:A = s": "NAME=value", "a = s": "NAME=value",
+		"s3cret": "", `"s3cret`: "", `"`: "", "abc=": "", "YWJjZA==": "", "a b=c": "", "=x": "", "8Q~x.y_z-~": "", "": "",
+	} {
+		assert.Equal(t, says == "", Suspicion(secret) == "", secret)
+		assert.Contains(t, Suspicion(secret), says, secret)
+	}
 }
 
 func TestASecretFileThatIsOfNoUse(t *testing.T) {
@@ -54,7 +97,7 @@ func TestASecretFileThatIsOfNoUse(t *testing.T) {
 		says    string
 	}{
 		"missing":  {func(*testing.T, string) {}, "no such file"},
-		"a folder": {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.Mkdir(path, 0o700)) }, "directory"},
+		"a folder": {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.Mkdir(path, 0o700)) }, "the file is a directory, not a regular file"},
 		"empty":    {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.WriteFile(path, nil, 0o600)) }, "the file is empty"},
 		"blank": {func(t *testing.T, path string) {
 			t.Helper()
@@ -64,6 +107,12 @@ func TestASecretFileThatIsOfNoUse(t *testing.T) {
 			t.Helper()
 			require.NoError(t, os.WriteFile(path, make([]byte, 64<<10+1), 0o600))
 		}, "more than 64 KiB"},
+		"a socket": {func(t *testing.T, path string) {
+			t.Helper()
+			listener, err := net.Listen("unix", path)
+			require.NoError(t, err)
+			t.Cleanup(func() { listener.Close() })
+		}, "the file is a socket, not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
