@@ -7,6 +7,8 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -25,20 +27,37 @@ type material struct {
 	identity string
 	// secrets never show.
 	secrets []string
+	// suspicion tells what the secret seems to be instead of a secret; it may be empty.
+	suspicion string
 	// expires is when it stops being accepted, zero if that is not known.
 	expires time.Time
+	// machine reports that it is a managed identity, whose tokens the machine hands out. The library keeps those for the whole
+	// process, however many credentials there are.
+	machine bool
 	// credential makes of it what keeps and renews a token.
 	credential func(Config, azcore.ClientOptions) (azcore.TokenCredential, error)
+}
+
+// same reports whether both would be refused alike.
+func (m material) same(other material) bool {
+	return m.identity == other.identity && slices.Equal(m.secrets, other.secrets)
 }
 
 // ClientSecret signs in with a client secret.
 type ClientSecret struct{ Secret }
 
+var secretID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
 func (c ClientSecret) read(ctx context.Context, _ time.Time) (material, error) {
 	secret, err := c.Read(ctx)
+	suspicion := Suspicion(secret)
+	if secretID.MatchString(secret) {
+		suspicion = "it looks like a secret's ID: give the value, which is shown only when the secret is created"
+	}
 	return material{
-		identity: secret,
-		secrets:  []string{secret},
+		identity:  secret,
+		secrets:   []string{secret},
+		suspicion: suspicion,
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
 			return azidentity.NewClientSecretCredential(cfg.TenantID, cfg.ClientID, secret, &azidentity.ClientSecretCredentialOptions{
 				ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(),
@@ -87,7 +106,12 @@ type ManagedIdentity struct{}
 func (ManagedIdentity) read(context.Context, time.Time) (material, error) {
 	return material{
 		secrets: []string{os.Getenv("IDENTITY_HEADER")},
+		machine: true,
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+			// In Service Fabric the library pins the certificate of the machine's identity service, in a client that it knows.
+			if os.Getenv("IDENTITY_SERVER_THUMBPRINT") != "" {
+				o.Transport = cfg.HTTPClient
+			}
 			options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: o}
 			if cfg.ClientID != "" {
 				options.ID = azidentity.ClientID(cfg.ClientID)

@@ -18,13 +18,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
-// pauseAfterRefusal is how long sign-in rests after a refusal that only a changed configuration can mend, so that Entra
-// does not block the application for guessing.
-const pauseAfterRefusal = 15 * time.Minute
+// betweenRenewals is the least time between two tokens that are asked for because the service refused the one in use.
+const betweenRenewals = 5 * time.Minute
 
-// Config says who signs in where and for what.
+// Config is who signs in, where and for what.
 type Config struct {
 	// TenantID is the tenant's GUID or a verified domain of it.
 	TenantID string
@@ -49,64 +50,111 @@ type TokenSource struct {
 	// expires is when the material in use stops being accepted.
 	expires atomic.Pointer[time.Time]
 
-	mu sync.Mutex
+	// turn is held by the call that signs in. It guards what follows.
+	turn        chan struct{}
+	connections transport.Connections
 	// credential keeps and renews the token of material.
 	credential azcore.TokenCredential
 	material   material
+	// fresh reports that credential has brought no token yet.
+	fresh bool
+	// renewal is why the next token must be another one; nil if it need not.
+	renewal *renewal
+	// refusal is why the current material need not be tried again before refusedUntil.
+	refusal      *Error
+	refusedUntil time.Time
+	// last is the last answer within this call.
+	last answer
+
+	mu sync.Mutex
 	// given is the token that was given out last.
 	given string
-	// refusal is why the current material need not be tried again before refusedUntil.
-	refusal      error
-	refusedUntil time.Time
-	// sendErr is why the last request of the sign-in got no response; azidentity passes only its text on.
-	sendErr error
+	// rejected is the renewal that no call has begun yet, and renewedAt is the time of the last one.
+	rejected  *renewal
+	renewedAt time.Time
+}
+
+// renewal is the reason to get another token: the service has refused this one.
+type renewal struct {
+	token string
+	// claims are what the service demands of the next token; they may be empty.
+	claims string
 }
 
 // NewTokenSource returns a source that signs in when a token is first asked for.
 func NewTokenSource(cfg Config) *TokenSource {
-	return &TokenSource{cfg: cfg, now: time.Now}
+	return &TokenSource{cfg: cfg, now: time.Now, turn: make(chan struct{}, 1)}
 }
 
-// Token returns the token in use, or a new one where that is about to expire or what signs in has changed. Errors of the
-// sign-in are of type *Error; none carries a secret or a token.
+// Token returns the token in use, or a new one where that is about to expire, has been rejected, or what signs in has
+// changed. After a refusal, and for as long as the login host asks, it returns the same error without asking. Errors are of
+// type *Error; none carries a secret or a token.
 func (s *TokenSource) Token(ctx context.Context) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return "", &Error{Message: context.Cause(ctx).Error(), Err: context.Cause(ctx)}
+	}
+	defer func() { <-s.turn }()
+	s.beginRenewal()
 	if err := s.refresh(ctx); err != nil {
 		return "", err
 	}
 	if s.refusal != nil && s.now().Before(s.refusedUntil) {
 		return "", s.refusal
 	}
-	s.sendErr = nil
+	s.last = answer{}
 	token, err := s.credential.GetToken(ctx, policy.TokenRequestOptions{
 		Scopes: []string{strings.TrimSuffix(s.cfg.Resource, "/") + "/.default"},
+		Claims: s.claims(),
 	})
 	if err != nil {
-		failure := newError(err, s.sendErr, s.cfg.Block, s.material.secrets)
-		if _, ok := s.cfg.Credential.(ManagedIdentity); ok {
-			failure = failure.ofMachine(s.cfg.Block)
-		}
-		s.refusal, s.refusedUntil = nil, time.Time{}
-		if failure.final() {
-			s.refusal, s.refusedUntil = failure, s.now().Add(pauseAfterRefusal)
-		}
+		failure := s.explain(err)
+		s.refusal, s.refusedUntil = failure, s.now().Add(failure.pause())
 		return "", failure
 	}
-	s.refusal, s.given = nil, token.Token
+	s.fresh, s.renewal, s.refusal = false, nil, nil
+	s.mu.Lock()
+	s.given = token.Token
+	s.mu.Unlock()
 	return token.Token, nil
 }
 
-// Reject makes the next token a fresh one, unless it already is another than the rejected one.
-func (s *TokenSource) Reject(token, _ string) {
+// claims returns the claims to ask for. The library passes over the tokens that it keeps for a request with claims. For
+// managed identities that is the only way, and what the claims are does not matter: no machine is asked for them.
+func (s *TokenSource) claims() string {
+	switch {
+	case s.renewal != nil && s.renewal.claims != "":
+		return s.renewal.claims
+	case s.fresh && s.material.machine:
+		return "{}"
+	}
+	return ""
+}
+
+// Reject makes the next token a new one, past every cache, with the claims that the service demands of it, if any. It does
+// nothing if the token has been replaced already, nor within five minutes of the last time: a token that lacks a permission
+// is no better a second later.
+func (s *TokenSource) Reject(token, claims string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if token == s.given {
-		s.credential = nil
+	now := s.now()
+	if token == "" || token != s.given || !s.renewedAt.IsZero() && now.Sub(s.renewedAt) < betweenRenewals {
+		return
+	}
+	s.rejected, s.renewedAt = &renewal{token, claims}, now
+}
+
+// beginRenewal gives up the credential whose token has been rejected.
+func (s *TokenSource) beginRenewal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rejected != nil {
+		s.credential, s.renewal, s.rejected = nil, s.rejected, nil
 	}
 }
 
-// Expires is when what signs in stops being accepted, zero if that is not known. It does not wait for a sign-in.
+// Expires returns when what signs in stops being accepted, zero if that is not known. It does not wait for a sign-in.
 func (s *TokenSource) Expires() time.Time {
 	if expires := s.expires.Load(); expires != nil {
 		return *expires
@@ -128,21 +176,23 @@ func (s *TokenSource) refresh(ctx context.Context) error {
 		return nil
 	}
 	s.expires.Store(&m.expires)
-	if s.credential != nil && m.identity == s.material.identity {
-		s.material = m
+	before := s.material
+	s.material = m
+	if !m.same(before) {
+		s.refusal = nil
+	}
+	if s.credential != nil && m.identity == before.identity {
 		return nil
 	}
+	s.credential, s.last = nil, answer{}
 	credential, err := m.credential(s.cfg, s.clientOptions())
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
 	if err != nil {
-		return newError(err, nil, s.cfg.Block, m.secrets)
+		return s.explain(err)
 	}
-	if m.identity != s.material.identity {
-		s.refusal = nil
-	}
-	s.credential, s.material = credential, m
+	s.credential, s.fresh = credential, true
 	return nil
 }
 
@@ -156,27 +206,16 @@ func (s *TokenSource) clientOptions() azcore.ClientOptions {
 	}
 }
 
-// sender sends the requests of azidentity, always within a call of Token.
-type sender struct{ *TokenSource }
-
-func (s sender) Do(req *http.Request) (*http.Response, error) {
-	// No redirect is followed: it would hand the secret to somebody else.
-	client := *s.cfg.HTTPClient
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := client.Do(req)
-	s.sendErr = err
-	return resp, err
-}
-
 // microsoftHosts are the login hosts whose metadata Microsoft vouches for. Others cannot be asked about at
 // login.microsoftonline.com.
 var microsoftHosts = map[string]bool{
 	"login.microsoftonline.com":        true,
 	"login.microsoftonline.us":         true,
 	"login.partner.microsoftonline.cn": true,
+	"login.chinacloudapi.cn":           true,
 }
 
-// disableDiscovery says that the authority is not Microsoft's.
+// disableDiscovery reports whether the authority is not Microsoft's.
 func (c Config) disableDiscovery() bool { return !microsoftHosts[host(c.AuthorityHost)] }
 
 func host(rawURL string) string {

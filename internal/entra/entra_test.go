@@ -62,13 +62,85 @@ func TestManyAtOnceShareOneToken(t *testing.T) {
 	assert.Len(t, l.requests, 1)
 }
 
-func TestARejectedTokenIsNotUsedAgain(t *testing.T) {
+func TestARejectedTokenIsReplacedOnceInFiveMinutes(t *testing.T) {
 	t.Parallel()
-	s, _ := newSource(newLogin(t), Secret{Value: testSecret})
+	s, clock := newSource(newLogin(t), Secret{Value: testSecret})
+	s.Reject("", "")
+	s.Reject("token-0", "")
 	requireToken(t, s, "token-1")
+	s.Reject("token-1", "")
 	s.Reject("token-1", "")
 	requireToken(t, s, "token-2")
 	requireToken(t, s, "token-2")
+	for range 5 {
+		s.Reject("token-1", "")
+		s.Reject("token-2", "")
+		requireToken(t, s, "token-2")
+		clock.pass(time.Minute - time.Millisecond)
+	}
+	clock.pass(5 * time.Millisecond)
+	s.Reject("token-1", "")
+	requireToken(t, s, "token-2")
+	s.Reject("token-2", "")
+	requireToken(t, s, "token-3")
+}
+
+// However many requests are refused at once, and again and again, the login host hears of it once in five minutes.
+func TestRejectionsAreNoStorm(t *testing.T) {
+	t.Parallel()
+	l := newLogin(t)
+	s, clock := newSource(l, Secret{Value: testSecret})
+	for range 3600 {
+		token, err := s.Token(t.Context())
+		require.NoError(t, err)
+		s.Reject(token, "")
+		clock.pass(time.Second)
+	}
+	assert.Len(t, l.requests, 13, "the first one, and one in each five minutes of an hour")
+}
+
+func TestTheClaimsOfAChallengeAreAskedForOnce(t *testing.T) {
+	t.Parallel()
+	const demanded = `{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}`
+	l := newLogin(t)
+	s, clock := newSource(l, Secret{Value: testSecret})
+	requireToken(t, s, "token-1")
+	s.Reject("token-1", demanded)
+	l.set(func(l *login) { l.refuse = func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) } })
+	requireFailure(t, s)
+	l.set(func(l *login) { l.refuse = nil })
+	requireToken(t, s, "token-3")
+	requireToken(t, s, "token-3")
+	clock.pass(time.Hour)
+	s.Reject("token-3", "")
+	requireToken(t, s, "token-4")
+	var asked []string
+	for _, request := range l.requests {
+		asked = append(asked, request["claims"])
+	}
+	assert.Equal(t, []string{"", demanded, demanded, ""}, asked, "also after a failure, but not for ever")
+}
+
+func TestNobodyWaitsForAnothersSignIn(t *testing.T) {
+	t.Parallel()
+	l := newLogin(t)
+	reached, release := make(chan struct{}), make(chan struct{})
+	l.refuse = func(w http.ResponseWriter) {
+		close(reached)
+		<-release
+		w.WriteHeader(http.StatusBadGateway)
+	}
+	s, _ := newSource(l, Secret{Value: testSecret})
+	var first sync.WaitGroup
+	first.Go(func() { requireFailure(t, s) })
+	<-reached
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Token(ctx)
+	require.ErrorIs(t, requireError(t, err), context.Canceled)
+	s.Reject("token-1", "")
+	close(release)
+	first.Wait()
 }
 
 func TestARejectedTokenIsNotUsedAgainThoughThereIsNoOther(t *testing.T) {
@@ -118,24 +190,16 @@ func TestARefusedSecretIsNotTriedAgainForAQuarterOfAnHour(t *testing.T) {
 	}
 }
 
-func TestOtherFailuresAreTriedAgainAtOnce(t *testing.T) {
+func TestTroubleOfTheLoginHostIsTriedAgainAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]func(w http.ResponseWriter){
-		"clock skew":  badTime.write,
-		"unavailable": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLogin(t)
-			l.refuse = answer
-			s, _ := newSource(l, Secret{Value: testSecret})
-			requireFailure(t, s)
-			requireFailure(t, s)
-			assert.Len(t, l.requests, 2, "one request per attempt: when to try again is decided elsewhere")
-			l.set(func(l *login) { l.refuse = nil })
-			requireToken(t, s, "token-3")
-		})
-	}
+	l := newLogin(t)
+	l.refuse = func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }
+	s, _ := newSource(l, Secret{Value: testSecret})
+	requireFailure(t, s)
+	requireFailure(t, s)
+	assert.Len(t, l.requests, 2, "one request per attempt: when to try again is decided elsewhere")
+	l.set(func(l *login) { l.refuse = nil })
+	requireToken(t, s, "token-3")
 }
 
 func TestAnUnknownTenantIsSaidWhicheverRequestTellsOfIt(t *testing.T) {
@@ -170,7 +234,7 @@ func TestALoginHostThatCannotBeAsked(t *testing.T) {
 	}{
 		"it cannot be reached":             {gone, untrusting, "authority_host"},
 		"its certificate is not trusted":   {newLogin(t), untrusting, "tls.ca_file"},
-		"it is no host of the certificate": {newLogin(t), nil, "tls.ca_file"},
+		"it is no host of the certificate": {newLogin(t), nil, "check authority_host, proxy_url"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

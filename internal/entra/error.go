@@ -4,15 +4,18 @@
 package entra
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -22,15 +25,21 @@ import (
 
 // Error is a sign-in that brought no token.
 type Error struct {
+	// Status is the HTTP status code of the answer, 0 if there was none.
+	Status int
 	// Code is the number after AADSTS, 0 if Entra gave none.
 	Code int
-	// Message is what Entra says, or what kept it from being asked.
+	// Message is the text of Entra, or what kept it from being asked.
 	Message string
+	// RetryAfter is how long the login host asks to be left alone, 0 if it does not ask.
+	RetryAfter time.Duration
 	// Advice names the key to change; it may be empty.
 	Advice string
 	// Err is what kept Entra from being asked; it may be nil.
 	Err error
-	// outOfDate says that a certificate is not valid at this time, which no rotation of its file explains.
+	// busy reports that the login host has answered that it has trouble of its own.
+	busy bool
+	// outOfDate reports that a certificate is not valid at this time, which no rotation of its file explains.
 	outOfDate bool
 }
 
@@ -41,121 +50,142 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint names the configuration key to change.
 func (e *Error) Hint() string { return e.Advice }
 
-// Temporary says that the login host could not be asked this time, so that it may answer the next.
+// Temporary reports whether trying again within seconds may help: the login host could not be asked, or has trouble, and
+// does not ask for more time.
 func (e *Error) Temporary() bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
-	return e.Err != nil && !untrusted
+	if e.Err != nil {
+		return !untrusted
+	}
+	return e.RetryAfter == 0 && (e.busy || e.Status == http.StatusRequestTimeout || e.Status >= http.StatusInternalServerError)
 }
 
-// final says that trying again with the same configuration is of no use.
-func (e *Error) final() bool {
-	return e.Code == badSecret || e.Code == expiredSecret || e.Code == unknownClient
-}
-
-// Error codes, from Microsoft's documentation "Microsoft Entra authentication and authorization error codes".
 const (
-	badSecret       = 7000215
-	expiredSecret   = 7000222
-	unknownClient   = 700016
-	unknownTenant   = 90002
-	badAssertion    = 700027
-	assertionTiming = 700024
-	noFederation    = 700213
-	badScope        = 70011
-	unknownResource = 500011
+	// pauseAfterWrongSecret is how long sign-in rests after a refusal that only a changed configuration can mend, so that
+	// Entra does not block the application for guessing.
+	pauseAfterWrongSecret = 15 * time.Minute
+	// pauseAfterRefusal is how long it rests after another refusal, which an administrator may mend.
+	pauseAfterRefusal = 5 * time.Minute
+	// pauseWhenThrottled is how long it rests when the login host is asked too often and names no time.
+	pauseWhenThrottled = time.Minute
+	// maxPause bounds how long it rests because the login host asks for it.
+	maxPause = time.Hour
 )
 
-// advise returns what to change after an error code.
-func advise(code int, block string) string {
-	text, ok := advice[code]
-	if !ok {
-		return ""
+// pause returns how long sign-in rests after the error, 0 if the next attempt need not wait.
+func (e *Error) pause() time.Duration {
+	asked := min(e.RetryAfter, maxPause)
+	switch {
+	case e.Code == badSecret, e.Code == expiredSecret, e.Code == unknownClient:
+		return max(asked, pauseAfterWrongSecret)
+	case asked > 0:
+		return asked
+	case e.Status == http.StatusTooManyRequests:
+		return pauseWhenThrottled
+	case e.Temporary(), e.Status < http.StatusBadRequest, e.Status == http.StatusNotFound, e.Status == http.StatusGone:
+		// A machine's identity service that is being updated answers 404 or 410 (Microsoft's documentation "How to use managed
+		// identities for Azure resources on an Azure VM to acquire an access token").
+		return 0
 	}
-	return strings.ReplaceAll(text, "BLOCK", block)
+	return pauseAfterRefusal
 }
 
-var advice = map[int]string{ //nolint:gosec // it names where secrets belong, and is none
-	badSecret: "set BLOCK.client_secret (or client_secret_file) to the value of a client secret of the application, not to the " +
-		"secret's ID",
-	expiredSecret:   "create a new client secret for the application and set BLOCK.client_secret (or client_secret_file) to it",
-	unknownClient:   "check BLOCK.client_id and tenant_id: this tenant has no such application",
-	unknownTenant:   "check tenant_id, and that subscription_plan or authority_host is of the tenant's cloud",
-	badAssertion:    "upload the certificate of BLOCK.cert_file to the application, or check that BLOCK.client_id is the application's",
-	assertionTiming: "set this machine's clock: sign-in accepts only a small deviation; a token in BLOCK.token_file may also have expired",
-	noFederation: "add a federated credential to the application whose issuer, subject and audience are those of the token in " +
-		"BLOCK.token_file",
-	badScope:        "check BLOCK.resource",
-	unknownResource: "check BLOCK.resource: the tenant does not know it",
-}
+const (
+	// loginHost is who is asked for tokens in texts.
+	loginHost = "the login host"
+	// somethingElse is what to do when the login host does not seem to be what answers.
+	somethingElse = "something other than the login host seems to answer, such as the login page of a proxy: check authority_host and " +
+		"proxy_url"
+)
 
-// newError makes an error of what azidentity returns; sendErr is why the request got no response, if it did not. Secrets
-// are masked, though nobody should repeat them.
-func newError(err, sendErr error, block string, secrets []string) *Error {
-	masked := slices.Clone(secrets)
-	for _, secret := range secrets {
+// explain makes an error of what azidentity returns. Secrets are masked, though nobody should repeat them.
+func (s *TokenSource) explain(err error) *Error {
+	masked := slices.Clone(s.material.secrets)
+	for _, secret := range s.material.secrets {
 		masked = append(masked, url.QueryEscape(secret))
 	}
 	clean := func(text string) string { return transport.Clean(text, masked...) }
-	if sendErr != nil {
-		return unanswered(sendErr, clean)
+	e := s.explainAnswer(err, clean)
+	if s.material.machine {
+		e.ofMachine(s.cfg.Block)
+	}
+	if suspicion := s.material.suspicion; suspicion != "" && (e.Code == badSecret || e.Code == malformed) {
+		e.Advice = "look at the secret: " + suspicion + "; " + e.Advice
+	}
+	return e
+}
+
+func (s *TokenSource) explainAnswer(err error, clean func(string) string) *Error {
+	if s.last.err != nil {
+		return unanswered(s.last.err, clean, host(s.cfg.AuthorityHost))
 	}
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) || failed.RawResponse == nil {
-		return &Error{Message: clean(repeated.ReplaceAllString(err.Error(), ""))}
+		e := &Error{Message: clean(repeated.ReplaceAllString(err.Error(), ""))}
+		if s.last.foreign() {
+			e.Advice = somethingElse
+		}
+		return e
 	}
+	answer := failed.RawResponse
+	e := &Error{Status: answer.StatusCode, RetryAfter: transport.RetryAfter(answer.Header, s.now())}
 	// A body that cannot be read leaves the status to speak.
-	body, _ := runtime.Payload(failed.RawResponse)
-	code, description := describe(body)
-	if description == "" {
-		description = fmt.Sprintf("%s answered with status %d", loginHost, failed.RawResponse.StatusCode)
+	body, _ := runtime.Payload(answer)
+	e.describe(body, clean)
+	if e.Message == "" {
+		e.Message = fmt.Sprintf("%s answered with status %d", loginHost, e.Status)
 	}
-	return &Error{Code: code, Message: clean(description), Advice: advise(code, block)}
+	switch e.Advice = hint(e.Code, s.cfg.Block); {
+	case e.Advice != "":
+	case e.Status == http.StatusProxyAuthRequired:
+		e.Advice = transport.AdviceOnProxy
+	case e.Status < http.StatusInternalServerError && s.last.foreign(), e.Status < http.StatusBadRequest:
+		e.Advice = somethingElse
+	}
+	return e
 }
 
-// loginHost is who is asked for tokens in texts.
-const loginHost = "the login host"
-
-// ofMachine returns the error of a managed identity, for which not the login host is asked but the machine.
-func (e *Error) ofMachine(block string) *Error {
-	machine := *e
-	machine.Message = strings.Replace(e.Message, loginHost, "the identity service of this machine", 1)
-	machine.Advice = "a managed identity works on Azure alone: see that this machine has been given one, and that " + block +
+// ofMachine changes the error to that of a managed identity, for which not the login host is asked but the machine.
+func (e *Error) ofMachine(block string) {
+	e.Message = strings.Replace(e.Message, loginHost, "the identity service of this machine", 1)
+	e.Advice = "a managed identity works on Azure alone: see that this machine has been given one, and that " + block +
 		".client_id, if it is set, is that of one of them"
-	return &machine
 }
 
 // repeated matches how azidentity's library repeats an answer that it cannot make sense of. A token may be in it.
 var repeated = regexp.MustCompile(`(?s)\s*(raw message was|json message bytes were).*`)
 
-func unanswered(err error, clean func(string) string) *Error {
+func unanswered(err error, clean func(string) string, host string) *Error {
 	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
 	}
-	e := &Error{
-		Message: clean(err.Error()),
-		Err:     err,
-		Advice:  loginHost + " cannot be reached: check authority_host, the firewall and proxy_url",
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		e.Advice = "the certificate of the login host is not trusted: name its authority in tls.ca_file"
+	e := &Error{Message: clean(err.Error()), Err: err}
+	switch e.Advice = transport.AdviseOnCertificate(err, host, "authority_host"); {
+	case errors.Is(err, errTooLarge):
+		e.Err, e.Advice = nil, somethingElse
+	case e.Advice == "":
+		e.Advice = loginHost + " cannot be reached: check authority_host, the firewall and proxy_url"
 	}
 	return e
 }
 
 var aadsts = regexp.MustCompile(`AADSTS(\d+)`)
 
-// describe returns code and description of an error response of the login host.
-func describe(body []byte) (code int, description string) {
+// describe takes code and description from an error response of the login host.
+func (e *Error) describe(body []byte, clean func(string) string) {
 	var response struct {
+		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	if json.Unmarshal(body, &response) != nil {
-		return 0, ""
+	if json.Unmarshal(bytes.TrimPrefix(body, []byte("\uFEFF")), &response) != nil {
+		return
 	}
 	if match := aadsts.FindStringSubmatch(response.Description); match != nil {
-		code, _ = strconv.Atoi(match[1])
+		e.Code, _ = strconv.Atoi(match[1])
 	}
-	return code, beforeTrace(response.Description)
+	// RFC 6749, section 4.1.2.1.
+	e.busy = response.Error == "temporarily_unavailable" || response.Error == "server_error"
+	e.Message = clean(beforeTrace(response.Description))
 }
 
 // beforeTrace cuts off the identifiers that Entra appends to a description.

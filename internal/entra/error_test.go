@@ -4,11 +4,17 @@
 package entra
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,15 +101,92 @@ func TestErrorsOfTheLoginHostSayWhatToChange(t *testing.T) {
 	}
 }
 
-func TestEveryAdviceIsTested(t *testing.T) {
+// What each hint names, whatever the login host says beside the code.
+func TestEveryHintNamesWhatToChange(t *testing.T) {
 	t.Parallel()
+	named := map[string][]int{
+		"authentication.x.client_secret":    {7000215, 7000222},
+		"authentication.x.client_id":        {700016, 7000112, 7000229, 700027, 9002313},
+		"authentication.x.resource":         {70011, 500011, 650052},
+		"authentication.x.cert_file":        {700027},
+		"authentication.x.token_file":       {700024, 70021, 700211, 700212, 700213, 7002121},
+		"block of authentication":           {7000216, 7000218},
+		"tenant_id":                         {90002, 900023, 700016, 7000229, 9002313},
+		"subscription_plan":                 {90002, 90051, 900382, 900432, 900439},
+		"authority_host":                    {90002, 90051, 900382, 900432, 900439},
+		"Conditional Access":                {50131, 53000, 53001, 53003, 53011, 530032, 530034, 530035, 530084},
+		"the address that this machine has": {50131, 53000, 53001, 53003, 53011, 530032, 530034, 530035, 530084},
+		"enable it":                         {7000112, 500014},
+		"New-MgServicePrincipal":            {7000229},
+		"admin consent":                     {7000229, 501051},
+		"licence of Exchange Online":        {500011, 650052},
+		"clock":                             {700024},
+		"no other program":                  {50196},
+	}
 	tested := map[int]bool{}
-	for _, r := range []refusal{noSuchClient, invalidSecret, expired, noSuchTenant, badSignature, badTime, noFederated, noSuchScope, noSuchResource} {
-		tested[r.code] = true
+	for part, codes := range named {
+		for _, code := range codes {
+			tested[code] = true
+			assert.Contains(t, hint(code, "authentication.x"), part, "AADSTS%d", code)
+		}
 	}
-	for code := range advice {
+	for code := range hints {
 		assert.True(t, tested[code], "AADSTS%d", code)
+		assert.NotContains(t, hint(code, "authentication.x"), "BLOCK")
 	}
+	assert.Empty(t, hint(0, "authentication.x"))
+	assert.Empty(t, hint(900144, "authentication.x"))
+}
+
+// The answers are as the service sends them.
+func TestRefusalsAsRecorded(t *testing.T) {
+	t.Parallel()
+	for file, parts := range map[string][]string{
+		"F29-token-53003":   {"Conditional Access", "exclude the application", "address"},
+		"F30-token-500014":  {"service principal of the resource is disabled", "enable it"},
+		"F30-token-50196":   {"too often", "no other program"},
+		"F30-token-7000112": {"disabled", "enable it", "authentication.oauth.client_id"},
+	} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			recorded, err := os.ReadFile("../../testdata/service/" + file + ".http")
+			require.NoError(t, err)
+			l := newLogin(t)
+			l.refuse = func(w http.ResponseWriter) { resend(t, w, recorded) }
+			s, clock := newSource(l, Secret{Value: testSecret})
+			e := requireFailure(t, s)
+			code, _ := strconv.Atoi(file[strings.LastIndex(file, "-")+1:])
+			assert.Equal(t, code, e.Code)
+			for _, part := range parts {
+				assert.Contains(t, e.Hint(), part)
+			}
+			assert.False(t, e.Temporary())
+
+			// No storm: once in five minutes, also if something asks for tokens all the time.
+			for range 300 {
+				assert.Equal(t, e.Error(), requireFailure(t, s).Error())
+				clock.pass(time.Second - time.Millisecond)
+			}
+			assert.Len(t, l.requests, 1)
+			l.set(func(l *login) { l.refuse = nil })
+			clock.pass(time.Second)
+			requireToken(t, s, "token-2")
+		})
+	}
+}
+
+// resend answers with a whole recorded response.
+func resend(t *testing.T, w http.ResponseWriter, recorded []byte) {
+	t.Helper()
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(recorded)), nil)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	maps.Copy(w.Header(), resp.Header)
+	w.WriteHeader(resp.StatusCode)
+	io.Copy(w, resp.Body)
 }
 
 func TestAnswersThatAreNoErrorOfTheLoginHost(t *testing.T) {
@@ -119,6 +202,7 @@ func TestAnswersThatAreNoErrorOfTheLoginHost(t *testing.T) {
 		"no object":               {500, `[1]`, "the login host answered with status 500"},
 		"a description of no use": {400, `{"error":"x","error_description":"Trace ID: 0a1b"}`, "the login host answered with status 400"},
 		"no code":                 {400, `{"error":"x","error_description":"No such luck."}`, "No such luck."},
+		"a byte order mark":       {400, "\uFEFF" + `{"error_description":"AADSTS90002: a"}`, "AADSTS90002: a"},
 		"an old one, with lines":  {400, `{"error_description":"AADSTS90002: a\r\nTrace ID: b\r\nTimestamp: c"}`, "AADSTS90002: a"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,9 @@
 package entra
 
 import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,6 +134,8 @@ func TestAFederationThatIsNotSetUp(t *testing.T) {
 type machine struct {
 	requests []*http.Request
 	refuse   func(w http.ResponseWriter)
+	// keep has it hand out the first token again and again.
+	keep bool
 }
 
 const identityHeader = "header-s3cr3t-of-the-machine"
@@ -140,9 +146,13 @@ func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.refuse(w)
 		return
 	}
+	issued := len(m.requests)
+	if m.keep {
+		issued = 1
+	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]string{
-		"access_token": fmt.Sprintf("token-%d", len(m.requests)), "token_type": "Bearer", "resource": r.URL.Query().Get("resource"),
+		"access_token": fmt.Sprintf("token-%d", issued), "token_type": "Bearer", "resource": r.URL.Query().Get("resource"),
 		"expires_on": strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10), "client_id": r.URL.Query().Get("client_id"),
 	})
 }
@@ -169,7 +179,6 @@ func newMachine(t *testing.T, clientID, resource string) (*machine, *TokenSource
 	})
 }
 
-// The library keeps tokens for the whole process, so each case is about another resource.
 func TestAManagedIdentitySignsIn(t *testing.T) {
 	for name, c := range map[string]struct{ client, resource string }{
 		"the system's": {"", "https://graph.microsoft.com"},
@@ -189,6 +198,65 @@ func TestAManagedIdentitySignsIn(t *testing.T) {
 			assert.Zero(t, s.Expires())
 		})
 	}
+}
+
+// The library keeps tokens for the whole process: neither a refused token of it nor one of an earlier receiver is used, though
+// they are of the same identity and resource.
+func TestATokenOfAManagedIdentityIsReplacedPastEveryCache(t *testing.T) {
+	const resource = "https://graph.microsoft.com"
+	hash := func(token string) string {
+		sum := sha256.Sum256([]byte(token))
+		return hex.EncodeToString(sum[:])
+	}
+	for range 2 {
+		m, s := newMachine(t, "", resource)
+		clock := &clock{time: time.Now()}
+		s.now = clock.now
+		requireToken(t, s, "token-1")
+		s.Reject("token-1", "")
+		requireToken(t, s, "token-2")
+		requireToken(t, s, "token-2")
+		s.Reject("token-2", `{"access_token":{}}`)
+		requireToken(t, s, "token-2")
+		clock.pass(5 * time.Minute)
+		s.Reject("token-2", `{"access_token":{}}`)
+		requireToken(t, s, "token-3")
+		requireToken(t, s, "token-3")
+		require.Len(t, m.requests, 3)
+		const parameter = "token_sha256_to_refresh"
+		assert.False(t, m.requests[0].URL.Query().Has(parameter))
+		assert.Equal(t, hash("token-1"), m.requests[1].URL.Query().Get(parameter))
+		assert.Equal(t, hash("token-2"), m.requests[2].URL.Query().Get(parameter))
+		assert.Equal(t, resource, m.requests[2].URL.Query().Get("resource"))
+	}
+}
+
+// A machine may hand out the same token, as virtual machines do for hours.
+func TestAMachineThatKeepsItsToken(t *testing.T) {
+	m, s := newMachine(t, "", "https://graph.microsoft.com")
+	m.keep = true
+	requireToken(t, s, "token-1")
+	s.Reject("token-1", "")
+	requireToken(t, s, "token-1")
+	requireToken(t, s, "token-1")
+	assert.Len(t, m.requests, 2)
+}
+
+// In Service Fabric the library pins the certificate that the environment names.
+func TestAManagedIdentityOfServiceFabric(t *testing.T) {
+	_, s := newMachine(t, "", "https://graph.microsoft.com")
+	fabric := httptest.NewTLSServer(&machine{})
+	t.Cleanup(fabric.Close)
+	thumbprint := sha1.Sum(fabric.Certificate().Raw)
+	t.Setenv("IDENTITY_ENDPOINT", fabric.URL+"/token")
+	t.Setenv("IDENTITY_SERVER_THUMBPRINT", hex.EncodeToString(thumbprint[:]))
+	requireToken(t, s, "token-1")
+	s.Reject("token-1", "")
+	requireToken(t, s, "token-2")
+	t.Setenv("IDENTITY_SERVER_THUMBPRINT", strings.Repeat("0", 40))
+	_, s = newMachine(t, "", "https://graph.microsoft.com")
+	t.Setenv("IDENTITY_ENDPOINT", fabric.URL+"/token")
+	requireFailure(t, s)
 }
 
 func TestNoProxyIsAskedForAManagedIdentity(t *testing.T) {
@@ -228,6 +296,8 @@ func TestAManagedIdentityThatIsNotThere(t *testing.T) {
 			assert.NotContains(t, e.Error(), "login host", "none was asked")
 			assert.Contains(t, e.Hint(), "authentication.managed_identity.client_id")
 			m.refuse = nil
+			clock := &clock{time: time.Now().Add(5 * time.Minute)}
+			s.now = clock.now
 			requireToken(t, s, fmt.Sprintf("token-%d", len(m.requests)+1))
 		})
 	}

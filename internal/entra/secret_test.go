@@ -90,6 +90,23 @@ func TestSuspicion(t *testing.T) {
 	}
 }
 
+// A refused secret that cannot be one is told from a wrong one.
+func TestTheHintOfARefusedSecretTellsWhatIsStriking(t *testing.T) {
+	t.Parallel()
+	for secret, says := range map[string]string{
+		`"` + testSecret + `"`: "in quotes", "CLIENT_SECRET=" + testSecret: "NAME=value", "33333333-3333-3333-3333-333333333333": "a secret's ID: give",
+		testSecret: "set authentication.oauth.client_secret",
+	} {
+		l := newLogin(t)
+		l.accepted = "another"
+		s, _ := newSource(l, Secret{Value: secret, Key: testKey})
+		e := requireFailure(t, s)
+		assert.Contains(t, e.Hint(), says)
+		assert.Contains(t, e.Hint(), "authentication.oauth.client_secret")
+		assert.Equal(t, secret == testSecret, !strings.Contains(e.Hint(), "look at the secret"))
+	}
+}
+
 func TestASecretFileThatIsOfNoUse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
