@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,9 @@ func TestREADMEListsAllKeysWithTheirDefaults(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+// ownDefaults are the keys of the HTTP client for which this receiver has a default of its own.
+var ownDefaults = []string{"endpoint", "timeout", "http2_read_idle_timeout", "http2_ping_timeout"}
+
 // describe notes the keys of a configuration with their defaults, those of the HTTP client only as far as this receiver
 // has something to say about them.
 func describe(defaults map[string]string, path string, config reflect.Value) {
@@ -72,7 +76,7 @@ func describe(defaults map[string]string, path string, config reflect.Value) {
 		switch {
 		case option == "squash":
 			describe(defaults, path, value)
-		case config.Type() == reflect.TypeFor[confighttp.ClientConfig]() && name != "endpoint" && name != "timeout":
+		case config.Type() == reflect.TypeFor[confighttp.ClientConfig]() && !slices.Contains(ownDefaults, name):
 		case value.Kind() == reflect.Struct && optional.IsValid():
 			describe(defaults, path+name+".", reflect.New(optional.Type().Out(0).Elem()).Elem())
 		case value.Kind() == reflect.Struct:

@@ -19,6 +19,8 @@ import (
 // Defaults of the configuration.
 const (
 	defaultTimeout         = 300 * time.Second
+	defaultReadIdleTimeout = 30 * time.Second
+	defaultPingTimeout     = 15 * time.Second
 	defaultPollInterval    = 5 * time.Minute
 	defaultInitialLookback = time.Hour
 	defaultRequests        = 90
@@ -39,7 +41,8 @@ func defaultHTTPCodes() []int {
 // Config is the configuration of one receiver, which reads the message traces of one tenant.
 type Config struct {
 	// ClientConfig holds the settings of the HTTP client that asks for pages. Endpoint is the URL of the collection of
-	// message traces; empty means the plan's. Timeout bounds one request, 0 means unlimited.
+	// message traces; empty means the plan's. Timeout bounds one request, 0 means unlimited. A connection of HTTP/2 on which
+	// nothing has arrived for HTTP2ReadIdleTimeout is pinged, and closed without an answer within HTTP2PingTimeout.
 	confighttp.ClientConfig `mapstructure:",squash"`
 
 	// TenantID is the tenant's GUID or one of its verified domains. Every way to sign in but basic and auth needs it.
@@ -129,8 +132,17 @@ var (
 	_ confmap.Unmarshaler = (*Config)(nil)
 )
 
-func createDefaultConfig() component.Config {
+// newClientConfig returns the defaults of both HTTP clients. Without pings a connection of HTTP/2 that has fallen silent would
+// keep every request waiting for the whole of timeout.
+func newClientConfig() confighttp.ClientConfig {
 	client := confighttp.NewDefaultClientConfig()
+	client.HTTP2ReadIdleTimeout = defaultReadIdleTimeout
+	client.HTTP2PingTimeout = defaultPingTimeout
+	return client
+}
+
+func createDefaultConfig() component.Config {
+	client := newClientConfig()
 	client.Timeout = defaultTimeout
 	return &Config{
 		ClientConfig:     client,

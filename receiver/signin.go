@@ -28,7 +28,7 @@ const signInTimeout = 30 * time.Second
 // signInClient holds the settings of the client that signs in: tls and proxy_url of the receiver, but never its headers
 // or middlewares, which are meant for the service.
 func (cfg *Config) signInClient() *confighttp.ClientConfig {
-	client := confighttp.NewDefaultClientConfig()
+	client := newClientConfig()
 	client.TLS = cfg.TLS
 	client.ProxyURL = cfg.ProxyURL
 	client.Timeout = signInTimeout

@@ -110,7 +110,8 @@ func loopback(host string) bool {
 func ofReportingService(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())
 	return strings.HasPrefix(host, "outlook.") || strings.HasPrefix(host, "outlook-dod.") || host == "manage.office.com" ||
-		strings.HasPrefix(host, "reports.office365.") || strings.Contains(strings.ToLower(u.Path), "/reporting.svc")
+		strings.HasPrefix(host, "reports.office365.") ||
+		strings.Contains(strings.ToLower(u.Path), "/reporting.svc")
 }
 
 // ofGraph recognises a URL or a resource of Microsoft Graph.
@@ -136,8 +137,18 @@ func validatePath(key, path string) error {
 // validateClient checks what of the HTTP client's settings would otherwise be found wrong only at start.
 func (cfg *Config) validateClient() error {
 	var errs []error
-	if cfg.Timeout < 0 {
-		errs = append(errs, fmt.Errorf("timeout: %s is negative; 0 means unlimited", short(cfg.Timeout)))
+	for _, bound := range []struct {
+		key   string
+		value time.Duration
+		zero  string
+	}{
+		{"timeout", cfg.Timeout, "means unlimited"},
+		{"http2_read_idle_timeout", cfg.HTTP2ReadIdleTimeout, "turns pings off"},
+		{"http2_ping_timeout", cfg.HTTP2PingTimeout, "means 15s"},
+	} {
+		if bound.value < 0 {
+			errs = append(errs, fmt.Errorf("%s: %s is negative; 0 %s", bound.key, short(bound.value), bound.zero))
+		}
 	}
 	for name := range cfg.Headers.Iter {
 		if strings.EqualFold(name, "Authorization") && !cfg.Auth.HasValue() {

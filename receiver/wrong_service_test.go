@@ -102,6 +102,8 @@ var wrongTypes = map[string][]string{
 // wrongService are wrong about the service and the HTTP client.
 var wrongService = map[string][]string{
 	"subscription_plan: business":             {`subscription_plan: "business" is none of enterprise, gcc, gcc_high, dod`},
+	"http2_read_idle_timeout: -1s":            {"http2_read_idle_timeout: -1s is negative; 0 turns pings off"},
+	"http2_ping_timeout: -1s":                 {"http2_ping_timeout: -1s is negative; 0 means 15s"},
 	"subscription_plan: ''":                   {`subscription_plan: "" is none of`},
 	"subscription_plan: Enterprise":           {`subscription_plan: "Enterprise" is none of`},
 	"subscription_plan: gcc_high\napi: graph": {"api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan gcc_high"},
