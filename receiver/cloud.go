@@ -20,10 +20,16 @@ const (
 	GCC        Plan = "gcc"
 	GCCHigh    Plan = "gcc_high"
 	DoD        Plan = "dod"
+	// China is operated by 21Vianet.
+	China Plan = "china"
 )
 
-// government says that the plan is in a cloud without message traces in Microsoft Graph.
-func (p Plan) government() bool { return p == GCCHigh || p == DoD }
+// hasGraph reports whether Microsoft Graph has message traces in the cloud of the plan. A plan that does not exist is reported
+// as such, and nothing else of it.
+func (p Plan) hasGraph() bool {
+	c, known := clouds[p]
+	return !known || c.graph != ""
+}
 
 // API is a service that has message traces.
 type API string
@@ -41,9 +47,9 @@ const (
 	reportingPath = "/ecp/reportingwebservice/reporting.svc/MessageTrace"
 )
 
-// cloud is where the services of a plan are. The hosts of the worldwide cloud, which GCC tenants are in as well, are from
-// Microsoft's documentation "National cloud deployments"; those of the Reporting Web Service in the other clouds come from
-// single sources, and there is none for DoD.
+// cloud is where the services of a plan are. The login hosts, and those of the worldwide cloud, which GCC tenants are in as
+// well, are from Microsoft's documentation "National cloud deployments"; the hosts and resources of the Reporting Web
+// Service in the other clouds come from single sources, and there is no host for DoD.
 type cloud struct {
 	login             string
 	graph             string
@@ -63,6 +69,11 @@ var clouds = map[Plan]cloud{
 		login:             "https://login.microsoftonline.us",
 		reportingResource: "https://outlook-dod.office365.us",
 	},
+	China: {
+		login:             "https://login.partner.microsoftonline.cn",
+		reporting:         "https://partner.outlook.cn",
+		reportingResource: "https://partner.outlook.cn",
+	},
 }
 
 var worldwide = cloud{
@@ -77,10 +88,10 @@ func (cfg *Config) api() API {
 	switch {
 	case cfg.API != "":
 		return cfg.API
-	case cfg.SubscriptionPlan.government():
-		return ReportingWebService
+	case cfg.SubscriptionPlan.hasGraph():
+		return Graph
 	}
-	return Graph
+	return ReportingWebService
 }
 
 // endpoint is the URL that message traces are read from, empty if none is known.

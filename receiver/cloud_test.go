@@ -18,6 +18,8 @@ const (
 	graphTraces    = "https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces"
 	reports        = "https://reports.office365.com/ecp/reportingwebservice/reporting.svc/MessageTrace"
 	usReports      = "https://reports.office365.us/ecp/reportingwebservice/reporting.svc/MessageTrace"
+	chinaLogin     = "https://login.partner.microsoftonline.cn"
+	chinaReports   = "https://partner.outlook.cn/ecp/reportingwebservice/reporting.svc/MessageTrace"
 	dodReports     = "https://reports.dod.example/ecp/reportingwebservice/reporting.svc/MessageTrace"
 )
 
@@ -61,6 +63,10 @@ func TestPlansAndServices(t *testing.T) {
 		{"dod", "graph", dodReports, noGraph + "dod", "", "", "", "", limits{}},
 		{"dod", "reporting_webservice", "", noHost, "", "", "", "", limits{}},
 		{"dod", "reporting_webservice", dodReports, "", ReportingWebService, dodReports, usLogin, "https://outlook-dod.office365.us", reporting},
+		{"china", "", "", "", ReportingWebService, chinaReports, chinaLogin, "https://partner.outlook.cn", reporting},
+		{"china", "reporting_webservice", "", "", ReportingWebService, chinaReports, chinaLogin, "https://partner.outlook.cn", reporting},
+		{"china", "graph", "", noGraph + "china", "", "", "", "", limits{}},
+		{"china", "graph", "https://microsoftgraph.chinacloudapi.cn/x", noGraph + "china", "", "", "", "", limits{}},
 		{"enterprise", "rest", "", `api: "rest" is none of graph, reporting_webservice`, "", "", "", "", limits{}},
 	} {
 		for method, signIn := range methods {
@@ -102,7 +108,7 @@ func TestWhatThePlanSaysCanBeOverridden(t *testing.T) {
 		"workload_identity": "{resource: 'https://traces.example'}",
 		"managed_identity":  "{client_id: c, resource: 'https://traces.example'}",
 	} {
-		for _, plan := range []string{"enterprise", "gcc", "gcc_high", "dod"} {
+		for _, plan := range []string{"enterprise", "gcc", "gcc_high", "dod", "china"} {
 			t.Run(method+" "+plan, func(t *testing.T) {
 				t.Parallel()
 				cfg, err := load(t, "tenant_id: contoso.com\napi: reporting_webservice\nendpoint: https://traces.example/x\n"+
@@ -125,9 +131,9 @@ func TestTheOtherServicesThings(t *testing.T) {
 	foreign := map[API][]string{
 		Graph: {
 			"https://outlook.office365.com", "https://outlook.office.com", "https://outlook.office365.us", "https://outlook-dod.office365.us",
-			"https://manage.office.com", reports,
+			"https://manage.office.com", "https://partner.outlook.cn", reports, chinaReports,
 		},
-		ReportingWebService: {"https://graph.microsoft.com", "https://graph.microsoft.us", "https://dod-graph.microsoft.us", graphTraces},
+		ReportingWebService: {"https://graph.microsoft.com", "https://graph.microsoft.us", "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn", graphTraces},
 	}
 	for api, urls := range foreign {
 		for _, url := range urls {

@@ -49,13 +49,13 @@ type Config struct {
 	TenantID string `mapstructure:"tenant_id"`
 	// SubscriptionPlan says which cloud the tenant is in.
 	SubscriptionPlan Plan `mapstructure:"subscription_plan"`
-	// API is the service to read from; empty means Graph, for gcc_high and dod the Reporting Web Service, which is the only
-	// one there.
+	// API is the service to read from; empty means Graph, for gcc_high, dod and china the Reporting Web Service, which is the
+	// only one there.
 	API API `mapstructure:"api"`
 	// Authentication says how to sign in: exactly one of its blocks. An extension named in auth takes its place.
 	Authentication Authentication `mapstructure:"authentication"`
 	// AuthorityHost is the https URL of the login host; empty means https://login.microsoftonline.com, for gcc_high and dod
-	// https://login.microsoftonline.us.
+	// https://login.microsoftonline.us, for china https://login.partner.microsoftonline.cn.
 	AuthorityHost string `mapstructure:"authority_host"`
 
 	// PollInterval is the time between two ticks: whole seconds, 1s to 1h, a divisor of an hour.

@@ -35,7 +35,7 @@ type OAuth struct {
 	ClientSecretFile string `mapstructure:"client_secret_file"`
 	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
 	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
-	// dod.
+	// dod, https://partner.outlook.cn for china.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization
@@ -57,7 +57,7 @@ type Certificate struct {
 	PassphraseFile string `mapstructure:"passphrase_file"`
 	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
 	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
-	// dod.
+	// dod, https://partner.outlook.cn for china.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization
@@ -87,7 +87,7 @@ type WorkloadIdentity struct {
 	TokenFile string `mapstructure:"token_file"`
 	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
 	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
-	// dod.
+	// dod, https://partner.outlook.cn for china.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization
@@ -100,7 +100,7 @@ type ManagedIdentity struct {
 	ClientID string `mapstructure:"client_id"`
 	// Resource is the audience of the token; empty means https://graph.microsoft.com with Graph, and with the Reporting Web
 	// Service https://outlook.office365.com, https://outlook.office365.us for gcc_high, https://outlook-dod.office365.us for
-	// dod.
+	// dod, https://partner.outlook.cn for china.
 	Resource string `mapstructure:"resource"`
 
 	// prevent unkeyed literal initialization

@@ -33,10 +33,10 @@ func (cfg *Config) Validate() error {
 func (cfg *Config) validateService() error {
 	var errs []error
 	if _, known := clouds[cfg.SubscriptionPlan]; !known {
-		errs = append(errs, fmt.Errorf("subscription_plan: %q is none of enterprise, gcc, gcc_high, dod", cfg.SubscriptionPlan))
+		errs = append(errs, fmt.Errorf("subscription_plan: %q is none of enterprise, gcc, gcc_high, dod, china", cfg.SubscriptionPlan))
 		return errors.Join(append(errs, cfg.validateAPI())...)
 	}
-	if cfg.api() == Graph && cfg.SubscriptionPlan.government() {
+	if cfg.api() == Graph && !cfg.SubscriptionPlan.hasGraph() {
 		errs = append(errs, fmt.Errorf("api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan %s; "+
 			"use reporting_webservice", cfg.SubscriptionPlan))
 	}
@@ -110,14 +110,14 @@ func loopback(host string) bool {
 func ofReportingService(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())
 	return strings.HasPrefix(host, "outlook.") || strings.HasPrefix(host, "outlook-dod.") || host == "manage.office.com" ||
-		strings.HasPrefix(host, "reports.office365.") ||
+		strings.HasPrefix(host, "reports.office365.") || host == "partner.outlook.cn" ||
 		strings.Contains(strings.ToLower(u.Path), "/reporting.svc")
 }
 
 // ofGraph recognises a URL or a resource of Microsoft Graph.
 func ofGraph(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())
-	return strings.HasPrefix(host, "graph.microsoft.") || host == "dod-graph.microsoft.us" ||
+	return strings.HasPrefix(host, "graph.microsoft.") || host == "dod-graph.microsoft.us" || host == "microsoftgraph.chinacloudapi.cn" ||
 		strings.Contains(strings.ToLower(u.Path), "/tracing/messagetraces")
 }
 

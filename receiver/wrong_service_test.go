@@ -101,13 +101,14 @@ var wrongTypes = map[string][]string{
 
 // wrongService are wrong about the service and the HTTP client.
 var wrongService = map[string][]string{
-	"subscription_plan: business":             {`subscription_plan: "business" is none of enterprise, gcc, gcc_high, dod`},
+	"subscription_plan: business":             {`subscription_plan: "business" is none of enterprise, gcc, gcc_high, dod, china`},
 	"http2_read_idle_timeout: -1s":            {"http2_read_idle_timeout: -1s is negative; 0 turns pings off"},
 	"http2_ping_timeout: -1s":                 {"http2_ping_timeout: -1s is negative; 0 means 15s"},
 	"subscription_plan: ''":                   {`subscription_plan: "" is none of`},
 	"subscription_plan: Enterprise":           {`subscription_plan: "Enterprise" is none of`},
 	"subscription_plan: gcc_high\napi: graph": {"api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan gcc_high"},
 	"subscription_plan: dod\napi: graph":      {"api: graph: Microsoft Graph has no message trace"},
+	"subscription_plan: china\napi: graph":    {"api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan china"},
 	"subscription_plan: dod":                  {"endpoint: required with subscription_plan dod"},
 	"api: rest":                               {`api: "rest" is none of graph, reporting_webservice`},
 	"api: reporting_webservice\nendpoint: https://graph.microsoft.com/v1.0/admin/exchange/tracing/messageTraces": {

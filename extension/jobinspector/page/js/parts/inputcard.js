@@ -199,5 +199,5 @@ function apiName(api) {
 }
 
 function planName(plan) {
-  return { enterprise: 'Enterprise', gcc: 'GCC', gcc_high: 'GCC High', dod: 'DoD' }[plan] ?? plan;
+  return { enterprise: 'Enterprise', gcc: 'GCC', gcc_high: 'GCC High', dod: 'DoD', china: 'China' }[plan] ?? plan;
 }
