@@ -279,3 +279,23 @@ func TestAdvice(t *testing.T) {
 	}
 	assert.Empty(t, Service{}.Advise(&transport.Error{Status: 400, Message: "Invalid data type, version 2."}))
 }
+
+// In China a link names the report alone.
+func TestAPageOfChina(t *testing.T) {
+	t.Parallel()
+	const report = "https://partner.outlook.cn/ecp/reportingwebservice/reporting.svc/MessageTrace"
+	body, err := os.ReadFile("../../../testdata/service/F48-china-rws.json")
+	require.NoError(t, err)
+	endpoint, err := url.Parse(report)
+	require.NoError(t, err)
+	f := &fake{answers: []any{string(body), `{"value":[]}`}}
+	c := NewClient(f, endpoint, source.Query{PageSize: 2000})
+	page, err := c.First(t.Context(), trace.Live, window())
+	require.NoError(t, err)
+	rows := walk(t, page)
+	require.Len(t, rows, 1)
+	assert.Equal(t, "bob1@fabrikam.example", string(rows[0].Recipient))
+	_, err = c.Next(t.Context(), trace.Live, page.Next())
+	require.NoError(t, err)
+	assert.Equal(t, report+"?$skiptoken=1999&$top=2000&$format=json", f.asked[1].String())
+}
