@@ -164,6 +164,9 @@ func (r *messageTraceReceiver) logOnce() {
 			"log_level asks for more than the collector logs; lower service.telemetry.logs.level as well",
 			zap.String("log_level", string(r.cfg.LogLevel)))
 	}
+	for _, warning := range r.cfg.warnings() {
+		r.set.Logger.Warn(warning)
+	}
 	r.logUncovered()
 	r.logClamped(time.Now())
 	switch {
@@ -173,9 +176,6 @@ func (r *messageTraceReceiver) logOnce() {
 	default:
 		r.set.Logger.Warn("storage is not set: a restart begins anew, initial_lookback back, and may deliver rows once more",
 			zap.Stringer("initial_lookback", r.cfg.InitialLookback))
-	}
-	if r.cfg.Authentication.Basic.HasValue() {
-		r.set.Logger.Warn("authentication.basic: Microsoft ended basic authentication in 2023; use another block of authentication")
 	}
 }
 

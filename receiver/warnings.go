@@ -12,6 +12,7 @@ func (cfg *Config) warnings() (all []string) {
 			"secrets, tokens and mail data; name the authority in tls.ca_file instead")
 	}
 	if b := cfg.Authentication.Basic.Get(); b != nil {
+		all = append(all, "authentication.basic: Microsoft ended basic authentication in 2023; use another block of authentication")
 		// The service does not tell a wrong password from a missing permission.
 		if suspicion := entra.Suspicion(string(b.Password)); suspicion != "" {
 			all = append(all, "authentication.basic.password: "+suspicion)

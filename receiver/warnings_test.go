@@ -20,9 +20,9 @@ func TestWarnings(t *testing.T) {
 		least + "\ntls: {insecure_skip_verify: false}": nil,
 		least + "\ntls: {insecure_skip_verify: true}":  {"tls.insecure_skip_verify: certificates are not checked"},
 		"auth: {authenticator: a}":                     nil,
-		fmt.Sprintf(basic, "s3cr3t"):                   nil,
-		fmt.Sprintf(basic, `"s3cr3t"`):                 {"authentication.basic.password: it is in quotes"},
-		fmt.Sprintf(basic, "PASSWORD=s3cr3t"):          {"authentication.basic.password: it looks like NAME=value"},
+		fmt.Sprintf(basic, "s3cr3t"):                   {"ended basic"},
+		fmt.Sprintf(basic, `"s3cr3t"`):                 {"ended basic", "authentication.basic.password: it is in quotes"},
+		fmt.Sprintf(basic, "PASSWORD=s3cr3t"):          {"ended basic", "authentication.basic.password: it looks like NAME=value"},
 	} {
 		cfg, err := load(t, text)
 		require.NoError(t, err)

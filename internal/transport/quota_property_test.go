@@ -164,7 +164,7 @@ func TestTheRateIsNeverExceeded(t *testing.T) {
 		c.run(t)
 		var oneSince time.Time
 		for i, join := range c.joins {
-			oneSince = later(oneSince, c.began.Add(join+time.Duration(i)*time.Nanosecond))
+			oneSince = laterOf(oneSince, c.began.Add(join+time.Duration(i)*time.Nanosecond))
 		}
 		all, service := c.all(), arrivals{}
 		for _, r := range all {
@@ -206,7 +206,7 @@ func TestNoLaneStarves(t *testing.T) {
 			slices.SortFunc(requests, func(a, b request) int { return a.sent.Compare(b.sent) })
 			last := requests[0].waited
 			for _, r := range requests {
-				waits := r.sent.Sub(later(last, r.waited))
+				waits := r.sent.Sub(laterOf(last, r.waited))
 				require.LessOrEqual(rt, waits, c.rate.Interval*3/2+longest+slack, "%s at %s", lane, r.sent)
 				if last.Sub(c.began) > 5*c.rate.Interval {
 					require.LessOrEqual(rt, waits, c.rate.Interval+longest+slack, "%s at %s", lane, r.sent)
@@ -217,7 +217,7 @@ func TestNoLaneStarves(t *testing.T) {
 	})
 }
 
-func later(a, b time.Time) time.Time {
+func laterOf(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

@@ -5,7 +5,6 @@ package graph
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
@@ -22,9 +21,6 @@ const (
 
 // Service explains the errors of Microsoft Graph.
 type Service struct{ source.Errors }
-
-// pageSize matches the refusal of a page as large as asked for.
-var pageSize = regexp.MustCompile(`(?i)page ?size|\$top\b|ResultSize`)
 
 // Advise names the permission or key to change.
 func (Service) Advise(e *transport.Error) string {
@@ -43,7 +39,7 @@ func (Service) Advise(e *transport.Error) string {
 		return "the tenant's quota of message trace requests is used up, perhaps by other tools: raise poll_interval if this goes on"
 	case http.StatusBadRequest:
 		switch {
-		case pageSize.MatchString(e.Message):
+		case e.Reason == transport.PageSize:
 			return "set page_size to what the service accepts"
 		case e.Message == "":
 			return "the service does not say what is wrong: check endpoint and filter"

@@ -172,7 +172,11 @@ func TestAdvise(t *testing.T) {
 		{503, "", "Service health"},
 		{0, "", ""},
 	} {
-		got := Service{}.Advise(&transport.Error{Status: c.status, Message: c.message})
+		e := &transport.Error{Status: c.status, Message: c.message}
+		if c.advice == "page_size" {
+			e.Reason = transport.PageSize
+		}
+		got := Service{}.Advise(e)
 		assert.Contains(t, got, c.advice, "status %d", c.status)
 		assert.Equal(t, c.advice == "", got == "", "status %d: %s", c.status, got)
 	}

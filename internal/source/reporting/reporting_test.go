@@ -290,7 +290,7 @@ func TestAPageOfChina(t *testing.T) {
 	require.NoError(t, err)
 	f := &fake{answers: []any{string(body), `{"value":[]}`}}
 	c := NewClient(f, endpoint, source.Query{PageSize: 2000})
-	page, err := c.First(t.Context(), trace.Live, window())
+	page, err := c.First(t.Context(), trace.Live, window(), 0)
 	require.NoError(t, err)
 	rows := walk(t, page)
 	require.Len(t, rows, 1)
