@@ -6,13 +6,12 @@
 package reporting
 
 import (
-	"runtime/debug"
-	"runtime/metrics"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/memtest"
 )
 
 const (
@@ -97,49 +96,19 @@ func TestMemoryOfHostilePages(t *testing.T) {
 		"XML: space":                       {``, ` `, feed + `</feed>`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			debug.FreeOSMemory()
-			before := resident()
-			body := filled(page[0], page[1], page[2])
-			rows, begun := 0, time.Now()
+			rows := 0
 			var err error
-			peak := peakDuring(func() {
+			var body []byte
+			peak := memtest.Peak(func() {
+				body = filled(page[0], page[1], page[2])
 				p := decode(body, dialect, 0)
 				for _, err = range p.Rows {
 					rows++
 				}
 				_ = p.Next()
 			})
-			t.Logf("%d rows, %v, peak %d MiB, %v", rows, err, (peak-before)>>20, time.Since(begun))
-			assert.LessOrEqual(t, peak-before, int64(maxPeak))
+			t.Logf("%d bytes, %d rows, %v, peak %d MiB", len(body), rows, err, peak>>20)
+			assert.LessOrEqual(t, peak, int64(maxPeak))
 		})
 	}
-}
-
-// peakDuring returns the most memory that was in use while f ran, in bytes.
-func peakDuring(f func()) (peak int64) {
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for {
-			peak = max(peak, resident())
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	f()
-	close(stop)
-	<-stopped
-	return peak
-}
-
-// resident is the memory that the runtime holds, in bytes.
-func resident() int64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(samples)
-	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64()) //nolint:gosec // a few hundred million
 }
