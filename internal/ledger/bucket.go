@@ -101,6 +101,8 @@ const (
 	entryFormat = 1
 	entryHeader = crc32.Size + 1
 	entryRow    = len(trace.Key{}) + 2
+	// maxEntry is the most bytes that an entry has: as many rows as can be read of ten minutes, and more.
+	maxEntry = 32 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -118,12 +120,16 @@ func (b *bucket) encode(keys func(yield func(trace.Key) bool), n int) []byte {
 
 // decode adds the rows of an entry. It returns false for an entry that is damaged.
 func (b *bucket) decode(entry []byte) bool {
-	if len(entry) < entryHeader || (len(entry)-entryHeader)%entryRow != 0 || entry[crc32.Size] != entryFormat ||
+	if len(entry) < entryHeader || len(entry) > maxEntry || (len(entry)-entryHeader)%entryRow != 0 || entry[crc32.Size] != entryFormat ||
 		binary.BigEndian.Uint32(entry) != crc32.Checksum(entry[crc32.Size:], castagnoli) {
 		return false
 	}
 	for row := range slices.Chunk(entry[entryHeader:], entryRow) {
-		*b.rows.claim((*trace.Key)(row)) = version{status: statusCode(row[entryRow-2]), count: max(row[entryRow-1], 1)}
+		k := (*trace.Key)(row)
+		*b.rows.claim(k) = version{status: statusCode(row[entryRow-2]), count: max(row[entryRow-1], 1)}
+		if b.rows.crowded(k) {
+			return false
+		}
 	}
 	return true
 }
@@ -135,15 +141,19 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	if b.rows != nil {
 		return nil
 	}
-	b.rows = l.newRows(b.count)
 	ops := make([]*storage.Operation, 0, b.next-b.first)
 	for n := b.first; n < b.next; n++ {
 		ops = append(ops, storage.GetOperation(entryKey(l.bucketKey(index), n)))
 	}
 	if err := l.Client.Batch(ctx, ops...); err != nil {
-		b.rows = nil
 		return unreadable(err)
 	}
+	// There are no more rows than in the entries. What the index says is not trusted.
+	rows := 0
+	for _, op := range ops {
+		rows += min(len(op.Value), maxEntry) / entryRow
+	}
+	b.rows = l.newRows(rows)
 	damaged := 0
 	for _, op := range ops {
 		if !b.decode(op.Value) {

@@ -7,7 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"math"
 	"slices"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
 // The index says where the entries of each bucket are. It is written with every commit, so it is small: for each bucket
@@ -33,10 +36,25 @@ func (l *Ledger) encodeIndex() (index []byte) {
 	return index
 }
 
+const (
+	// maxBuckets is the most buckets that an index can have: those of 227 days. No service keeps mail that long.
+	maxBuckets = 1 << 15
+	// maxFirst and maxRows bound the other numbers, so that what is added to them overflows nothing.
+	maxFirst = 1 << 62
+	maxRows  = math.MaxInt32
+)
+
+var (
+	errIndex = errors.New("its index cannot be read")
+	// lastBucket is the bucket of the latest received time that a row can have.
+	lastBucket = bucketOf(trace.MaxTime)
+)
+
+// decodeIndex reads an index. It can have been written by anybody, so what no ledger writes is an error.
 func decodeIndex(index []byte) (map[int64]*bucket, error) {
 	buckets := map[int64]*bucket{}
-	number := int64(0)
-	for len(index) > 0 {
+	last := int64(math.MinInt64)
+	for number := int64(0); len(index) > 0; last = number {
 		distance, n := binary.Varint(index)
 		index = index[max(n, 0):]
 		var values [3]uint64
@@ -46,12 +64,14 @@ func decodeIndex(index []byte) (map[int64]*bucket, error) {
 			n = min(n, m)
 			values[i] = value
 		}
-		if n <= 0 {
-			return nil, errors.New("its index cannot be read")
-		}
 		number += distance
 		first, entries, count := values[0], values[1], values[2]
-		buckets[number] = &bucket{first: first, next: first + entries, count: int(count)} //nolint:gosec // a count
+		known := number == timeless || number >= 0 && number <= lastBucket
+		if n <= 0 || !known || len(buckets) > 0 && number <= last ||
+			first > maxFirst || entries > maxEntries || count > maxRows || len(buckets) == maxBuckets {
+			return nil, errIndex
+		}
+		buckets[number] = &bucket{first: first, next: first + entries, count: int(count)} //nolint:gosec // at most maxRows
 	}
 	return buckets, nil
 }

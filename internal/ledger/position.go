@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/sealed"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
@@ -32,6 +34,13 @@ type position struct {
 	// Stamps are in nanoseconds since 1970.
 	Stamps []int64 `json:"stamps,omitempty"`
 }
+
+const (
+	// maxPosition is the most bytes that a stored position has. Even with thousands of holes it has less than half of that.
+	maxPosition = 2 << 20
+	// maxStamps is how many requests are remembered, the latest ones.
+	maxStamps = 10_000
+)
 
 // DamagedError is a stored position that cannot be used. Whoever goes on without it must know that it has been lost.
 type DamagedError struct{ Reason string }
@@ -85,6 +94,9 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if record == nil {
 		return nil
 	}
+	if len(record) > maxPosition {
+		return &DamagedError{fmt.Sprintf("it has %d bytes, and no position has more than 2 MiB", len(record))}
+	}
 	var p position
 	if err := sealed.Open(record, &p); err != nil {
 		return &DamagedError{err.Error()}
@@ -95,8 +107,11 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if len(p.Secret) != len(l.secret) || identity.Secret(p.Secret) == (identity.Secret{}) {
 		return &DamagedError{"its secret cannot be used"}
 	}
+	if !valid(p.State) || !p.Statuses.valid() {
+		return &DamagedError{"it says what no position can"}
+	}
 	l.state, l.secret, l.statuses = p.State, identity.Secret(p.Secret), p.Statuses
-	for _, stamp := range p.Stamps {
+	for _, stamp := range p.Stamps[max(0, len(p.Stamps)-maxStamps):] {
 		l.stamps = append(l.stamps, time.Unix(0, stamp).UTC())
 	}
 	if l.buckets, err = decodeIndex(p.Buckets); err != nil {
@@ -105,11 +120,33 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	return nil
 }
 
+// valid reports whether a state can be one that a plan has made.
+func valid(s plan.State) bool {
+	times := []time.Time{s.Begin, s.Head, s.Ticked, s.Finished}
+	for _, each := range s.Served {
+		times = append(times, each.UpTo)
+	}
+	for _, open := range []plan.Intervals{s.Unread, s.Again, s.Due, s.Asked, s.Redeliver} {
+		var last time.Time
+		for _, w := range open {
+			if w.Empty() || !w.Start.After(last) {
+				return false
+			}
+			last = w.End
+			times = append(times, w.Start, w.End)
+		}
+	}
+	return !slices.ContainsFunc(times, func(t time.Time) bool {
+		return !t.IsZero() && (t.Before(time.Unix(0, 0)) || t.After(trace.MaxTime))
+	})
+}
+
 // encodePosition writes the position as it is once the pending entries have been written.
 func (l *Ledger) encodePosition() []byte {
 	p := position{Format: positionFormat, State: l.state, Secret: l.secret[:], Statuses: l.statuses}
 	if l.Stamps != nil {
-		for _, stamp := range l.Stamps() {
+		stamps := l.Stamps()
+		for _, stamp := range stamps[max(0, len(stamps)-maxStamps):] {
 			p.Stamps = append(p.Stamps, stamp.UnixNano())
 		}
 	}

@@ -27,6 +27,12 @@ const manyStatuses statusCode = 255
 // statuses is a dictionary of the status texts that are not among the known ones. They are numbered after those.
 type statuses []trace.Status
 
+// valid reports whether the dictionary can be one that code has made.
+func (d *statuses) valid() bool {
+	return len(knownStatuses)+len(*d) <= int(manyStatuses) &&
+		!slices.ContainsFunc(*d, func(s trace.Status) bool { return len(s) > maxStatus })
+}
+
 // code returns the code of a status, which it enters into the dictionary if need be.
 func (d *statuses) code(s trace.Status) statusCode {
 	if i := slices.Index(knownStatuses, s); i >= 0 {

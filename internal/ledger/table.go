@@ -44,8 +44,7 @@ func slotsFor(rows int) int { return max(minSlots, rows+rows/2) }
 
 // find returns the slot that has the key, or else the free one where it belongs.
 func (t *table) find(k *trace.Key) *slot {
-	first, _ := bits.Mul64(binary.LittleEndian.Uint64(k[:]), uint64(len(t.slots)))
-	for i := int(first); ; i++ { //nolint:gosec // less than the number of slots
+	for i := t.home(k); ; i++ {
 		if i == len(t.slots) {
 			i = 0
 		}
@@ -53,6 +52,30 @@ func (t *table) find(k *trace.Key) *slot {
 			return s
 		}
 	}
+}
+
+// home returns where the search for a key begins.
+func (t *table) home(k *trace.Key) int {
+	first, _ := bits.Mul64(binary.LittleEndian.Uint64(k[:]), uint64(len(t.slots)))
+	return int(first) //nolint:gosec // less than the number of slots
+}
+
+// maxOthers is how many others a key that is a hash is found behind, at the most. Keys that somebody has chosen may be
+// behind all others, so that looking them up takes long.
+const maxOthers = 1000
+
+// crowded reports whether the key, which the table has, is none that is a hash.
+func (t *table) crowded(k *trace.Key) bool {
+	i := t.home(k)
+	for range maxOthers {
+		if t.slots[i].key == *k {
+			return false
+		}
+		if i++; i == len(t.slots) {
+			i = 0
+		}
+	}
+	return true
 }
 
 // get returns the version of the row with the key, if there is one.

@@ -17,6 +17,9 @@ var layouts = []string{time.RFC3339, "2006-01-02T15:04:05"}
 // Years in which a pdata timestamp, nanoseconds since 1970 in 64 bits, can be.
 const minYear, maxYear = 1970, 2261
 
+// MaxTime is the latest received time that a row can have. The earliest one is the beginning of 1970.
+var MaxTime = time.Date(maxYear+1, time.January, 1, 0, 0, 0, -1, time.UTC)
+
 // ParseTime reads a received time as either service writes it: RFC 3339 with or without zone and with 0 to 9 fraction
 // digits, or /Date(ms)/ with an optional offset, which does not move the instant. The answer is false for anything else
 // and for years in which a pdata timestamp cannot be.
