@@ -71,7 +71,7 @@ func decodeIndex(index []byte) (map[int64]*bucket, error) {
 			first > maxFirst || entries > maxEntries || count > maxRows || len(buckets) == maxBuckets {
 			return nil, errIndex
 		}
-		buckets[number] = &bucket{first: first, next: first + entries, count: int(count)} //nolint:gosec // at most maxRows
+		buckets[number] = &bucket{first: first, next: first + entries, count: int(count)}
 	}
 	return buckets, nil
 }

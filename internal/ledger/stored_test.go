@@ -222,7 +222,7 @@ func FuzzEntry(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(append([]byte{entryFormat}, row...))
 	f.Add(append([]byte{entryFormat}, bytes.Repeat(row, 3)...))
-	f.Add(append([]byte{entryFormat}, bytes.Repeat([]byte{0}, 36)...))
+	f.Add(append([]byte{entryFormat}, make([]byte, 36)...))
 	position := positionOf(f, func(*position) {})
 	f.Fuzz(func(t *testing.T, rows []byte) {
 		use(t, stored(position, entryOf(rows)))
@@ -279,7 +279,7 @@ func TestMemoryOfForgedStorages(t *testing.T) {
 		"statuses":         func() Memory { return stored(list(begin+`"statuses":[`, `""`, `]}`), nil) },
 		"counts": func() Memory {
 			return stored(positionOf(t, func(p *position) {
-				p.Buckets = indexed([4]uint64{0, 0, 1, maxRows}, [4]uint64{uint64(bucketOf(monday)), 0, 1, maxRows}) //nolint:gosec // after 1970
+				p.Buckets = indexed([4]uint64{0, 0, 1, maxRows}, [4]uint64{uint64(bucketOf(monday)), 0, 1, maxRows})
 			}), entryOf([]byte{entryFormat}))
 		},
 		"an entry":       func() Memory { return whole(hashed((maxEntry - entryHeader) / entryRow)) },
