@@ -26,6 +26,8 @@ const (
 	defaultRequests        = 90
 	defaultRequestInterval = 5 * time.Minute
 	defaultJobTTL          = 4 * time.Hour
+	defaultSummaryInterval = 5 * time.Minute
+	defaultUnhealthyAfter  = 10 * time.Minute
 )
 
 // defaultRevisitAges are close together where most rows still appear or change.
@@ -97,6 +99,9 @@ type Config struct {
 	// StorageID names the storage extension that keeps what has been read and delivered; without it, memory does.
 	StorageID *component.ID `mapstructure:"storage"`
 
+	// UnhealthyAfter is how long something must be wrong before the component counts as unhealthy; 0 means at once.
+	UnhealthyAfter time.Duration `mapstructure:"unhealthy_after"`
+
 	// Statuses says which statuses are delivered.
 	Statuses Statuses `mapstructure:"statuses"`
 	// Body says what the body of a record is.
@@ -112,6 +117,8 @@ type Config struct {
 
 	// LogLevel is the least severity of this receiver's log lines; empty means the collector's.
 	LogLevel LogLevel `mapstructure:"log_level"`
+	// SummaryInterval is how often the log tells what has been read: 0 for never, else at least 10s.
+	SummaryInterval time.Duration `mapstructure:"summary_interval"`
 	// Tags are shown in log lines and in the Job Inspector.
 	Tags []string `mapstructure:"tags"`
 	// JobTTL is how long a job stays listed in the Job Inspector after its end, greater than 0.
@@ -168,6 +175,8 @@ func createDefaultConfig() component.Config {
 		Body:              RawBody,
 		InternalFields:    true,
 		JobTTL:            defaultJobTTL,
+		SummaryInterval:   defaultSummaryInterval,
+		UnhealthyAfter:    defaultUnhealthyAfter,
 	}
 }
 

@@ -65,6 +65,7 @@ type messageTraceReceiver struct {
 func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*messageTraceReceiver, error) {
 	var tooLoud bool
 	set.Logger, tooLoud = cfg.logger(set.Logger)
+	set.Logger = report.Unsampled(set.Logger, cfg.tenantKey())
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID:             set.ID,
 		Transport:              "http",
@@ -73,7 +74,7 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 	if err != nil {
 		return nil, err
 	}
-	told, err := report.New(set)
+	told, err := report.New(report.Options{Settings: set, UnhealthyAfter: cfg.UnhealthyAfter, SummaryEvery: cfg.SummaryInterval})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 		return err
 	}
 	if r.cfg.Environment != "" && r.cfg.Environment != r.cfg.CurrentEnvironment {
-		r.set.Logger.Info("idle: environment says that this receiver runs elsewhere",
+		r.set.Logger.Warn("idle: environment says that this receiver runs elsewhere",
 			zap.String("environment", r.cfg.Environment), zap.String("current_environment", r.cfg.CurrentEnvironment))
 		return nil
 	}
@@ -126,6 +127,7 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 		r.quota.Leave()
 		return err
 	}
+	r.logStart()
 	r.logOnce()
 	// The context of Start ends with Start, the poller with Shutdown.
 	ctx, cancel := context.WithCancel(context.Background())
@@ -155,6 +157,25 @@ func (r *messageTraceReceiver) pollOptions() poll.Options {
 		o.Elect = electionOf(r.host.GetExtensions()[*id])
 	}
 	return o
+}
+
+// logStart logs what is read, from where, and where the state is.
+func (r *messageTraceReceiver) logStart() {
+	state := "in memory only"
+	if id := r.cfg.StorageID; id != nil {
+		state = id.String()
+	}
+	fields := []zap.Field{
+		zap.String("tenant", r.cfg.tenantKey()), zap.String("api", string(r.cfg.api())), zap.String("plan", string(r.cfg.SubscriptionPlan)),
+		zap.Stringer("poll_interval", r.cfg.PollInterval), zap.String("state", state),
+	}
+	if r.plan.Range != nil {
+		dates := r.cfg.DateRange.Get()
+		fields = append(fields, zap.String("start", dates.Start), zap.String("end", dates.End))
+	} else {
+		fields = append(fields, zap.Durations("revisit_ages", r.cfg.RevisitAges), zap.Stringer("initial_lookback", r.cfg.InitialLookback))
+	}
+	r.set.Logger.Info("collecting message traces", fields...)
 }
 
 // logOnce logs what the user should know of the configuration.

@@ -53,6 +53,7 @@ func (r *messageTraceReceiver) authorizer(client *http.Client) transport.Authori
 	tokens := entra.NewTokenSource(cfg)
 	r.report.Credential(tokens)
 	return &inspected{Authorizer: tokens, inspect: func(token claims.Set) {
+		r.report.SignedIn(token.Roles)
 		r.identify(token)
 		r.inspect(token)
 	}}

@@ -24,6 +24,8 @@ const (
 	maxMaxInterval     = 10 * time.Minute
 	maxMaxRetryAfter   = 10 * time.Minute
 
+	minSummaryInterval = 10 * time.Second
+
 	minPageSize   = 100
 	maxRetries    = 20
 	minMultiplier = 1

@@ -153,6 +153,12 @@ func (cfg *Config) validateHousekeeping() error {
 	if cfg.JobTTL <= 0 {
 		errs = append(errs, fmt.Errorf("job_ttl: %s is not greater than 0", short(cfg.JobTTL)))
 	}
+	if cfg.SummaryInterval != 0 && cfg.SummaryInterval < minSummaryInterval {
+		errs = append(errs, fmt.Errorf("summary_interval: %s is less than %s; 0 turns the lines off", short(cfg.SummaryInterval), short(minSummaryInterval)))
+	}
+	if cfg.UnhealthyAfter < 0 {
+		errs = append(errs, fmt.Errorf("unhealthy_after: %s is negative; 0 means at once", short(cfg.UnhealthyAfter)))
+	}
 	if cfg.JobTimeout < 0 {
 		errs = append(errs, fmt.Errorf("job_timeout: %s is negative; 0 means unlimited", short(cfg.JobTimeout)))
 	}

@@ -53,7 +53,7 @@ func read(err error) (a answer) {
 		if failed, ok := e.(consumererror.Logs); ok && a.carried == nil { //nolint:errorlint // each error of the chain is looked at
 			a.carried = []plog.Logs{failed.Data()}
 		}
-		joined, ok := e.(interface{ Unwrap() []error }) //nolint:errorlint // each error of the chain is looked at
+		joined, ok := e.(interface{ Unwrap() []error })
 		if !ok {
 			continue
 		}

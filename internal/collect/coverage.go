@@ -16,8 +16,6 @@ type coverage struct {
 	window trace.Window
 	// asked is the window with all rows that were asked for.
 	asked trace.Window
-	// began is when the reading of the window began.
-	began time.Time
 	// reach is the end of what may be covered: mail younger than the service's first answer may still be on its way.
 	reach time.Time
 	// answered reports whether reach is known.
@@ -34,9 +32,9 @@ type coverage struct {
 	unread trace.Window
 }
 
-func newCoverage(w trace.Window, began time.Time) *coverage {
+func newCoverage(w trace.Window) *coverage {
 	asked := trace.Window{Start: w.Start.Add(-stray), End: w.End.Add(stray)}
-	return &coverage{window: w, asked: asked, began: began, reach: w.End, oldest: w.End, descending: true, unread: w}
+	return &coverage{window: w, asked: asked, reach: w.End, oldest: w.End, descending: true, unread: w}
 }
 
 // served notes the service's clock at an answer. Its resolution is a second.
@@ -63,25 +61,33 @@ func (c *coverage) row(received time.Time) {
 // more than the window.
 const stray = 3 * time.Second
 
-// page returns what is covered with the page whose rows have been noted, in whole seconds, and on the last page everything.
-func (c *coverage) page(last bool) (covered trace.Window) {
+// all returns what is covered once the last page has come.
+func (c *coverage) all() (covered trace.Window) {
+	c.unread = trace.Window{}
+	return trace.Window{Start: c.window.Start, End: c.reach}
+}
+
+// page returns what is covered with the page whose rows have been noted, if another one follows.
+func (c *coverage) page() (covered trace.Window) {
 	border := c.border
 	c.border = c.oldest
 	switch {
-	case last:
-		c.unread = trace.Window{}
-		return trace.Window{Start: c.window.Start, End: c.reach}
 	case !c.descending:
 		c.unread = c.window
 		return trace.Window{}
-	case border.IsZero() || !behind(border).Before(c.unread.End):
+	case border.IsZero():
 		return trace.Window{}
 	}
-	c.unread.End = behind(border)
-	start := c.unread.End.Truncate(time.Second)
-	if start.Before(c.unread.End) {
-		start = start.Add(time.Second)
+	return c.downTo(border)
+}
+
+// downTo returns what is covered when all rows down to one received at that time have come.
+func (c *coverage) downTo(oldest time.Time) (covered trace.Window) {
+	start := behind(oldest)
+	if start.Before(c.window.Start) || !start.Before(c.unread.End) {
+		return trace.Window{}
 	}
+	c.unread.End = start
 	return trace.Window{Start: start, End: c.reach}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -68,19 +69,22 @@ func (m mailAt) row() *trace.Row {
 type service struct {
 	rows     []mailAt
 	pageSize int
+	// linkless means that full pages do not say whether anything lies beyond them.
+	linkless bool
 	// first and next, if set, answer in its stead; a nil page and a nil error leave it to the service.
 	first func(n int, w trace.Window) (*source.Page, error)
 	next  func(n int, link string) (*source.Page, error)
 
 	mu      sync.Mutex
 	windows []trace.Window
+	sizes   []int
 	links   []string
 }
 
-func (s *service) First(_ context.Context, _ trace.Lane, w trace.Window, _ int) (*source.Page, error) {
+func (s *service) First(_ context.Context, _ trace.Lane, w trace.Window, pageSize int) (*source.Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.windows = append(s.windows, w)
+	s.windows, s.sizes = append(s.windows, w), append(s.sizes, pageSize)
 	if s.first != nil {
 		if page, err := s.first(len(s.windows), w); page != nil || err != nil {
 			return page, err
@@ -115,12 +119,20 @@ func (s *service) page(w trace.Window, from int) *source.Page {
 		}
 	}
 	to := min(from+s.pageSize, len(inside))
+	if s.linkless {
+		page := pageOf(inside[from:to], "", nil)
+		page.Full = func() bool { return to-from == s.pageSize }
+		return page
+	}
 	link := ""
 	if to < len(inside) {
 		link = fmt.Sprintf("%s#%d", w, to)
 	}
 	return pageOf(inside[from:to], link, nil)
 }
+
+// requests is how many pages have been asked for.
+func (s *service) requests() int { return len(s.windows) + len(s.links) }
 
 // pageOf is a page of rows with a link, damaged behind them if err is not nil.
 func pageOf(rows []mailAt, link string, err error) *source.Page {
@@ -193,15 +205,19 @@ type watcher struct {
 	pages   []Page
 	offered []error
 	stored  []error
+	// taken is how many records were in the offers that were taken whole.
+	taken int
 }
 
 func (w *watcher) Page(_ context.Context, _ trace.Lane, p Page) { w.pages = append(w.pages, p) }
 func (w *watcher) Offered(_ context.Context, _ trace.Window, err error) {
 	w.offered = append(w.offered, err)
 }
-func (w *watcher) Watched() bool      { return false }
-func (w *watcher) Accepted(plog.Logs) {}
-func (w *watcher) Stored(err error)   { w.stored = append(w.stored, err) }
+func (w *watcher) Stored(err error) { w.stored = append(w.stored, err) }
+func (w *watcher) Offering(_ context.Context, logs plog.Logs) (taken func()) {
+	n := logs.LogRecordCount()
+	return func() { w.taken += n }
+}
 
 // bench is a collector whose ledger has one hour open.
 type bench struct {
@@ -241,7 +257,12 @@ func resume(t *testing.T, s *service, p *pipeline, store ledger.Memory) *bench {
 }
 
 func (b *bench) run(ctx context.Context) (Report, error) {
-	return b.Run(ctx, plan.Step{Window: hour, Lane: trace.Backfill})
+	return b.read(ctx, hour)
+}
+
+// read reads a window in pages of the configured size.
+func (b *bench) read(ctx context.Context, w trace.Window) (Report, error) {
+	return b.Run(ctx, plan.Step{Window: w, Lane: trace.Backfill}, 0)
 }
 
 // mails returns rows n minutes apart.
@@ -250,4 +271,22 @@ func mails(n int) (all []mailAt) {
 		all = append(all, mailAt{age: time.Duration(i+1) * time.Minute})
 	}
 	return all
+}
+
+// readAll reads the hour until nothing of it is open, and returns what was delivered, what is open still, and whether
+// whatever was open in between was in whole seconds.
+func readAll(t *testing.T, s *service) (ids []string, open plan.Intervals, whole bool) {
+	t.Helper()
+	whole = true
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, s, &pipeline{})
+		for range 50 {
+			for _, w := range b.State().Unread {
+				whole = whole && w.Start.Nanosecond() == 0 && w.End.Nanosecond() == 0
+				_, _ = b.read(t.Context(), w)
+			}
+		}
+		ids, open = b.pipeline.ids(), b.State().Unread
+	})
+	return ids, open, whole
 }

@@ -24,8 +24,8 @@ const (
 	maxDeadLinks = 100
 	// maxFruitless is how many of them a job bears in a row without a single row.
 	maxFruitless = 6
-	// firstFruitlessWait is the wait after the first of these. It doubles, so that nonsense is not asked for in a hurry.
-	firstFruitlessWait = 100 * time.Millisecond
+	// fruitlessWait is half the wait after the first of these. It doubles, so that nonsense is not asked for in a hurry.
+	fruitlessWait = 100 * time.Millisecond
 	// silentAfter is how long a job waits for an answer before it lets others go ahead.
 	silentAfter = 2 * time.Second
 )
@@ -78,6 +78,9 @@ type job struct {
 	// pageSize is how many rows a page is asked to have, 0 for as many as the source allows.
 	pageSize int
 	report   Report
+	// began is when the reading began, and read what has been read and delivered since, to the millisecond.
+	began time.Time
+	read  plan.Intervals
 	// waited is how long the job has waited for answers of the service.
 	waited time.Duration
 	// unreadable is what could not be read, in however small windows.
@@ -93,64 +96,14 @@ type job struct {
 	fetches sync.WaitGroup
 }
 
-// part is a part of a job's window.
-type part struct {
-	trace.Window
-	// dead reports whether a dead link has kept the part from being read already.
-	dead bool
-	// beyond reports whether the part has been asked for already because a full page had no link.
-	beyond bool
-	// damaged counts how often damaged pages have kept the part from being read.
-	damaged int
-}
-
-// walk is the reading of a part from page to page.
-type walk struct {
-	part     part
-	coverage *coverage
-	progress progress
-	// rows counts the rows of all pages.
-	rows int
-	// before is the state of the plan before the first page, and covered what has been closed since.
-	before  *plan.State
-	covered trace.Window
-}
-
-// last reports whether no rows are left behind a page that has been walked. A page that is full and has no link is not
-// believed to be the last one before what lies beyond it has been asked for once.
-func (w *walk) last(page *source.Page) bool {
-	return page.Next() == "" && !w.goesOn(page)
-}
-
-// goesOn reports whether more rows may lie beyond a full page that has no link.
-func (w *walk) goesOn(page *source.Page) bool {
-	if page.Next() != "" || page.Full == nil || !page.Full() {
-		return false
-	}
-	return !w.part.beyond || behind(w.progress.oldest).Before(w.part.End)
-}
-
-// cover returns what is covered with a page that has been walked, and when its reading began. Behind a full page without a
-// link only its last millisecond is in doubt.
-func (w *walk) cover(page *source.Page) (covered trace.Window, began time.Time) {
-	covered = w.coverage.page(w.last(page))
-	if w.goesOn(page) {
-		covered = trace.Window{Start: behind(w.progress.oldest), End: w.coverage.reach}
-		w.coverage.unread = trace.Window{Start: w.part.Start, End: earlier(w.part.End, covered.Start)}
-	}
-	if !covered.Empty() {
-		w.covered = covered
-	}
-	return covered, w.coverage.began
-}
-
 // Run reads the window of a step in pages of so many rows, 0 for as many as the source allows. What has been read and
 // delivered is committed page by page, so an error leaves only the rest of the window open.
 func (c *Collector) Run(ctx context.Context, step plan.Step, pageSize int) (Report, error) {
 	ctx, done := transport.Reuse(ctx)
 	defer done()
-	defer c.Ledger.Pin(step.Window)()
-	j := &job{Collector: c, step: step, pageSize: pageSize, todo: []part{{Window: step.Window}}}
+	unpin := c.Ledger.Pin(step.Window)
+	defer unpin()
+	j := &job{Collector: c, step: step, pageSize: pageSize, began: c.Now(), todo: []part{{Window: step.Window}}}
 	var failure error
 	for len(j.todo) > 0 {
 		next := j.todo[len(j.todo)-1]
@@ -203,7 +156,7 @@ func (j *job) slowDown(ctx context.Context, w *walk, err error) error {
 	if j.fruitless++; j.fruitless > maxFruitless {
 		return err
 	}
-	return transport.Sleep(ctx, firstFruitlessWait<<j.fruitless)
+	return transport.Sleep(ctx, fruitlessWait<<j.fruitless)
 }
 
 // divide puts back what a dead link has left of a part: what is newer than the oldest row, which one page brings to its end,
@@ -241,7 +194,7 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 	fetching, cancel := context.WithCancel(ctx)
 	defer j.fetches.Wait()
 	defer cancel()
-	w = &walk{part: p, coverage: newCoverage(p.Window, j.Now())}
+	w = &walk{part: p, coverage: newCoverage(p.Window)}
 	page, err := j.ask(fetching, func(ctx context.Context) (*source.Page, error) {
 		return j.Source.First(ctx, j.step.Lane, p.Window, j.pageSize)
 	})
@@ -250,19 +203,21 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 		var rows int
 		rows, err = j.page(ctx, page, w)
 		w.rows += rows
-		goesOn, link := err == nil && w.goesOn(page), page.Next()
+		end, link := w.ending(page), page.Next()
 		// Records have copies of their rows, so nothing refers to the page any more.
 		page.Done()
 		if err != nil {
 			break
 		}
 		j.report.Pages++
-		if goesOn {
-			j.todo = append(j.todo, part{Window: w.coverage.rest(), beyond: true})
+		switch end {
+		case complete:
 			return w, nil
-		}
-		if link == "" {
+		case beyond:
+			j.todo = append(j.todo, part{Window: w.coverage.rest()})
 			return w, nil
+		case unclear:
+			return w, &deadLinkError{reason: "a full page has none, and its rows do not tell where it ends"}
 		}
 		if err = w.progress.page(link, rows); err != nil {
 			break

@@ -113,7 +113,7 @@ func TestWhatCannotBeReadIsNamedAndStaysOpen(t *testing.T) {
 		require.Len(t, unreadable.Windows, 1)
 		assert.True(t, unreadable.Windows[0].Contains(before(2*time.Minute)))
 		assert.LessOrEqual(t, unreadable.Windows[0].Duration(), 3*time.Millisecond)
-		assert.Equal(t, plan.Intervals{unreadable.Windows[0]}, b.State().Unread)
+		assert.Equal(t, open(2*time.Minute+time.Second, 2*time.Minute-time.Second), b.State().Unread, "in whole seconds")
 		assert.Contains(t, b.pipeline.ids(), "3m0s/0", "what is older has been read")
 	})
 }
@@ -133,7 +133,9 @@ func TestADamagedServiceEndsTheJob(t *testing.T) {
 		s := &service{rows: mails(9), pageSize: 2, first: func(int, trace.Window) (*source.Page, error) { return pageOf(nil, "", damage()), nil }}
 		b := newBench(t, s, &pipeline{})
 		_, err := b.run(t.Context())
-		require.True(t, transport.IsDamaged(err))
+		var damaged *transport.Error
+		require.ErrorAs(t, err, &damaged)
+		assert.True(t, damaged.Damaged)
 		assert.Len(t, s.windows, 3, "once, and again as often as the rules allow")
 	})
 }
@@ -149,41 +151,104 @@ func TestNothingIsCountedAsReadWhileTheOrderIsWrong(t *testing.T) {
 	assert.Len(t, b.pipeline.taken, 3)
 }
 
-func TestCredit(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		served time.Time
-		rows   []time.Duration
-		last   bool
-		want   trace.Window
+func TestADeadLinkDividesTheRestAtTheOldestRow(t *testing.T) {
+	s := &service{rows: mails(9), pageSize: 3}
+	s.next = func(n int, _ string) (*source.Page, error) {
+		if n == 1 {
+			return nil, refusal(http.StatusGone)
+		}
+		return nil, nil
+	}
+	b := newBench(t, s, &pipeline{})
+	_, err := b.run(t.Context())
+	require.NoError(t, err)
+	edge := before(3*time.Minute - time.Millisecond)
+	assert.Equal(t, []trace.Window{hour, {Start: edge, End: hour.End}, {Start: hour.Start, End: edge}}, s.windows)
+	assert.Len(t, b.pipeline.taken, 9)
+}
+
+// A service that hands out nothing but links is left alone for longer and longer, and then until the next tick.
+func TestDeadLinksWithoutARow(t *testing.T) {
+	const s = time.Second
+	for name, c := range map[string]struct {
+		next func(n int, link string) (*source.Page, error)
+		// most is how many requests a job may take, and waits how long it waits in all.
+		most  int
+		waits time.Duration
 	}{
-		{"last page", time.Time{}, []time.Duration{time.Minute}, true, hour},
-		{
-			"first page",
-			time.Time{},
-			[]time.Duration{time.Minute, 2 * time.Minute},
-			false,
-			trace.Window{Start: before(2*time.Minute - time.Millisecond), End: ten},
-		},
-		{"answered before the end of the window", ten, nil, true, trace.Window{Start: hour.Start, End: before(time.Second)}},
-		{
-			"rows finer than a millisecond",
-			time.Time{},
-			[]time.Duration{time.Minute - 400*time.Microsecond},
-			false,
-			trace.Window{Start: before(time.Minute - time.Millisecond), End: ten},
-		},
-		{"ascending", time.Time{}, []time.Duration{2 * time.Minute, time.Minute}, false, trace.Window{}},
-		{"rows older than the window", time.Time{}, []time.Duration{2 * time.Hour}, false, trace.Window{}},
+		"links that lead nowhere":   {func(int, string) (*source.Page, error) { return nil, refusal(http.StatusNotFound) }, 14, 12600 * time.Millisecond},
+		"pages that link to itself": {func(_ int, link string) (*source.Page, error) { return pageOf(nil, link, nil), nil }, 14, 12600 * time.Millisecond},
+		"one empty page after the other": {func(n int, _ string) (*source.Page, error) {
+			return pageOf(nil, fmt.Sprint("more ", n), nil), nil
+		}, 7 * 11, 12600 * time.Millisecond},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			c := newCredit(hour, ten)
-			c.served(tt.served)
-			c.served(ten.Add(-time.Hour))
-			for _, age := range tt.rows {
-				c.row(before(age))
-			}
-			assert.Equal(t, tt.want, c.read(tt.last))
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				empty := func(int, trace.Window) (*source.Page, error) { return pageOf(nil, "more", nil), nil }
+				b := newBench(t, &service{first: empty, next: c.next}, &pipeline{})
+				began := time.Now()
+				report, err := b.run(t.Context())
+				var dead *deadLinkError
+				require.ErrorAs(t, err, &dead)
+				assert.LessOrEqual(t, b.service.requests(), c.most)
+				assert.Equal(t, c.waits, time.Since(began))
+				assert.Zero(t, report.Read)
+				assert.Equal(t, time.Hour, b.State().Unread.Duration())
+			})
 		})
 	}
+	t.Run("a row ends the waiting", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			service := &service{rows: mails(1), pageSize: 1}
+			service.first = func(n int, _ trace.Window) (*source.Page, error) {
+				if n <= 3 {
+					return pageOf(nil, "dead", nil), nil
+				}
+				return nil, nil
+			}
+			service.next = func(int, string) (*source.Page, error) { return nil, refusal(http.StatusNotFound) }
+			b := newBench(t, service, &pipeline{})
+			began := time.Now()
+			_, err := b.run(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, 1400*time.Millisecond, time.Since(began))
+			assert.Len(t, b.pipeline.taken, 1)
+		})
+	})
+	t.Run("a shutdown ends it too", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), s)
+			defer cancel()
+			empty := func(int, trace.Window) (*source.Page, error) { return pageOf(nil, "dead", nil), nil }
+			b := newBench(t, &service{first: empty, next: func(int, string) (*source.Page, error) { return nil, refusal(404) }}, &pipeline{})
+			began := time.Now()
+			_, err := b.run(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, s, time.Since(began))
+		})
+	})
+}
+
+// Where no age is left, nothing but the running job keeps its buckets, and a page may come twice.
+func TestAPageThatComesTwiceIsDeliveredOnceWhereNoAgeIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{rows: mails(9), pageSize: 2}
+		s.next = func(n int, link string) (*source.Page, error) {
+			if n%2 == 0 {
+				return nil, nil
+			}
+			// The page before, with a link to the one that it was asked for.
+			return pageOf(mails(2), link+" ", nil), nil
+		}
+		b := newBench(t, s, &pipeline{})
+		b.Ledger.SetState(plan.State{Begin: ten, Head: ten.Add(time.Hour), Unread: plan.Intervals{hour}})
+		_, err := b.run(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, b.pipeline.taken, 9)
+		assert.Equal(t, 9, b.Rows(), "as long as the job runs")
+
+		// And then they go.
+		require.NoError(t, b.Update(t.Context(), func(l *ledger.Ledger) plan.State { return l.State() }))
+		assert.Zero(t, b.Rows())
+	})
 }

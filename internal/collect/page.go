@@ -5,6 +5,7 @@ package collect
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
@@ -37,24 +38,57 @@ func (j *job) page(ctx context.Context, page *source.Page, w *walk) (rows int, e
 	if rows, err = j.rows(ctx, page, w, &seen); err != nil {
 		return rows, err
 	}
-	j.close(w.cover(page))
-	if !w.coverage.descending && !w.last(page) && !w.goesOn(page) {
+	end := w.ending(page)
+	j.close(w.cover(end))
+	if !w.coverage.descending && end != complete {
 		j.reopen(w)
 	}
 	return rows, nil
 }
 
-// close closes what has been read.
-func (j *job) close(read trace.Window, began time.Time) {
+// close closes what has been read. It is to the millisecond, but what is closed are whole seconds.
+func (j *job) close(read trace.Window) {
 	if read.Empty() {
 		return
 	}
-	j.report.Read += read.Duration()
-	state := plan.Read(j.Ledger.State(), read, began)
+	j.read = j.read.Add(read)
+	j.report.Read = j.read.Duration()
+	if read = j.whole(read); read.Empty() {
+		return
+	}
+	state := plan.Read(j.Ledger.State(), read, j.began)
 	if j.step.Redeliver {
 		state = plan.Redelivered(state, read)
 	}
 	j.Ledger.SetState(state)
+}
+
+// whole returns the seconds that have been read whole, with the window that has been read last, or as far as they belong to
+// the job's window.
+func (j *job) whole(w trace.Window) (seconds trace.Window) {
+	read := j.read[slices.IndexFunc(j.read, func(r trace.Window) bool { return r.Contains(w.Start) && r.Contains(w.End) })]
+	seconds = trace.Window{Start: w.Start.Truncate(time.Second), End: secondsUp(w.End)}
+	if seconds.Start.Before(read.Start) {
+		seconds.Start = read.Start
+		if !read.Start.Equal(j.step.Window.Start) {
+			seconds.Start = secondsUp(read.Start)
+		}
+	}
+	if seconds.End.After(read.End) {
+		seconds.End = read.End
+		if !read.End.Equal(j.step.Window.End) {
+			seconds.End = read.End.Truncate(time.Second)
+		}
+	}
+	return seconds
+}
+
+// secondsUp rounds up to whole seconds.
+func secondsUp(t time.Time) time.Time {
+	if whole := t.Truncate(time.Second); whole.Before(t) {
+		return whole.Add(time.Second)
+	}
+	return t
 }
 
 // reopen opens again what has been closed by a walk whose rows turned out not to be in order.
@@ -62,8 +96,10 @@ func (j *job) reopen(w *walk) {
 	if w.covered.Empty() {
 		return
 	}
-	j.report.Read -= w.covered.Duration()
-	j.Ledger.SetState(plan.Reopen(j.Ledger.State(), *w.before, w.covered))
+	j.read = j.read.Remove(w.covered)
+	j.report.Read = j.read.Duration()
+	closed := trace.Window{Start: w.covered.Start.Truncate(time.Second), End: secondsUp(w.covered.End)}
+	j.Ledger.SetState(plan.Reopen(j.Ledger.State(), *w.before, closed))
 	w.covered = trace.Window{}
 }
 
@@ -77,13 +113,13 @@ func (j *job) rows(ctx context.Context, page *source.Page, w *walk, seen *Page) 
 		if rows++; rows%1000 == 0 && ctx.Err() != nil {
 			return rows, context.Cause(ctx)
 		}
+		version := j.versionOf(row, w.coverage)
 		w.coverage.row(row.Received)
+		w.progress.row(row.Received, &version.Key)
 		if j.WithinWindow && !row.Received.IsZero() && !j.step.Window.Contains(row.Received) {
 			seen.Rows.Filtered++
 			continue
 		}
-		version := j.versionOf(row, w.coverage)
-		w.progress.row(row.Received, &version.Key)
 		if row.Malformed {
 			seen.Rows.Malformed++
 		}
@@ -99,7 +135,7 @@ func (j *job) rows(ctx context.Context, page *source.Page, w *walk, seen *Page) 
 		switch {
 		case !isNew && !j.step.Redeliver, holds:
 			seen.Rows.Duplicate++
-		case j.holds(version, w.coverage.began):
+		case j.holds(version):
 			seen.Rows.Held++
 		default:
 			// A full batch waits for the next record, since until then its last one may be the job's last.
@@ -109,7 +145,7 @@ func (j *job) rows(ctx context.Context, page *source.Page, w *walk, seen *Page) 
 			b.add(row, &version, isNew, previous)
 		}
 	}
-	if w.last(page) && len(j.todo) == 0 {
+	if w.ending(page) == complete && len(j.todo) == 0 {
 		b.markFinal()
 	}
 	return rows, j.deliver(ctx, b, seen)
@@ -136,6 +172,6 @@ func (j *job) nextIf(ctx context.Context, due bool, b *batch, seen *Page) (*batc
 }
 
 // holds reports whether a row is held back, since its message is on its way and a later window will tell what became of it.
-func (j *job) holds(r ledger.Row, began time.Time) bool {
-	return j.Plan.Hold && r.Status.Underway() && !r.Received.IsZero() && !plan.LastChance(j.Ledger.State(), r.Received, began, j.Plan)
+func (j *job) holds(r ledger.Row) bool {
+	return j.Plan.Hold && r.Status.Underway() && !r.Received.IsZero() && !plan.LastChance(j.Ledger.State(), r.Received, j.began, j.Plan)
 }

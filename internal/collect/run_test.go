@@ -12,8 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
@@ -24,6 +22,16 @@ func open(start, end time.Duration) plan.Intervals {
 	return plan.Intervals{{Start: before(start), End: before(end)}}
 }
 
+// failAt fails at the n-th link.
+func failAt(n int) func(int, string) (*source.Page, error) {
+	return func(number int, _ string) (*source.Page, error) {
+		if number == n {
+			return nil, errDie
+		}
+		return nil, nil
+	}
+}
+
 // TestWhatIsStored goes through the ways in which a job can end: what is stored then, and what a second receiver with
 // the same storage still delivers.
 func TestWhatIsStored(t *testing.T) {
@@ -31,7 +39,7 @@ func TestWhatIsStored(t *testing.T) {
 		name    string
 		service *service
 		refused error
-		// unread is what stays open, resumed how many of the four rows are delivered after a restart.
+		// unread is what stays open, resumed how many of the six rows are delivered after a restart.
 		unread  plan.Intervals
 		resumed int
 		err     string
@@ -39,17 +47,22 @@ func TestWhatIsStored(t *testing.T) {
 		{
 			name:    "the service fails at once",
 			service: &service{first: func(int, trace.Window) (*source.Page, error) { return nil, errDie }},
-			unread:  open(time.Hour, 0), resumed: 4, err: "the service is gone",
+			unread:  open(time.Hour, 0), resumed: 6, err: "the service is gone",
 		},
 		{
 			name:    "a page is accepted, then the service fails",
-			service: &service{next: func(int, string) (*source.Page, error) { return nil, errDie }},
-			unread:  plan.Intervals{{Start: before(time.Hour), End: before(2*time.Minute - time.Millisecond)}}, resumed: 2, err: "the service is gone",
+			service: &service{next: failAt(1)},
+			unread:  open(time.Hour, 0), resumed: 4, err: "the service is gone",
+		},
+		{
+			name:    "two pages are accepted, then the service fails",
+			service: &service{next: failAt(2)},
+			unread:  open(time.Hour, 2*time.Minute-time.Second), resumed: 2, err: "the service is gone",
 		},
 		{
 			name:    "the pipeline refuses until the end",
 			refused: errors.New("full"),
-			unread:  open(time.Hour, 0), resumed: 4, err: "context deadline exceeded",
+			unread:  open(time.Hour, 0), resumed: 6, err: "context deadline exceeded",
 		},
 		{name: "everything is accepted", unread: plan.Intervals{}},
 		{
@@ -63,7 +76,7 @@ func TestWhatIsStored(t *testing.T) {
 				if tt.service == nil {
 					tt.service = &service{}
 				}
-				tt.service.rows, tt.service.pageSize = mails(4), 2
+				tt.service.rows, tt.service.pageSize = mails(6), 2
 				p := &pipeline{}
 				if tt.refused != nil {
 					p.refusals = make([]error, 1000)
@@ -82,51 +95,16 @@ func TestWhatIsStored(t *testing.T) {
 				}
 				assert.Equal(t, tt.unread, b.State().Unread)
 
-				again := resume(t, &service{rows: mails(4), pageSize: 2}, &pipeline{}, b.store)
+				again := resume(t, &service{rows: mails(6), pageSize: 2}, &pipeline{}, b.store)
 				if again.State().Head.IsZero() || tt.name == "the window is empty" {
 					return
 				}
 				for _, w := range again.State().Unread {
-					_, err = again.Run(t.Context(), plan.Step{Window: w, Lane: trace.Backfill})
+					_, err = again.read(t.Context(), w)
 					require.NoError(t, err)
 				}
 				assert.Len(t, again.pipeline.taken, tt.resumed)
 				assert.Empty(t, again.State().Unread)
-			})
-		})
-	}
-}
-
-func TestRefusedRecordsAreOfferedAgain(t *testing.T) {
-	rest := func() plog.Logs {
-		logs := plog.NewLogs()
-		record := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
-		record.Attributes().PutStr("email.local_id", "rest")
-		return logs
-	}
-	permanent := consumererror.NewPermanent(errors.New("too large"))
-	for _, tt := range []struct {
-		name     string
-		refusals []error
-		taken    []string
-		refused  int
-	}{
-		{"for a while", []error{errors.New("full"), errors.New("full")}, []string{"1m0s/0", "2m0s/0"}, 0},
-		{"in part", []error{consumererror.NewLogs(errors.New("full"), rest()), errors.New("full")}, []string{"rest"}, 0},
-		{"for good", []error{permanent}, nil, 2},
-		{"for good by one pipeline, for a while by another", []error{errors.Join(permanent, errors.New("full"))}, []string{"1m0s/0", "2m0s/0"}, 0},
-		{"for good by every pipeline", []error{errors.Join(permanent, permanent)}, nil, 2},
-		{"in part by one pipeline, whole by another", []error{errors.Join(consumererror.NewLogs(errors.New("full"), rest()), errors.New("full"))}, []string{"1m0s/0", "2m0s/0"}, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, &service{rows: mails(2), pageSize: 9}, &pipeline{refusals: tt.refusals})
-				_, err := b.run(t.Context())
-				require.NoError(t, err)
-				assert.Equal(t, tt.taken, b.pipeline.ids())
-				assert.Equal(t, tt.refused, b.watcher.pages[0].Rows.Refused)
-				assert.Equal(t, 2-tt.refused, b.Rows(), "what is refused for good is not remembered")
-				assert.Empty(t, b.State().Unread)
 			})
 		})
 	}

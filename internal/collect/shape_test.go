@@ -6,6 +6,8 @@ package collect
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,7 +36,7 @@ func TestRowsOutsideTheWindowAreDroppedIfWanted(t *testing.T) {
 			s := &service{first: func(int, trace.Window) (*source.Page, error) { return pageOf(mails(59), "", nil), nil }}
 			b := newBench(t, s, &pipeline{})
 			b.WithinWindow = test.within
-			_, err := b.Run(t.Context(), half)
+			_, err := b.Run(t.Context(), half, 0)
 			require.NoError(t, err)
 			assert.Equal(t, test.accepted, b.watcher.pages[0].Rows.Accepted)
 			assert.Equal(t, test.filtered, b.watcher.pages[0].Rows.Filtered)
@@ -92,7 +94,7 @@ func TestARowJustBehindTheWindowIsKnownInTheNextOne(t *testing.T) {
 	s.first = func(int, trace.Window) (*source.Page, error) { return pageOfRowAt(ten.Add(2 * time.Second)), nil }
 	b := newBench(t, s, &pipeline{})
 	for _, window := range []trace.Window{hour, {Start: ten, End: ten.Add(time.Hour)}} {
-		_, err := b.Run(t.Context(), plan.Step{Window: window, Lane: trace.Live})
+		_, err := b.Run(t.Context(), plan.Step{Window: window, Lane: trace.Live}, 0)
 		require.NoError(t, err)
 	}
 	assert.Len(t, b.pipeline.taken, 1)
@@ -109,6 +111,143 @@ func pageOfRowAt(received time.Time) *source.Page {
 	return page
 }
 
+// remember has the bench remember what it has delivered: it is due again at an age that has not come yet.
+func (b *bench) remember() {
+	state := b.State()
+	state.Served = []plan.Served{{Age: 30 * time.Hour, UpTo: before(30 * time.Hour)}}
+	b.Ledger.SetState(state)
+}
+
+// A service that ignores the time filter brings the same rows in each window.
+func TestRowsOutsideTheWindowAreDeliveredOnce(t *testing.T) {
+	for _, n := range []int{59, 70_000} {
+		t.Run(fmt.Sprint(n, " rows"), func(t *testing.T) {
+			t.Parallel()
+			if testing.Short() && n > 59 {
+				t.Skip("takes a second")
+			}
+			rows := mails(59)
+			if n > 59 {
+				rows = make([]mailAt, n)
+				for i := range rows {
+					rows[i] = mailAt{age: 48 * time.Hour, number: i}
+				}
+			}
+			s := &service{first: func(int, trace.Window) (*source.Page, error) { return pageOf(rows, "", nil), nil }}
+			b := newBench(t, s, &pipeline{})
+			b.remember()
+			for i := range 4 {
+				end := before(time.Duration(i) * 15 * time.Minute)
+				_, err := b.read(t.Context(), trace.Window{Start: end.Add(-15 * time.Minute), End: end})
+				require.NoError(t, err)
+			}
+			assert.Equal(t, n, len(b.pipeline.taken)) //nolint:testifylint // Len would print them all
+		})
+	}
+}
+
+// What has come as a stray is known where it belongs, with its status, and the other way round.
+func TestAStrayIsKnownInBothPlaces(t *testing.T) {
+	status := trace.Pending
+	s := &service{first: func(int, trace.Window) (*source.Page, error) {
+		return pageOf([]mailAt{{age: 10 * time.Minute, status: status}, {age: 50 * time.Minute, status: status}}, "", nil), nil
+	}}
+	b := newBench(t, s, &pipeline{})
+	b.remember()
+	older := trace.Window{Start: hour.Start, End: half.Window.Start}
+	for _, step := range []struct {
+		window trace.Window
+		status trace.Status
+		taken  int
+	}{
+		{half.Window, trace.Pending, 2}, // the older one is a stray
+		{older, trace.Pending, 2},       // the newer one is
+		{older, trace.Delivered, 4},
+		{half.Window, trace.Delivered, 4},
+		{half.Window, trace.Pending, 4},
+		{older, trace.Quarantined, 6},
+		{half.Window, trace.Quarantined, 6},
+	} {
+		status = step.status
+		_, err := b.read(t.Context(), step.window)
+		require.NoError(t, err)
+		require.Len(t, b.pipeline.taken, step.taken, "%s %s", step.window, step.status)
+	}
+	previous, _ := b.pipeline.taken[2].Attributes().Get("o365.message_trace.previous_status")
+	assert.Equal(t, "pending", previous.Str())
+}
+
+// One message to all staff that was received right behind the window must not keep the window from being read.
+func TestManyRowsJustOutsideTheWindowAreNotADeadEnd(t *testing.T) {
+	rows := make([]mailAt, 60)
+	for i := range rows {
+		rows[i] = mailAt{age: -time.Second, number: i}
+	}
+	rows = append(rows, mails(4)...)
+	s := &service{pageSize: 2}
+	s.first = func(int, trace.Window) (*source.Page, error) { return pageOf(rows[:2], "2", nil), nil }
+	s.next = func(_ int, link string) (*source.Page, error) {
+		from, err := strconv.Atoi(link)
+		next := ""
+		if from+2 < len(rows) {
+			next = strconv.Itoa(from + 2)
+		}
+		return pageOf(rows[from:from+2], next, nil), err
+	}
+	b := newBench(t, s, &pipeline{})
+	b.WithinWindow = true
+	_, err := b.run(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, b.pipeline.taken, 4)
+	assert.Empty(t, b.State().Unread)
+}
+
+func TestPagesAreAskedToHaveTheSizeGiven(t *testing.T) {
+	s := &service{rows: mails(9), pageSize: 2, next: failAt(1)}
+	b := newBench(t, s, &pipeline{})
+	for _, size := range []int{0, 500} {
+		_, _ = b.Run(t.Context(), half, size)
+	}
+	assert.Equal(t, []int{0, 500}, s.sizes)
+
+	// Behind a dead link as well.
+	s.next = func(int, string) (*source.Page, error) { return nil, refusal(404) }
+	_, _ = b.Run(t.Context(), half, 250)
+	assert.Subset(t, []int{0, 500, 250}, s.sizes)
+	assert.Equal(t, 250, s.sizes[len(s.sizes)-1])
+}
+
+func TestAProbeDeliversNothing(t *testing.T) {
+	released := 0
+	var page *source.Page
+	var failure error
+	s := &service{first: func(int, trace.Window) (*source.Page, error) { return page, failure }}
+	b := newBench(t, s, &pipeline{})
+	for name, c := range map[string]struct {
+		page *source.Page
+		err  error
+		want error
+	}{
+		"rows":           {pageOf(mails(9), "more", nil), nil, nil},
+		"none":           {pageOf(nil, "", nil), nil, nil},
+		"an error":       {nil, errDie, errDie},
+		"a damaged page": {pageOf(mails(2), "", damage()), nil, source.ErrShape},
+	} {
+		page, failure = c.page, c.err
+		if page != nil {
+			page.Release = func() { released++ }
+		}
+		require.ErrorIs(t, b.Probe(t.Context(), hour), c.want, name)
+	}
+	assert.Equal(t, 3, released)
+	assert.Equal(t, []int{100, 100, 100, 100}, s.sizes)
+	assert.Empty(t, s.links)
+	assert.Empty(t, b.pipeline.taken)
+	assert.Empty(t, b.watcher.pages)
+	assert.Zero(t, b.Rows())
+	assert.Equal(t, time.Hour, b.State().Unread.Duration())
+}
+
 func TestRedeliveryDeliversWhatIsKnown(t *testing.T) {
 	b := newBench(t, &service{rows: mails(50), pageSize: 20}, &pipeline{})
 	_, err := b.run(t.Context())
@@ -116,7 +255,7 @@ func TestRedeliveryDeliversWhatIsKnown(t *testing.T) {
 	require.NoError(t, b.Update(t.Context(), func(l *ledger.Ledger) plan.State { return plan.Ask(l.State(), half.Window, true) }))
 	step := half
 	step.Redeliver = true
-	_, err = b.Run(t.Context(), step)
+	_, err = b.Run(t.Context(), step, 0)
 	require.NoError(t, err)
 	assert.Len(t, b.pipeline.taken, 50+30)
 	assert.Empty(t, b.State().Redeliver)
@@ -130,16 +269,16 @@ func TestTimeoutEndsTheAskingButNotTheDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{rows: mails(50), pageSize: 20}
 		b := newBench(t, s, &pipeline{})
-		b.Timeout = 5 * time.Second
+		b.Timeout = 8 * time.Second
 		b.Source = slow{s, 3 * time.Second}
 		report, err := b.run(t.Context())
 		var timeout *TimeoutError
 		require.ErrorAs(t, err, &timeout)
 		assert.Contains(t, timeout.Hint(), "job_timeout")
-		assert.Equal(t, 1, report.Pages)
-		assert.Len(t, b.pipeline.taken, 20)
-		assert.Positive(t, report.Read)
-		assert.Equal(t, before(20*time.Minute-time.Millisecond), b.State().Unread[0].End, "what has been read is not read again")
+		assert.Equal(t, 2, report.Pages)
+		assert.Len(t, b.pipeline.taken, 40)
+		assert.Equal(t, 20*time.Minute-time.Millisecond, report.Read)
+		assert.Equal(t, open(time.Hour, 20*time.Minute-time.Second), b.State().Unread, "what has been read is not read again")
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // some are rows of 24 buckets, more than are held in memory.
@@ -112,13 +113,63 @@ func TestAFailingReadIsAnError(t *testing.T) {
 	assert.Empty(t, b.deliver(t, some(0, 240)...))
 }
 
-func TestAFailingWriteAtTheStartIsAnError(t *testing.T) {
+// A storage that has never worked since the first start must not keep the mail, nor make a later start believe that it is
+// the first.
+func TestAStorageThatNeverWorkedIsWrittenAsSoonAsItDoes(t *testing.T) {
+	t.Parallel()
+	for name, newStore := range storages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			s.failBatch = true
+			b := open(t, s)
+			b.SetState(collecting())
+			require.ErrorIs(t, b.Commit(t.Context()), errDisk)
+			for n := 0; n < 500; n += 100 {
+				assert.Len(t, b.deliver(t, some(n, n+100)...), 100)
+				require.ErrorIs(t, b.Commit(t.Context()), errDisk)
+			}
+			assert.Empty(t, b.deliver(t, some(0, 500)...), "it goes on in memory")
+			assert.Empty(t, s.values)
+			assert.Zero(t, open(t, s).State())
+
+			s.failBatch = false
+			b.commit(t)
+			assert.Equal(t, []byte(tenant), s.values["tenant"])
+			again := open(t, s)
+			assert.Equal(t, at(600), again.State().Head.UTC())
+			assert.Empty(t, again.deliver(t, some(0, 500)...))
+			assert.Empty(t, again.warnings)
+			assert.Len(t, openAs(t, s, "fabrikam.com").warnings, 1)
+
+			// It is written once, not with each commit.
+			delete(s.values, "tenant")
+			b.deliver(t, some(500, 501)...)
+			b.commit(t)
+			assert.NotContains(t, s.values, "tenant")
+		})
+	}
+}
+
+func TestStorageErrors(t *testing.T) {
 	t.Parallel()
 	s := storeIn(ledger.Memory{})
-	s.failBatch = true
-	_, err := ledger.Open(t.Context(), ledger.Options{Client: s, Tenant: tenant})
-	require.ErrorIs(t, err, errDisk)
-	require.ErrorContains(t, err, "cannot write to the storage")
+	b := open(t, s)
+	b.SetState(collecting())
+	s.failBatch, s.failGet = true, true
+	_, opening := ledger.Open(t.Context(), ledger.Options{Client: s, Tenant: tenant})
+	for want, err := range map[string]error{
+		"cannot write to the storage: disk full":  b.Commit(t.Context()),
+		"cannot read from the storage: disk full": opening,
+	} {
+		require.EqualError(t, err, want)
+		require.ErrorIs(t, err, errDisk)
+		wrapped := fmt.Errorf("live: %w", err)
+		assert.Equal(t, trouble.Storage, trouble.ScopeOf(wrapped))
+		assert.Contains(t, trouble.HintOf(wrapped), "extension named in storage")
+	}
+	assert.Equal(t, trouble.Setup, trouble.ScopeOf(&ledger.DamagedError{Reason: "x"}))
+	assert.Contains(t, trouble.HintOf(&ledger.DamagedError{Reason: "x"}), "initial_lookback")
 }
 
 func TestEntriesAreMergedAndDroppedWithoutAnyLeftOver(t *testing.T) {
@@ -232,7 +283,7 @@ func TestADamagedPosition(t *testing.T) {
 			var damaged *ledger.DamagedError
 			require.ErrorAs(t, err, &damaged)
 			require.ErrorContains(t, err, c.reason)
-			assert.Contains(t, damaged.Hint(), "to begin anew")
+			assert.Contains(t, damaged.Hint(), "to start over")
 			assert.Equal(t, spoiled, s.values[s.position(t)], "it is left as it is")
 		})
 	}

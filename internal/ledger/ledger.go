@@ -203,19 +203,26 @@ func (l *Ledger) last(ctx context.Context, index int64, k *trace.Key) (v version
 	return v, known, nil
 }
 
-// bucketFor is the bucket that a row is remembered in.
-func bucketFor(r *Row) int64 {
-	if r.Stray {
-		return timeless
+// bucketFor returns the bucket that a row is remembered in. A stray is where its own bucket knows it.
+func (l *Ledger) bucketFor(ctx context.Context, r *Row) (int64, error) {
+	own := bucketOf(r.Received)
+	if !r.Stray {
+		return own, nil
 	}
-	return bucketOf(r.Received)
+	if _, known, err := l.last(ctx, own, &r.Key); known || err != nil {
+		return own, err
+	}
+	return timeless, nil
 }
 
 // Remember notes versions as delivered, each of which was new. They are stored with the next commit.
 func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 	for i := range rows {
 		r := &rows[i]
-		index := bucketFor(r)
+		index, err := l.bucketFor(ctx, r)
+		if err != nil {
+			return err
+		}
 		b := l.buckets[index]
 		if b == nil {
 			b = &bucket{rows: l.newRows(0)}

@@ -195,22 +195,27 @@ func TestABucketIsForgottenWhenItIsSettled(t *testing.T) {
 
 func TestRowsWithoutTimeAreKeptButBounded(t *testing.T) {
 	t.Parallel()
-	const most = 1 << 16
+	const most = 1 << 18
 	s := storeIn(ledger.Memory{})
 	b := open(t, s)
 	b.SetState(plan.State{Begin: at(0), Head: at(6000)})
 	timeless := func(n int) ledger.Row { return ledger.Row{Key: key(n), Status: trace.Delivered} }
-	const batch = 1 << 12
-	rows := make([]ledger.Row, batch)
+	const batch = 1 << 14
+	rows, fullest := make([]ledger.Row, batch), 0
 	for n := 0; n < 2*most; n += batch {
 		for i := range rows {
 			rows[i] = timeless(n + i)
+			if i%2 == 0 {
+				rows[i].Received, rows[i].Stray = at(float64(n)), true
+			}
 		}
 		require.NoError(t, b.Remember(t.Context(), rows))
 		b.commit(t)
 		require.LessOrEqual(t, b.Rows(), most)
 		require.LessOrEqual(t, len(s.entries()), 17)
+		fullest = max(fullest, b.Rows())
 	}
+	assert.Equal(t, most, fullest)
 	assert.Empty(t, b.deliver(t, timeless(2*most-1)), "the last ones are remembered")
 	assert.Len(t, b.deliver(t, timeless(0)), 1, "the first ones are not")
 	b.commit(t)
@@ -218,6 +223,53 @@ func TestRowsWithoutTimeAreKeptButBounded(t *testing.T) {
 	assert.Empty(t, b.deliver(t, timeless(0)))
 	assert.Equal(t, 1, b.Rows(), "the row that was one too many made room")
 	assert.Len(t, s.entries(), 1)
+}
+
+// A stray may come with any time, or where it belongs.
+func TestAStrayIsKnownByItsKeyAloneAndWhereItBelongs(t *testing.T) {
+	t.Parallel()
+	stray := func(minutes float64, status trace.Status) ledger.Row {
+		r := row(1, minutes, status)
+		r.Stray = true
+		return r
+	}
+	for name, c := range map[string]struct {
+		rows      []ledger.Row
+		delivered int
+		last      trace.Status
+	}{
+		"a stray again":                           {[]ledger.Row{stray(5, trace.Delivered), stray(5, trace.Delivered)}, 1, trace.Delivered},
+		"a stray at another time":                 {[]ledger.Row{stray(5, trace.Delivered), stray(500, trace.Delivered)}, 1, trace.Delivered},
+		"a stray, and where it belongs":           {[]ledger.Row{stray(5, trace.Delivered), row(1, 5, trace.Delivered)}, 1, trace.Delivered},
+		"where it belongs, and a stray":           {[]ledger.Row{row(1, 5, trace.Delivered), stray(5, trace.Delivered)}, 1, trace.Delivered},
+		"another status of a stray":               {[]ledger.Row{stray(5, trace.Pending), stray(500, trace.Delivered)}, 2, trace.Delivered},
+		"another status where it belongs":         {[]ledger.Row{stray(5, trace.Pending), row(1, 5, trace.Delivered), stray(5, trace.Delivered)}, 2, trace.Delivered},
+		"another status as a stray":               {[]ledger.Row{row(1, 5, trace.Pending), stray(5, trace.Delivered), row(1, 5, trace.Delivered)}, 2, trace.Delivered},
+		"another status where it belongs, twice":  {[]ledger.Row{stray(5, trace.Pending), row(1, 5, trace.Failed), stray(5, trace.Delivered), row(1, 5, trace.Delivered)}, 3, trace.Delivered},
+		"a fall back to what it was as a stray":   {[]ledger.Row{stray(5, trace.Pending), row(1, 5, trace.Delivered), row(1, 5, trace.Pending)}, 2, trace.Delivered},
+		"a row without time, and with a time":     {[]ledger.Row{{Key: key(1), Status: trace.Delivered}, row(1, 5, trace.Delivered)}, 1, trace.Delivered},
+		"without time, and marked as a stray too": {[]ledger.Row{{Key: key(1), Status: trace.Delivered, Stray: true}, {Key: key(1), Status: trace.Delivered}}, 1, trace.Delivered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := storeIn(ledger.Memory{})
+			b := open(t, s)
+			b.SetState(collecting())
+			var delivered []ledger.Row
+			for _, r := range c.rows {
+				delivered = append(delivered, b.deliver(t, r)...)
+				b.commit(t)
+				b = open(t, s)
+			}
+			assert.Len(t, delivered, c.delivered)
+			for _, r := range []ledger.Row{row(1, 5, c.last), stray(5, c.last)} {
+				isNew, previous, err := b.IsNew(t.Context(), r)
+				require.NoError(t, err)
+				assert.False(t, isNew)
+				assert.Equal(t, c.last, previous)
+			}
+		})
+	}
 }
 
 func TestKeysOutliveARestart(t *testing.T) {

@@ -6,6 +6,7 @@ package ledger_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,9 @@ type model struct {
 	rows, saved map[ledger.Row]last
 	upTo        int
 	savedUpTo   int
+	// pinned are the windows of running jobs, and what ends them.
+	pinned []trace.Window
+	unpin  []func()
 }
 
 // Statuses as they come, with unknown ones and none among them.
@@ -52,17 +56,34 @@ func rank(s trace.Status) int {
 
 // isNew is the rule, spelled out once more.
 func (m *model) isNew(r ledger.Row) (isNew bool, previous trace.Status) {
-	have, known := m.rows[identity(r)]
+	have, known := m.rows[own(r)]
+	if !known {
+		have, known = m.rows[stray(r)]
+	}
 	if !known {
 		return true, ""
 	}
 	return !strings.EqualFold(string(have.status), string(r.Status)) && rank(r.Status) >= rank(have.status) && have.count < 8, have.status
 }
 
-func identity(r ledger.Row) ledger.Row {
-	r.Status = ""
-	return r
+// note notes that a version has been delivered.
+func (m *model) note(r ledger.Row) {
+	place := own(r)
+	if _, known := m.rows[place]; r.Stray && !known {
+		place = stray(r)
+	}
+	m.rows[place] = last{r.Status, m.rows[place].count + 1}
 }
+
+// own and stray stand for a row where it belongs, and where it is known by its key alone.
+func own(r ledger.Row) ledger.Row {
+	if r.Received.IsZero() {
+		return stray(r)
+	}
+	return ledger.Row{Received: r.Received, Key: r.Key}
+}
+
+func stray(r ledger.Row) ledger.Row { return ledger.Row{Key: r.Key, Stray: true} }
 
 // anyRow is a row received within four hours. The same number is always received at the same time.
 func (m *model) anyRow() ledger.Row {
@@ -71,6 +92,7 @@ func (m *model) anyRow() ledger.Row {
 	if n%50 == 0 {
 		r.Received = time.Time{}
 	}
+	r.Stray = rapid.IntRange(0, 9).Draw(m.t, "stray") == 0
 	return r
 }
 
@@ -89,7 +111,7 @@ func (m *model) remember() {
 		isNew, _ := m.isNew(r)
 		require.Equal(m.t, isNew, len(delivered) == 1, "%v", r)
 		if isNew {
-			m.rows[identity(r)] = last{r.Status, m.rows[identity(r)].count + 1}
+			m.note(r)
 		}
 	}
 }
@@ -98,6 +120,18 @@ func (m *model) remember() {
 func (m *model) settle() {
 	m.upTo += rapid.IntRange(0, 25).Draw(m.t, "settled")
 	m.books.SetState(m.state())
+}
+
+// pin begins a job, and may end another one.
+func (m *model) pin() {
+	if len(m.unpin) > 2 {
+		m.unpin[0]()
+		m.pinned, m.unpin = m.pinned[1:], m.unpin[1:]
+		m.books.SetState(m.state())
+	}
+	start := float64(rapid.IntRange(0, 240).Draw(m.t, "start"))
+	w := window(start, start+float64(rapid.IntRange(1, 60).Draw(m.t, "length")))
+	m.pinned, m.unpin = append(m.pinned, w), append(m.unpin, m.books.Pin(w))
 }
 
 func (m *model) state() plan.State {
@@ -128,8 +162,9 @@ func (m *model) failingCommit() {
 
 func (m *model) forgetSettled() {
 	for r := range m.rows {
-		end := r.Received.Truncate(bucket).Add(bucket)
-		if !r.Received.IsZero() && m.state().Served[0].UpTo.After(end) {
+		start := r.Received.Truncate(bucket)
+		pinned := slices.ContainsFunc(m.pinned, func(w trace.Window) bool { return !w.Start.After(start.Add(bucket)) && !w.End.Before(start) })
+		if !r.Received.IsZero() && !pinned && m.state().Served[0].UpTo.After(start.Add(bucket)) {
 			delete(m.rows, r)
 		}
 	}
@@ -138,6 +173,8 @@ func (m *model) forgetSettled() {
 func (m *model) restart() {
 	m.books = open(m.t, m.store)
 	m.rows, m.upTo = maps.Clone(m.saved), m.savedUpTo
+	m.pinned, m.unpin = nil, nil
+	defer m.books.SetState(m.state())
 	require.Empty(m.t, m.books.warnings)
 	require.True(m.t, m.state().Served[0].UpTo.Equal(m.books.State().Served[0].UpTo))
 }
@@ -176,12 +213,16 @@ func TestLedgerIsAMap(t *testing.T) {
 					"look again":     func(*rapid.T) { m.look() },
 					"remember":       func(*rapid.T) { m.remember() },
 					"settle":         func(*rapid.T) { m.settle() },
+					"pin":            func(*rapid.T) { m.pin() },
 					"commit":         func(*rapid.T) { m.commit() },
 					"failing commit": func(*rapid.T) { m.failingCommit() },
 					"restart":        func(*rapid.T) { m.restart() },
 					"":               func(*rapid.T) { m.check() },
 				})
-				m.upTo = 10000
+				m.upTo, m.pinned = 10000, nil
+				for _, unpin := range m.unpin {
+					unpin()
+				}
 				m.books.SetState(m.state())
 				m.commit()
 				m.check()

@@ -32,8 +32,8 @@ type Step struct {
 }
 
 // Steps walks the windows, none longer than the limits allow, that read all open time but what lies in skip: live mail
-// first, then what is due again, then what somebody asked for, then backfill, each newest first, except that of backfill and
-// ranges what the service will drop within a day comes before the rest, oldest first. With a range, the window of the
+// first, then what is due again, then what somebody asked for, then backfill, each newest first, except that of all but the
+// first two what the service will drop within a day comes before the rest, oldest first. With a range, the window of the
 // latest tick comes first, then what earlier ones left. Nothing is asked for that the service no longer keeps at now, nor
 // anything later than that; it must not change between two steps of a tick.
 func Steps(s State, now time.Time, limits Limits, skip Intervals, cfg Config) iter.Seq[Step] {
@@ -64,13 +64,13 @@ type stepper struct {
 }
 
 func (p *stepper) ofAges(s State, cfg Config) bool {
-	live, backfill := split(s.Unread, later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive))))
+	live, backfill := split(s.Unread, liveFrom(s, cfg))
 	again := s.Again
 	for _, w := range s.Unread {
 		again = again.Remove(w)
 	}
 	return p.newestFirst(live, Step{Lane: trace.Live}) && p.newestFirst(again, Step{Lane: trace.Revisit}) && p.asked(s) &&
-		p.leavingFirst(backfill, trace.Backfill)
+		p.leavingFirst(backfill, Step{Lane: trace.Backfill})
 }
 
 func (p *stepper) ofRange(s State, cfg Config) bool {
@@ -79,14 +79,14 @@ func (p *stepper) ofRange(s State, cfg Config) bool {
 		return false
 	}
 	p.limits.Longest = min(p.limits.Longest, MaxWindow)
-	return p.leavingFirst(unread, cfg.Range.lane())
+	return p.leavingFirst(unread, Step{Lane: cfg.Range.lane()})
 }
 
 func (p *stepper) asked(s State) bool {
 	short := *p
 	short.limits.Longest = min(p.limits.Longest, MaxWindow)
-	return short.newestFirst(s.Redeliver, Step{Lane: trace.Backfill, Redeliver: true}) &&
-		short.newestFirst(s.Asked, Step{Lane: trace.Backfill})
+	return short.leavingFirst(s.Redeliver, Step{Lane: trace.Backfill, Redeliver: true}) &&
+		short.leavingFirst(s.Asked, Step{Lane: trace.Backfill})
 }
 
 // newestFirst cuts a set into windows from its end on.
@@ -105,18 +105,23 @@ func (p *stepper) newestFirst(s Intervals, step Step) bool {
 
 // leavingFirst cuts what the service will drop within a day into windows from its beginning on, and then the rest of the
 // set. The last of the first windows is as long as the others, so that a border that moves with the ticks cuts off nothing.
-func (p *stepper) leavingFirst(s Intervals, lane trace.Lane) bool {
+func (p *stepper) leavingFirst(s Intervals, step Step) bool {
 	rest := s
 	for _, w := range s {
 		for !w.Empty() && w.Start.Before(p.leavesAt) {
-			window := trace.Window{Start: w.Start, End: p.limits.end(w)}
-			if !p.yield(Step{Window: window, Lane: lane}) {
+			step.Window = trace.Window{Start: w.Start, End: p.limits.end(w)}
+			if !p.yield(step) {
 				return false
 			}
-			rest, w.Start = rest.Remove(window), window.End
+			rest, w.Start = rest.Remove(step.Window), step.Window.End
 		}
 	}
-	return p.newestFirst(rest, Step{Lane: lane})
+	return p.newestFirst(rest, step)
+}
+
+// liveFrom is where the newest mail begins, which is read before everything else.
+func liveFrom(s State, cfg Config) time.Time {
+	return later(s.Begin, s.Head.Add(-max(2*cfg.Interval, minLive)))
 }
 
 // split parts the unread time into live mail and backfill. Live mail takes a remainder of older mail along.

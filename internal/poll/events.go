@@ -30,10 +30,11 @@ type (
 	}
 	// Recovery is the end of what went wrong in a scope, if anything did.
 	Recovery struct{ Scope trouble.Scope }
-	// Position is what has been read so far, and how many rows are remembered.
+	// Position is what has been read so far, how many rows are remembered, and how far the backfill is.
 	Position struct {
-		State plan.State
-		Rows  int
+		State    plan.State
+		Rows     int
+		Backfill jobs.Progress
 	}
 	// JobEnded is a job that has ended.
 	JobEnded struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
 // Budget is how many requests may be sent.
@@ -23,6 +24,8 @@ type Budget interface {
 	Await(ctx context.Context, lane trace.Lane, limit time.Duration) bool
 	// Resume is when the tenant may be asked again after a pause, the zero time if it may be now.
 	Resume() time.Time
+	// Rate is how many requests may be sent.
+	Rate() transport.Rate
 }
 
 // Options is what a poller needs. All of it is required but what says otherwise.

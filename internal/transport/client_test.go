@@ -333,22 +333,3 @@ func TestATokenThatIsTheOnlyOneIsNotSentTwice(t *testing.T) {
 	assert.True(t, requireError(t, err).unauthorized())
 	assert.Equal(t, 1, requests)
 }
-
-// A link that leads away may repeat the token. To keep it out of the error, it is enough to know what has been sent.
-func TestMaskingAnErrorNeverSignsIn(t *testing.T) {
-	t.Parallel()
-	endpoint := serve(t, func(http.ResponseWriter, *http.Request) {})
-	auth := &tokens{given: []string{testToken}}
-	client := newTestClient(t, endpoint, auth)
-	foreign := parse(t, "https://elsewhere.example/"+testToken)
-	_, err := client.Get(t.Context(), trace.Live, foreign, http.Header{})
-	require.ErrorIs(t, err, ErrForeignLink)
-	assert.Zero(t, auth.asked, "nothing has been sent yet that could be repeated")
-
-	_, err = client.Get(t.Context(), trace.Live, withQuery(endpoint), http.Header{})
-	require.NoError(t, err)
-	assert.Equal(t, 1, auth.asked)
-	_, err = client.Get(t.Context(), trace.Live, foreign, http.Header{})
-	require.ErrorIs(t, requireError(t, err), ErrForeignLink)
-	assert.Equal(t, 1, auth.asked)
-}

@@ -12,22 +12,20 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-const (
-	// minPause is how long a tenant is left alone after a 429 that does not say how long, and maxPause what that doubles up to.
-	minPause = 30 * time.Second
-	maxPause = 5 * time.Minute
-	// longestPause bounds how long a tenant is left alone because the service says so.
-	longestPause = time.Hour
-)
-
 // lanes are the lanes that compete for requests, those that go first first, with the part of the budget, in percent,
 // that each may use up: so backfill never delays live mail.
 var lanes = []laneShare{
 	{trace.Live, 100},
 	{trace.Scheduled, 100},
 	{trace.Revisit, 90},
-	{trace.Backfill, 70},
+	{trace.Backfill, backfillPercent},
 }
+
+// BackfillShare is the part of the budget that backfill may use up.
+const (
+	backfillPercent = 70
+	BackfillShare   = backfillPercent / 100.0
+)
 
 type laneShare struct {
 	lane  trace.Lane
@@ -157,16 +155,6 @@ func (q *Quota) Used() float64 {
 	return float64(len(q.ended)+q.inFlight) / float64(q.rate.Requests)
 }
 
-// Resume is when the tenant may be asked again, the zero time if it may be now.
-func (q *Quota) Resume() time.Time {
-	q = q.lock()
-	defer q.mu.Unlock()
-	if q.resume.After(time.Now()) {
-		return q.resume
-	}
-	return time.Time{}
-}
-
 // Acquire waits until the lane may send a request. The request must be released once its response has been read.
 func (q *Quota) Acquire(ctx context.Context, lane trace.Lane) error {
 	rank := rankOf(lane)
@@ -239,56 +227,15 @@ func (q *Quota) Release() {
 	q.wake()
 }
 
-// Throttled notes a 429, with which the service may have asked for a wait. As long as the tenant has been refused no more
-// than so many times in a row, it waits that long, or else for the backoff, and is asked again. After that it is paused, and
-// a 429 right after a pause doubles it, whatever the service asks for. It returns for how long the tenant is left alone.
-func (q *Quota) Throttled(asked, backoff time.Duration, retries int) (wait time.Duration, again bool) {
-	q = q.lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	q.refusals++
-	switch {
-	case q.pause > 0 && q.resume.After(now):
-		// The request was on its way when the pause began.
-		return q.rest(now, asked), false
-	case q.pause == 0 && q.refusals <= retries:
-		return q.rest(now, asked+onlyIf(asked == 0, backoff)), true
-	case q.pause > 0:
-		q.pause = max(asked, min(2*q.pause, maxPause))
-	default:
-		q.pause = asked + onlyIf(asked == 0, minPause)
-	}
-	q.pause = min(q.pause, longestPause)
-	return q.rest(now, q.pause), false
-}
-
-// Pause leaves the tenant alone for as long as the service asks, at most an hour, and returns for how long that is.
-func (q *Quota) Pause(asked time.Duration) time.Duration {
-	q = q.lock()
-	defer q.mu.Unlock()
-	return q.rest(time.Now(), asked)
-}
-
-// rest leaves the tenant alone for d, at most an hour, or longer if it is to be anyway, and returns for how long.
-func (q *Quota) rest(now time.Time, d time.Duration) time.Duration {
-	if resume := now.Add(min(d, longestPause)); resume.After(q.resume) {
-		q.resume = resume
-	}
-	return q.resume.Sub(now)
-}
-
-// Answered notes that the service answers again.
-func (q *Quota) Answered() {
-	q = q.lock()
-	defer q.mu.Unlock()
-	q.pause, q.refusals = 0, 0
-}
-
 // wait returns whether a request of the lane is free to go, and otherwise how long at least it has to wait; 0 means until
 // something changes.
 func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
 	if wait := q.resume.Sub(now); wait > 0 {
 		return wait, false
+	}
+	// A tenant that has been refused is asked by one request at a time, so that all lanes together follow the retry rules.
+	if q.refusals > 0 && q.inFlight > 0 {
+		return 0, false
 	}
 	if q.rate.unlimited() {
 		return 0, !slices.ContainsFunc(q.waiting[:rank], func(n int) bool { return n > 0 })

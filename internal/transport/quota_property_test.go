@@ -5,8 +5,8 @@ package transport
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -85,7 +85,7 @@ func (c *contest) run(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shares := make([]*Share, len(c.joins)+1)
 		for i := range shares {
-			shares[i] = share(t, fmt.Sprint(i), c.rate)
+			shares[i] = share(t, strconv.Itoa(i), c.rate)
 		}
 		var stamps []time.Time
 		for _, ago := range c.stored {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -25,10 +26,14 @@ import (
 // script answers requests in order, the last answer for good, and notes when they came.
 type script struct {
 	answers []func() (*http.Response, error)
-	came    []time.Time
+
+	mu   sync.Mutex
+	came []time.Time
 }
 
 func (s *script) RoundTrip(*http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	answer := s.answers[min(len(s.came), len(s.answers)-1)]
 	s.came = append(s.came, time.Now())
 	return answer()

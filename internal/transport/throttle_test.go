@@ -122,6 +122,7 @@ func TestRefusalsInARowAreCountedForTheWholeTenant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []func() (*http.Response, error){answer(429)}}
 		client, _ := retrying(t, s, nil, rules(func(r *Retry) { r.MaxRetries = 3 }))
+		client.Observer = nobody{}
 		failed := make(chan error, len(lanes))
 		for _, each := range lanes {
 			go func() {

@@ -28,6 +28,8 @@ type TelemetryBuilder struct {
 	meter                                    metric.Meter
 	mu                                       sync.Mutex
 	registrations                            []metric.Registration
+	ReceiverO365MessageTraceBackfillEta      metric.Float64ObservableGauge
+	ReceiverO365MessageTraceBackfillOpen     metric.Float64ObservableGauge
 	ReceiverO365MessageTraceBytes            metric.Int64Counter
 	ReceiverO365MessageTraceCredentialExpiry metric.Float64ObservableGauge
 	ReceiverO365MessageTraceFieldErrors      metric.Int64Counter
@@ -56,6 +58,36 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterReceiverO365MessageTraceBackfillEtaCallback sets callback for observable ReceiverO365MessageTraceBackfillEta metric.
+func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceBackfillEtaCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ReceiverO365MessageTraceBackfillEta, obs: o})
+		return nil
+	}, builder.ReceiverO365MessageTraceBackfillEta)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverO365MessageTraceBackfillOpenCallback sets callback for observable ReceiverO365MessageTraceBackfillOpen metric.
+func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceBackfillOpenCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ReceiverO365MessageTraceBackfillOpen, obs: o})
+		return nil
+	}, builder.ReceiverO365MessageTraceBackfillOpen)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterReceiverO365MessageTraceCredentialExpiryCallback sets callback for observable ReceiverO365MessageTraceCredentialExpiry metric.
@@ -171,6 +203,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverO365MessageTraceBackfillEta, err = builder.meter.Float64ObservableGauge(
+		"otelcol_receiver_o365_message_trace_backfill_eta",
+		metric.WithDescription("About how long the backfill will still take, 0 if there is none or it is not known. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceBackfillOpen, err = builder.meter.Float64ObservableGauge(
+		"otelcol_receiver_o365_message_trace_backfill_open",
+		metric.WithDescription("Received time of older mail that is still to be read. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceBytes, err = builder.meter.Int64Counter(
 		"otelcol_receiver_o365_message_trace_bytes",
 		metric.WithDescription("Bytes of pages received, after decompression, and of rows accepted. [Alpha]"),

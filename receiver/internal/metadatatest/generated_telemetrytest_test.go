@@ -20,6 +20,14 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterReceiverO365MessageTraceBackfillEtaCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterReceiverO365MessageTraceBackfillOpenCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterReceiverO365MessageTraceCredentialExpiryCallback(func(_ context.Context, observer metric.Float64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -52,6 +60,12 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverO365MessageTraceRows.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceStatusChanges.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceThrottled.Add(context.Background(), 1)
+	AssertEqualReceiverO365MessageTraceBackfillEta(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceBackfillOpen(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())

@@ -15,7 +15,9 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/entra"
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/poll"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 )
@@ -35,6 +37,7 @@ type metrics struct {
 type observed struct {
 	liveUpTo, settledUpTo time.Time
 	rows                  int
+	backfill              jobs.Progress
 }
 
 func newMetrics(settings component.TelemetrySettings, id component.ID) (*metrics, error) {
@@ -61,7 +64,17 @@ func (m *metrics) start(quota Quota) error {
 			return nil
 		}
 	}
+	progress := func(of func(jobs.Progress) time.Duration) metric.Float64Callback {
+		return func(_ context.Context, o metric.Float64Observer) error {
+			if state := m.state.Load(); state != nil {
+				o.Observe(of(state.backfill).Seconds(), m.with())
+			}
+			return nil
+		}
+	}
 	return errors.Join(
+		m.RegisterReceiverO365MessageTraceBackfillOpenCallback(progress(func(p jobs.Progress) time.Duration { return p.Open })),
+		m.RegisterReceiverO365MessageTraceBackfillEtaCallback(progress(func(p jobs.Progress) time.Duration { return p.ETA })),
 		m.RegisterReceiverO365MessageTraceLagCallback(since(func(o *observed) time.Time { return o.liveUpTo })),
 		m.RegisterReceiverO365MessageTraceSettledLagCallback(since(func(o *observed) time.Time { return o.settledUpTo })),
 		m.RegisterReceiverO365MessageTraceCredentialExpiryCallback(func(_ context.Context, o metric.Float64Observer) error {
@@ -83,8 +96,10 @@ func (m *metrics) start(quota Quota) error {
 	)
 }
 
-func (m *metrics) observe(s plan.State, rows int) {
-	m.state.Store(&observed{liveUpTo: plan.LiveUpTo(s), settledUpTo: plan.SettledUpTo(s), rows: rows})
+func (m *metrics) observe(p poll.Position) {
+	m.state.Store(&observed{
+		liveUpTo: plan.LiveUpTo(p.State), settledUpTo: plan.SettledUpTo(p.State), rows: p.Rows, backfill: p.Backfill,
+	})
 }
 
 func (m *metrics) with(more ...attribute.KeyValue) metric.MeasurementOption {

@@ -32,6 +32,7 @@ import (
 type Report struct {
 	metrics *metrics
 	status  *status
+	summary *summary
 	logger  *zap.Logger
 	// recorder records the jobs; nil records nothing.
 	recorder *jobs.Recorder
@@ -45,16 +46,26 @@ var (
 	_ transport.Observer = (*Report)(nil)
 )
 
+// Options is what a report depends on.
+type Options struct {
+	receiver.Settings
+	// UnhealthyAfter is how long something must be wrong before the collector is told, 0 for not at all.
+	UnhealthyAfter time.Duration
+	// SummaryEvery is how often what has been read is logged, 0 for never.
+	SummaryEvery time.Duration
+}
+
 // New returns a report that tells nothing before Start.
-func New(set receiver.Settings) (*Report, error) {
-	m, err := newMetrics(set.TelemetrySettings, set.ID)
+func New(o Options) (*Report, error) {
+	m, err := newMetrics(o.TelemetrySettings, o.ID)
 	if err != nil {
 		return nil, err
 	}
 	// Nothing that is told of here is a fault of the code, so that a stack would help nobody.
-	logger := set.Logger.WithOptions(zap.AddStacktrace(zapcore.DPanicLevel))
-	r := &Report{metrics: m, logger: logger}
+	logger := o.Logger.WithOptions(zap.AddStacktrace(zapcore.DPanicLevel))
+	r := &Report{metrics: m, logger: logger, summary: &summary{logger: logger, every: o.SummaryEvery}}
 	r.status = newStatus(func(*componentstatus.Event) {}, logger)
+	r.status.unhealthyAfter = o.UnhealthyAfter
 	return r, nil
 }
 
@@ -64,6 +75,7 @@ type Quota interface{ Used() float64 }
 // Start begins to tell: the status to the collector, and the metrics that are read when somebody looks at them.
 func (r *Report) Start(status func(*componentstatus.Event), quota Quota) error {
 	r.status.report = status
+	r.summary.start(quota.Used)
 	return r.metrics.start(quota)
 }
 
@@ -76,8 +88,19 @@ func (r *Report) Credential(tokens *entra.TokenSource) { r.metrics.credential.St
 // Health returns the component status, its hint, and since when it is so; zero if none has been reported.
 func (r *Report) Health() (status, hint string, since time.Time) { return r.status.now() }
 
-// Shutdown ends the metrics.
-func (r *Report) Shutdown() { r.metrics.Shutdown() }
+// SignedIn logs, once, that the sign-in works, and what the token may do.
+func (r *Report) SignedIn(roles []string) {
+	if _, told := r.told.LoadOrStore("signed in", true); !told {
+		r.logger.Info("signed in", zap.Strings("roles", roles))
+	}
+}
+
+// Shutdown ends the telling.
+func (r *Report) Shutdown() {
+	r.status.stop()
+	r.summary.stop()
+	r.metrics.Shutdown()
+}
 
 // Once logs a warning that has not been logged before.
 func (r *Report) Once(message string, fields ...zap.Field) {
@@ -94,7 +117,8 @@ func (r *Report) Report(event poll.Event) {
 	case poll.Recovery:
 		r.status.ok(e.Scope)
 	case poll.Position:
-		r.metrics.observe(e.State, e.Rows)
+		r.metrics.observe(e)
+		r.summary.position(e.State, e.Backfill)
 	case poll.JobEnded:
 		r.metrics.job(e.Lane, string(e.State), e.Took)
 	case poll.Gap:
@@ -158,6 +182,7 @@ func (r *Report) gap(g poll.Gap) {
 // Page implements collect.Observer.
 func (r *Report) Page(ctx context.Context, lane trace.Lane, p collect.Page) {
 	r.metrics.page(ctx, lane, p)
+	r.summary.page(p.Rows)
 	job := jobs.FromContext(ctx)
 	job.Page(p.Size, p.Accepted, p.Rows)
 	jobLog(ctx).Debug("a page has been read",
@@ -235,6 +260,7 @@ func (r *Report) Damaged() { r.metrics.retry("damaged") }
 // Answered counts a request by the status code of its response, nil if none came.
 func (r *Report) Answered(ctx context.Context, resp *http.Response) {
 	jobs.FromContext(ctx).Request()
+	r.summary.request()
 	if resp == nil {
 		r.metrics.request(ctx, 0)
 		return

@@ -27,16 +27,21 @@ const (
 )
 
 // status tells the collector and the log how a receiver is, once per change. The receiver is as well as the worst of what is
-// wrong.
+// wrong. The collector is told of it once it has lasted for a while.
 type status struct {
 	report func(*componentstatus.Event)
 	logger *zap.Logger
+	// unhealthyAfter is how long something must be wrong before the collector is told.
+	unhealthyAfter time.Duration
 
 	mu      sync.Mutex
 	failing map[trouble.Scope]*failures
-	// latest is the status that was reported last, and told what it tells.
-	latest *componentstatus.Event
-	told   string
+	// since is when the receiver became what it is, well or not, and ever whether anything has ever been wrong.
+	since time.Time
+	ever  bool
+	// told is what the collector was told last, and timer tells it what it has not been told yet.
+	told  string
+	timer *time.Timer
 	// logged is what has been logged of late, by name.
 	logged map[string]*logged
 }
@@ -77,6 +82,9 @@ func (s *status) ok(scope trouble.Scope) {
 		l.over = true
 		s.logger.Info("recovered", zap.Stringer("from", scope))
 	}
+	if len(s.failing) == 0 {
+		s.since = time.Now()
+	}
 	s.tell()
 }
 
@@ -85,6 +93,9 @@ func (s *status) failed(scope trouble.Scope, message string, err error, fields .
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := nameOf(err)
+	if len(s.failing) == 0 {
+		s.since, s.ever = time.Now(), true
+	}
 	s.failing[scope] = &failures{err: err, name: name}
 	s.tell()
 	if fields, due := s.due(name, fields); due {
@@ -122,35 +133,65 @@ func (s *status) due(name string, fields []zap.Field) ([]zap.Field, bool) {
 	return fields, true
 }
 
-// now returns the status that was reported last, what it tells, and since when it is so; zero if none has been.
+// now returns how the receiver is, what is wrong, and since when it is so; zero if nothing ever has been.
 func (s *status) now() (status, hint string, since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch event := s.latest; {
-	case event == nil:
+	_, worst := s.worst()
+	switch {
+	case !s.ever:
 		return "starting", "", time.Time{}
-	case event.Err() != nil:
-		return "recoverable_error", event.Err().Error(), event.Timestamp()
-	default:
-		return "ok", "", event.Timestamp()
+	case worst != nil:
+		return "recoverable_error", withHint(worst.err).Error(), s.since
 	}
+	return "ok", "", s.since
 }
 
-// tell reports the status if it has changed: the worst of what is wrong.
-func (s *status) tell() {
-	worst := trouble.None
+// worst returns the worst of what is wrong, nil if nothing is.
+func (s *status) worst() (worst trouble.Scope, f *failures) {
 	for scope := range s.failing {
 		worst = max(worst, scope)
 	}
-	event, told := componentstatus.NewEvent(componentstatus.StatusOK), ""
-	if f := s.failing[worst]; f != nil {
-		event, told = componentstatus.NewRecoverableErrorEvent(withHint(f.err)), worst.String()+f.name
+	return worst, s.failing[worst]
+}
+
+// stop ends the telling.
+func (s *status) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
 	}
-	if s.latest != nil && told == s.told {
+}
+
+// tell tells the collector how the receiver is, if that has changed and has lasted for long enough.
+func (s *status) tell() {
+	worst, f := s.worst()
+	if f == nil {
+		if s.timer != nil {
+			s.timer.Stop()
+			s.timer = nil
+		}
+		if s.told != "" {
+			s.told = ""
+			s.report(componentstatus.NewEvent(componentstatus.StatusOK))
+		}
 		return
 	}
-	s.latest, s.told = event, told
-	s.report(event)
+	if wait := s.unhealthyAfter - time.Since(s.since); wait > 0 && s.told == "" {
+		if s.timer == nil {
+			s.timer = time.AfterFunc(wait, func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.tell()
+			})
+		}
+		return
+	}
+	if told := worst.String() + f.name; told != s.told {
+		s.told = told
+		s.report(componentstatus.NewRecoverableErrorEvent(withHint(f.err)))
+	}
 }
 
 // nameOf tells one failure from another without what differs each time, such as request IDs, times and texts.

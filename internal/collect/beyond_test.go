@@ -1,0 +1,147 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package collect
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/source"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// A full page without a link may be the last one, or a service that has forgotten its link.
+func TestAFullPageWithoutALinkIsAskedBeyondOnce(t *testing.T) {
+	t.Parallel()
+	instant := func(n int, age time.Duration) (all []mailAt) {
+		for i := range n {
+			all = append(all, mailAt{age: age, number: i})
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		rows []mailAt
+		// requests is how many requests it takes with pages of three.
+		requests int
+	}{
+		"nothing":               {nil, 1},
+		"less than a page":      {mails(2), 1},
+		"a page":                {mails(3), 2},
+		"a page and a row":      {mails(4), 2},
+		"two pages but a row":   {mails(5), 3}, // the second page begins with a row that is known
+		"three pages":           {mails(9), 5},
+		"a page of one instant": {instant(3, time.Minute), 2},
+		"a page of one instant, and an older row":    {append(instant(2, time.Minute), mailAt{age: 2 * time.Minute}), 2},
+		"a page of the window's first instant":       {instant(3, time.Hour), 2},
+		"a page of the window's last instant":        {instant(3, 0), 1},
+		"a page whose rows are not to the second":    {fineMails(3), 2},
+		"rows of the last second, and older":         {append(instant(2, 500*time.Millisecond), mails(3)...), 3},
+		"a page that ends in the window's beginning": {append(mails(2), mailAt{age: time.Hour}), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &service{rows: c.rows, pageSize: 3, linkless: true}
+			b := newBench(t, s, &pipeline{})
+			report, err := b.run(t.Context())
+			require.NoError(t, err)
+			assert.Len(t, b.pipeline.taken, len(c.rows))
+			assert.Empty(t, b.State().Unread)
+			assert.Equal(t, c.requests, s.requests())
+			assert.Equal(t, time.Hour, report.Read)
+		})
+	}
+}
+
+// What a service hands out without links is read all the same, as long as no two milliseconds in a row have more rows than a
+// page.
+func TestAServiceWithoutLinks(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		pageSize := rapid.IntRange(3, 20).Draw(rt, "page size")
+		var rows []mailAt
+		age := time.Duration(0)
+		for i := range rapid.IntRange(0, 80).Draw(rt, "rows") {
+			if i%2 == 0 {
+				age += time.Duration(rapid.SampledFrom([]int{2, 400, 5_000, 45_000}).Draw(rt, "gap")) * time.Millisecond
+			}
+			rows = append(rows, mailAt{age: age, number: i})
+		}
+		s := &service{rows: rows, pageSize: pageSize, linkless: true}
+		taken, open, whole := readAll(t, s)
+		seen := map[string]bool{}
+		for _, id := range taken {
+			require.False(rt, seen[id], id)
+			seen[id] = true
+		}
+		require.Len(rt, seen, len(rows))
+		require.Empty(rt, open)
+		require.True(rt, whole)
+	})
+}
+
+// Rows that are out of order say nothing of what lies beyond them.
+func TestAServiceWithoutLinksThatBeginsWithTheOldest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rows := mails(59)
+		slices.Reverse(rows)
+		s := &service{rows: rows, pageSize: 5, linkless: true}
+		b := newBench(t, s, &pipeline{})
+		_, err := b.run(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, b.pipeline.taken, 59)
+		assert.Empty(t, b.State().Unread)
+	})
+}
+
+// A full page that does not tell where it ends proves nothing. What may lie beyond it is asked for in halves, and what cannot
+// be read in however small windows stays open.
+func TestAFullPageThatDoesNotTellWhereItEnds(t *testing.T) {
+	full := func(rows []mailAt, timeless bool) *source.Page {
+		page := pageOf(rows, "", nil)
+		if timeless {
+			walk := page.Rows
+			page.Rows = func(yield func(*trace.Row, error) bool) {
+				walk(func(r *trace.Row, err error) bool { r.Received = time.Time{}; return yield(r, err) })
+			}
+		}
+		page.Full = func() bool { return true }
+		return page
+	}
+	for name, c := range map[string]struct {
+		page *source.Page
+		// when is the instant whose page that is.
+		when time.Duration
+	}{
+		"its rows have no time":                  {full(mails(2), true), 10 * time.Minute},
+		"its rows are all newer than the window": {full([]mailAt{{age: -2 * time.Hour}}, false), 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &service{rows: fineMails(30), pageSize: 2}
+				s.first = func(_ int, w trace.Window) (*source.Page, error) {
+					if !w.Contains(before(c.when)) {
+						return nil, nil
+					}
+					page := *c.page
+					return &page, nil
+				}
+				b := newBench(t, s, &pipeline{})
+				_, err := b.run(t.Context())
+				var unreadable *UnreadableError
+				require.ErrorAs(t, err, &unreadable)
+				assert.LessOrEqual(t, unreadable.Windows.Duration(), 2*time.Second)
+				assert.LessOrEqual(t, b.State().Unread.Duration(), 4*time.Second, "what is around it has been read")
+				assert.True(t, b.State().Unread[0].Contains(before(c.when)))
+				assert.LessOrEqual(t, s.requests(), 150)
+			})
+		})
+	}
+}

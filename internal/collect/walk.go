@@ -1,0 +1,79 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package collect
+
+import (
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/source"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// part is a part of a job's window.
+type part struct {
+	trace.Window
+	// dead reports whether a dead link has kept the part from being read already.
+	dead bool
+	// damaged counts how often damaged pages have kept the part from being read.
+	damaged int
+}
+
+// walk is the reading of a part from page to page.
+type walk struct {
+	part     part
+	coverage *coverage
+	progress progress
+	// rows counts the rows of all pages.
+	rows int
+	// before is the state of the plan before the first page, and covered what has been closed since.
+	before  *plan.State
+	covered trace.Window
+}
+
+// ending is how a walk goes on behind a page.
+type ending int
+
+const (
+	// linked: the page has a link.
+	linked ending = iota
+	// complete: nothing follows.
+	complete
+	// beyond: the page is full and has no link. It is not believed to be the last one before what is older than its rows
+	// has been asked for.
+	beyond
+	// unclear: the page is full and has no link, and its rows do not tell where it ends.
+	unclear
+)
+
+// ending returns how the walk goes on behind a page whose rows have been walked.
+func (w *walk) ending(page *source.Page) ending {
+	c := w.coverage
+	at := behind(c.oldest)
+	switch {
+	case page.Next() != "":
+		return linked
+	case page.Full == nil || !page.Full():
+		return complete
+	case !c.descending, c.rows == 0, c.oldest.After(c.window.End):
+		return unclear
+	case at.After(c.window.Start) && at.Before(c.window.End):
+		return beyond
+	}
+	return complete
+}
+
+// cover returns what is covered with a page that has been walked.
+func (w *walk) cover(e ending) (covered trace.Window) {
+	switch e {
+	case complete:
+		covered = w.coverage.all()
+	case beyond:
+		covered = w.coverage.downTo(w.coverage.oldest)
+	default:
+		covered = w.coverage.page()
+	}
+	if !covered.Empty() {
+		w.covered = covered
+	}
+	return covered
+}
