@@ -43,6 +43,12 @@ func (l Limits) Widen(w trace.Window) Limits {
 	return l
 }
 
+// Within forgets the bounds of stretches in which nothing is open.
+func (l Limits) Within(open Intervals) Limits {
+	l.narrowed = slices.DeleteFunc(slices.Clone(l.narrowed), func(n narrowed) bool { return len(open.Within(n.Window)) == 0 })
+	return l
+}
+
 // Narrowed reports whether w lies in a stretch with bounds of its own.
 func (l Limits) Narrowed(w trace.Window) bool {
 	return slices.ContainsFunc(l.narrowed, func(n narrowed) bool { return n.Contains(w.Start) && n.Contains(w.End) })

@@ -214,7 +214,9 @@ func PullBack(s State, now time.Time, cfg Config) State {
 func Reopen(s, before State, w trace.Window) State {
 	s.Unread = s.Unread.Union(before.Unread.Within(w))
 	s.Again = s.Again.Union(before.Again.Within(w))
-	s.Due = s.Due.Union(before.Due.Within(w))
+	if due := before.Due.Within(w); len(due) > 0 {
+		s.Due, s.Finished = s.Due.Union(due), earlier(s.Finished, before.Finished)
+	}
 	s.Asked = s.Asked.Union(before.Asked.Within(w))
 	s.Redeliver = s.Redeliver.Union(before.Redeliver.Within(w))
 	s.Served = slices.Clone(s.Served)
@@ -224,6 +226,20 @@ func Reopen(s, before State, w trace.Window) State {
 		}
 	}
 	return s
+}
+
+// Open is all time that is still to be read, for whatever reason.
+func Open(s State) Intervals {
+	return s.Unread.Union(s.Due).Union(s.Again).Union(s.Asked).Union(s.Redeliver)
+}
+
+// Backfill is the open time that is read as backfill: older mail that has never been read, and what somebody has asked for.
+func Backfill(s State, cfg Config) Intervals {
+	older := s.Unread
+	if cfg.Range == nil {
+		_, older = split(s.Unread, liveFrom(s, cfg))
+	}
+	return older.Union(s.Asked).Union(s.Redeliver)
 }
 
 // Position is the instant up to which the plan has got.

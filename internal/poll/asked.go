@@ -5,6 +5,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -178,7 +179,7 @@ func (q *queue) cancel(id string) (waited *asked, ok bool) {
 func (p *Poller) Ask(ctx context.Context, w trace.Window, redeliver bool) (jobs.Backfill, error) {
 	t := p.term.Load()
 	if t == nil {
-		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the receiver does not collect at present; see its health", Conflict: true}
+		return jobs.Backfill{}, &jobs.RefusedError{Reason: errOver.Error(), Conflict: true}
 	}
 	w, err := p.readable(w)
 	if err != nil {
@@ -192,14 +193,18 @@ func (p *Poller) Ask(ctx context.Context, w trace.Window, redeliver bool) (jobs.
 	ctx, cancel := context.WithTimeout(ctx, busyAfter)
 	defer cancel()
 	var remembered plan.Intervals
-	err = t.collector.Update(ctx, func(l *ledger.Ledger) plan.State {
+	err = t.update(ctx, func(l *ledger.Ledger) plan.State {
 		remembered = l.Remembered(w)
 		return plan.Ask(l.State(), w, redeliver)
 	})
 	if a.settle(err != nil); err != nil {
 		p.asked.remove(a)
 		a.job.End(jobs.Cancelled, nil, "")
-		return jobs.Backfill{}, &jobs.RefusedError{Reason: "the pipeline keeps the receiver busy; try again later", Conflict: true}
+		reason := "the pipeline keeps the receiver busy; try again later"
+		if errors.Is(err, errOver) {
+			reason = errOver.Error()
+		}
+		return jobs.Backfill{}, &jobs.RefusedError{Reason: reason, Conflict: true}
 	}
 	p.wakeBackfill()
 	forgotten := plan.Intervals{w}

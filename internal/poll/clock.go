@@ -30,8 +30,10 @@ type clock struct {
 	// trial is another difference, told since the given time.
 	trial time.Duration
 	since time.Time
-	// agreed is since when the clocks have agreed, zero if they do not, and last when the service told the time last.
-	agreed, last time.Time
+	// agreed is since when the clocks have agreed, zero if they do not, and told when the service told the time last.
+	agreed, told time.Time
+	// last is when the service answered last, whether or not it told the time.
+	last time.Time
 	// seen is when this machine's clock was looked at last.
 	seen time.Time
 }
@@ -40,7 +42,7 @@ type clock struct {
 func (c *clock) hear(ahead time.Duration, now time.Time) (believed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = now
+	c.told, c.last = now, now
 	switch {
 	case ahead.Abs() > maxSkew:
 		c.agreed = time.Time{}
@@ -98,7 +100,7 @@ func (c *clock) differs() bool {
 func (c *clock) proven() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.agreed.IsZero() && c.last.Sub(c.agreed) >= skewTrial && c.ahead.Abs() <= maxSkew
+	return !c.agreed.IsZero() && c.told.Sub(c.agreed) >= skewTrial && c.ahead.Abs() <= maxSkew
 }
 
 // answered notes an answer that does not tell the time.
@@ -116,7 +118,7 @@ func (c *clock) settle() {
 	c.known, c.ahead, c.since = true, min(0, c.trial), time.Time{}
 }
 
-// silentSince is when the service told the time last, zero if it never has.
+// silentSince is when the service answered last, zero if it never has.
 func (c *clock) silentSince() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -38,8 +38,8 @@ type pages struct {
 func (p *pages) size() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.now != 0 && p.suspect == 0 && time.Since(p.changed) >= p.growth {
-		p.now, p.changed = min(2*p.now, p.most), time.Now()
+	if p.now != 0 && time.Since(p.changed) >= max(p.growth, firstGrowth) {
+		p.now, p.changed, p.suspect = min(2*p.now, p.most), time.Now(), 0
 		if p.now == p.most {
 			p.now = 0
 		}

@@ -153,6 +153,9 @@ func (g *gate) Leave(ctx context.Context) { slotOf(ctx).release() }
 // slot is the slot of one job.
 type slot struct {
 	lane trace.Lane
+	// waiting holds a token while the job waits for its slot. It may ask for a page while it has one to work on, and must not
+	// wait for two.
+	waiting chan struct{}
 
 	mu   sync.Mutex
 	free func()
@@ -162,7 +165,7 @@ type slotKey struct{}
 
 // withSlot returns the slot of a job, which it does not have yet, and a context that knows it.
 func withSlot(ctx context.Context, lane trace.Lane) (context.Context, *slot) {
-	s := &slot{lane: lane}
+	s := &slot{lane: lane, waiting: make(chan struct{}, 1)}
 	return context.WithValue(ctx, slotKey{}, s), s
 }
 
@@ -174,10 +177,13 @@ func slotOf(ctx context.Context) *slot {
 
 // ensure waits until the job has its slot.
 func (s *slot) ensure(ctx context.Context) error {
-	s.mu.Lock()
-	has := s.free != nil
-	s.mu.Unlock()
-	if has {
+	select {
+	case s.waiting <- struct{}{}:
+		defer func() { <-s.waiting }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if s.taken() {
 		return nil
 	}
 	free, err := allSlots.acquire(ctx, s.lane)
@@ -188,6 +194,12 @@ func (s *slot) ensure(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.free = free
 	return nil
+}
+
+func (s *slot) taken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.free != nil
 }
 
 // release gives the slot back, if the job has it.

@@ -5,6 +5,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,16 +26,22 @@ type term struct {
 	// collector is nil until everything that it needs of this machine is there.
 	collector *collect.Collector
 	release   func()
+	// using is locked by whoever else changes the position, and over reports whether nobody may any more.
+	using sync.RWMutex
+	over  bool
 	// before is the position before the first tick since this machine's clock was set, as long as the service has not answered:
 	// nothing has been read by a later one. It is nil once the service has.
 	before *plan.State
 	// outage reports whether nothing can be read, whatever the window.
 	outage atomic.Bool
 	// tick is the latest tick, as far as both clocks have got.
-	tick  atomic.Pointer[time.Time]
-	pages pages
-	live  worker
-	older worker
+	tick   atomic.Pointer[time.Time]
+	pages  pages
+	bounds bounds
+	live   worker
+	older  worker
+	// progress is how far the backfill is.
+	progress progress
 }
 
 // run reads at each tick what is due, until ctx ends. Backfill is read beside it, so that it never delays newer mail.
@@ -42,8 +49,8 @@ func (t *term) run(ctx context.Context) {
 	t.asked.open()
 	defer t.asked.close()
 	schedule := &schedule{plan: t.Plan}
-	t.live = worker{term: t, limits: plan.Limits{Longest: t.Plan.LongestWindow()}}
-	t.older = worker{term: t, limits: plan.Limits{Longest: plan.MaxWindow}, backfill: true}
+	t.live = worker{term: t, longest: t.Plan.LongestWindow()}
+	t.older = worker{term: t, longest: plan.MaxWindow, backfill: true}
 	// Newer mail must not wait behind what waits for the quota, since part of the quota is kept free for it.
 	t.live.free = func(step plan.Step) bool {
 		now := wallClock()
@@ -77,6 +84,9 @@ func (t *term) run(ctx context.Context) {
 // end ends the term. Whoever looks at the poller while it does not run must not change what another one goes on with.
 func (t *term) end() {
 	t.term.Store(nil)
+	t.using.Lock()
+	t.over = true
+	t.using.Unlock()
 	if t.release != nil {
 		t.release()
 	}
@@ -157,7 +167,7 @@ func (t *term) advance(l *ledger.Ledger, tick time.Time) (state plan.State, even
 	state, oldest := l.State(), l.OldestKnown()
 	if t.before != nil {
 		// A new position begins when the term did.
-		if state = *t.before; state.Ticked.IsZero() {
+		if state = withAsked(*t.before, state); state.Ticked.IsZero() {
 			state, oldest = plan.Tick(state, t.first, t.first, t.Plan), t.first
 		}
 	}
@@ -187,13 +197,34 @@ func (t *term) rebase(ctx context.Context) bool {
 	if before == nil || !t.clock.differs() {
 		return true
 	}
-	return t.collector.Update(ctx, func(*ledger.Ledger) plan.State {
+	return t.collector.Update(ctx, func(l *ledger.Ledger) plan.State {
+		state := *before
 		if before.Ticked.IsZero() {
 			first := t.clock.bound(wallClock().Add(-time.Since(t.started)))
-			return plan.Tick(plan.State{}, first, first, t.Plan)
+			state = plan.Tick(plan.State{}, first, first, t.Plan)
 		}
-		return *before
+		return withAsked(state, l.State())
 	}) == nil
+}
+
+// withAsked is an earlier state with what somebody has asked for since, which is no matter of clocks.
+func withAsked(state, now plan.State) plan.State {
+	state.Asked, state.Redeliver = now.Asked, now.Redeliver
+	return state
+}
+
+// errOver is a term that is over.
+var errOver = errors.New("the receiver does not collect at present; see its health")
+
+// update changes the position for somebody who may be late: once the term is over, another process may read and write what
+// is stored.
+func (t *term) update(ctx context.Context, change func(*ledger.Ledger) plan.State) error {
+	t.using.RLock()
+	defer t.using.RUnlock()
+	if t.over {
+		return errOver
+	}
+	return t.collector.Update(ctx, change)
 }
 
 // giveUp closes windows that nobody wants any more, by the rule for such windows, except for what others have asked for as
@@ -202,7 +233,7 @@ func (t *term) giveUp(
 	ctx context.Context, rule func(plan.State, plan.Intervals, plan.Config) (plan.State, plan.Intervals), w trace.Window,
 ) {
 	var gap plan.Intervals
-	err := t.collector.Update(ctx, func(l *ledger.Ledger) (rest plan.State) {
+	err := t.update(ctx, func(l *ledger.Ledger) (rest plan.State) {
 		windows := plan.Intervals{w}
 		others, _ := t.asked.windows()
 		for _, other := range others {
@@ -218,5 +249,7 @@ func (t *term) giveUp(
 
 // observe tells how far the reading has got.
 func (t *term) observe() {
-	t.Reporter.Report(Position{State: t.collector.State(), Rows: t.collector.Rows()})
+	state := t.collector.State()
+	backfill := t.progress.note(plan.Backfill(state, t.Plan).Duration(), time.Now(), t.Budget.Rate())
+	t.Reporter.Report(Position{State: state, Rows: t.collector.Rows(), Backfill: backfill})
 }

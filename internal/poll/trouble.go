@@ -95,11 +95,12 @@ func ofAll(err error) trouble.Scope {
 // errNoAnswer is a probe that has waited for too long.
 var errNoAnswer = errors.New("the service did not answer in " + timeexpr.Short(probeTimeout))
 
-// probe asks the service for a second of mail, which is not delivered, to see whether it answers.
+// probe asks the service for a second of mail, which is not delivered, to see whether it answers. It is no later than the
+// service's present, even if the clocks differ by as much as cannot be told.
 func (t *term) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, probeTimeout, errNoAnswer)
 	defer cancel()
-	end := t.clock.now().Truncate(time.Second).Add(-shortest)
+	end := t.clock.now().Truncate(time.Second).Add(-skewTolerance)
 	return t.collector.Probe(ctx, trace.Window{Start: end.Add(-shortest), End: end})
 }
 
@@ -151,14 +152,22 @@ func later(a, b time.Time) time.Time {
 
 // mistimed reports whether the service answers, but calls the present of this machine's clock its future or its past.
 func mistimed(err error) bool {
-	e, ok := errors.AsType[*transport.Error](err)
-	return ok && (e.Reason == transport.InFuture || e.Reason == transport.TooOld)
+	reason := reasonOf(err)
+	return reason == transport.InFuture || reason == transport.TooOld
+}
+
+// reasonOf returns why the service refuses a query, if it does.
+func reasonOf(err error) transport.Reason {
+	if e, ok := errors.AsType[*transport.Error](err); ok {
+		return e.Reason
+	}
+	return transport.Unknown
 }
 
 // succeeded notes that a step has been read.
 func (w *worker) succeeded(r reading) {
-	w.tried = w.tried.Add(r.step.Window)
-	w.limits = w.limits.Widen(r.step.Window)
+	w.tried, w.suspect = w.tried.Add(r.step.Window), nil
+	w.bounds.widen(r.step.Window)
 	w.pages.kept(r.step.Window, w.Reporter)
 }
 
@@ -173,23 +182,21 @@ func (w *worker) cancelled(ctx context.Context, r reading) {
 // narrow asks for less of what could not be read: first for shorter pages, then for shorter windows, and in the end for
 // nothing of it for an hour.
 func (w *worker) narrow(ctx context.Context, r reading) {
-	var e *transport.Error
 	window := r.step.Window
-	tooOld := errors.As(r.err, &e) && e.Reason == transport.TooOld
+	e, _ := errors.AsType[*transport.Error](r.err)
 	if unreadable, ok := errors.AsType[*collect.UnreadableError](r.err); ok {
 		w.put(unreadable.Windows, r)
 		return
 	}
-	switch {
-	case e != nil && e.Reason == transport.InFuture:
+	switch reason := reasonOf(r.err); {
+	case reason == transport.InFuture:
 		// The clocks differ by less than can be told.
 		_ = transport.Sleep(ctx, skewTolerance)
-	case e != nil && e.Err == nil && !tooOld && w.shorten(window, e):
-	case tooOld && window.Duration() <= shortestOld:
+	case reason == transport.TooOld:
 		w.tooOld(ctx, window)
+	case e != nil && e.Err == nil && w.shorten(window, e):
 	case window.Duration() > shortest:
-		half := (window.Duration() / 2).Truncate(shortest)
-		w.limits = w.limits.Narrow(window, max(half, shortest))
+		w.bounds.narrow(window, max(halfOf(window), shortest))
 		w.Reporter.Report(Trouble{Scope: trouble.Window, Err: r.err, Step: r.step})
 	default:
 		w.put(plan.Intervals{window}, r)
@@ -198,21 +205,34 @@ func (w *worker) narrow(ctx context.Context, r reading) {
 
 // shorten asks for shorter pages, unless the window is one of those that were refused whatever their pages.
 func (w *worker) shorten(window trace.Window, e *transport.Error) bool {
-	return (e.Reason == transport.PageSize || !w.limits.Narrowed(window)) && w.pages.shorten(window, e)
+	return (e.Reason == transport.PageSize || !w.bounds.limits(w.longest).Narrowed(window)) && w.pages.shorten(window, e)
 }
 
 // put puts off windows for an hour.
 func (w *worker) put(windows plan.Intervals, r reading) {
-	w.deferred.put(windows, wallClock().Add(deferredFor))
+	w.bounds.put(windows, time.Now().Add(deferredFor))
 	w.tried = w.tried.Add(r.step.Window)
 	w.Reporter.Report(Trouble{Scope: trouble.Window, Err: r.err, Step: r.step})
 }
 
-// tooOld gives up mail of which the service itself has said that it no longer keeps it.
+// halfOf is half the length of a window, in whole seconds.
+func halfOf(w trace.Window) time.Duration { return (w.Duration() / 2).Truncate(shortest) }
+
+// tooOld gives up the mail before the beginning of a window, of which the service itself has said that it no longer keeps
+// it, and where the window is short, that in it. Of a longer one, the mail after it tells more: if that is too old, all of it
+// is.
 func (w *worker) tooOld(ctx context.Context, window trace.Window) {
+	unkept := trace.Window{End: window.End}
+	if window.Duration() > shortestOld {
+		unkept.End = window.Start
+		w.suspect = w.suspect.Add(window)
+		w.bounds.narrow(window, halfOf(window))
+	} else {
+		w.tried = w.tried.Add(window)
+	}
 	var gap plan.Intervals
 	err := w.collector.Update(ctx, func(l *ledger.Ledger) (kept plan.State) {
-		kept, gap = plan.Drop(l.State(), window, w.Plan)
+		kept, gap = plan.Drop(l.State(), unkept, w.Plan)
 		return kept
 	})
 	if err == nil && len(gap) > 0 {

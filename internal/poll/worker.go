@@ -5,7 +5,7 @@ package poll
 
 import (
 	"context"
-	"sync/atomic"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,14 +36,13 @@ type worker struct {
 	// free waits until the step can be read without keeping newer mail waiting; it returns false if it cannot. nil does not
 	// wait.
 	free func(plan.Step) bool
-	// limits bound the windows that are asked for at present, and deferred is what is not asked for.
-	limits   plan.Limits
-	deferred deferred
-	// tried is what is not asked for again in the present round, and good counts the windows in a row that went well.
-	tried plan.Intervals
-	good  int
-	// ill reports whether some mail is put off, or asked for in shorter windows than other mail.
-	ill atomic.Bool
+	// longest bounds the windows that are asked for at present.
+	longest time.Duration
+	// tried is what is not asked for again in the present round, and suspect what is not before other mail shows whether the
+	// service still keeps it.
+	tried, suspect plan.Intervals
+	// good counts the windows in a row that went well.
+	good int
 }
 
 // reading is how the reading of a step ended.
@@ -55,10 +54,10 @@ type reading struct {
 
 // work reads everything that is open now, until it is interrupted or nothing can be read.
 func (w *worker) work(ctx context.Context, interrupted func() bool) {
-	w.tried = w.deferred.at(wallClock())
+	w.tried, w.suspect = nil, nil
 	failures := 0
 	for failures < maxFailures && !w.outage.Load() && !w.clock.disputed() {
-		step, ok := w.next()
+		step, ok := w.next(w.nextOpen)
 		if !ok || w.free != nil && !w.free(step) {
 			break
 		}
@@ -79,20 +78,30 @@ func (w *worker) work(ctx context.Context, interrupted func() bool) {
 
 // recover tells that windows can be read again, if all can.
 func (w *worker) recover() {
-	w.ill.Store(w.limits.AnyNarrowed() || len(w.deferred) > 0)
-	if !w.live.ill.Load() && !w.older.ill.Load() {
+	if !w.bounds.forget(plan.Open(w.collector.State()), time.Now()) {
 		w.Reporter.Report(Recovery{Scope: trouble.Window})
 	}
 }
 
-// next returns the next window to read. What somebody has asked for is left to the job that waits for it.
-func (w *worker) next() (plan.Step, bool) {
-	skip := w.tried
+// next returns the next window to read, and a suspect one where there is no other.
+func (w *worker) next(find func() (plan.Step, bool)) (plan.Step, bool) {
+	step, ok := find()
+	if !ok && len(w.suspect) > 0 {
+		w.suspect = nil
+		return find()
+	}
+	return step, ok
+}
+
+// nextOpen returns the next window to read of all that is open. What somebody has asked for is left to the job that waits for
+// it.
+func (w *worker) nextOpen() (plan.Step, bool) {
+	skip := w.tried.Union(w.suspect).Union(w.bounds.putOff(time.Now()))
 	if w.backfill {
 		waiting, leaving := w.asked.windows()
 		skip = skip.Union(waiting).Union(leaving)
 	}
-	for step := range plan.Steps(w.collector.State(), *w.tick.Load(), w.limits, skip, w.Plan) {
+	for step := range plan.Steps(w.collector.State(), *w.tick.Load(), w.bounds.limits(w.longest), skip, w.Plan) {
 		if (step.Lane == trace.Backfill) == w.backfill {
 			return step, true
 		}
@@ -151,6 +160,9 @@ func outcome(ctx context.Context, err error) jobs.State {
 func (w *worker) read(ctx context.Context, step plan.Step) reading {
 	jobLog(ctx).Info("the window is read", zap.Stringer("window", step.Window))
 	report, err := w.collector.Run(ctx, step, w.pages.size())
+	if step.Lane == trace.Backfill {
+		w.progress.read(report.Pages)
+	}
 	w.observe()
 	w.resize(report, err)
 	return reading{step, report, err}
@@ -161,16 +173,16 @@ func (w *worker) resize(report collect.Report, err error) {
 	w.good++
 	switch {
 	case report.Pages > manyPages:
-		w.limits.Longest, w.good = max((w.limits.Longest/2).Truncate(shortest), shortest), 0
+		w.longest, w.good = max((w.longest/2).Truncate(shortest), shortest), 0
 	case err != nil:
 		w.good = 0
 	case w.good >= manyGood:
-		w.limits.Longest, w.good = min(w.limits.Longest*2, w.longest()), 0
+		w.longest, w.good = min(w.longest*2, w.maxWindow()), 0
 	}
 }
 
-// longest is the longest window that is ever asked for.
-func (w *worker) longest() time.Duration {
+// maxWindow is the longest window that is ever asked for.
+func (w *worker) maxWindow() time.Duration {
 	if w.backfill {
 		return plan.MaxWindow
 	}
@@ -182,35 +194,39 @@ func (w *worker) serve(ctx context.Context, a *asked) {
 	if !a.wait(ctx) {
 		return
 	}
-	w.tried = nil
-	var last reading
-	err := w.job(ctx, a.job, trace.Backfill, func(ctx context.Context) (err error) {
-		for failures := 0; failures < maxFailures; {
-			step, ok := w.nextAsked(a)
-			if !ok {
-				break
-			}
-			asking := ctx
-			if failures > 0 {
-				asking = transport.Once(ctx)
-			}
-			last = w.read(asking, step)
-			if last.err == nil {
-				failures = 0
-				w.succeeded(last)
-				continue
-			}
-			err = last.err
-			if failures++; ctx.Err() != nil || !w.follows(ctx, last) {
-				break
-			}
-		}
-		return err
-	})
-	if trouble.ScopeOf(err) == trouble.Cancelled && ctx.Err() == nil {
+	err := w.job(ctx, a.job, trace.Backfill, func(ctx context.Context) error { return w.readAsked(ctx, a) })
+	if errors.Is(err, errCancelled) && ctx.Err() == nil {
 		w.giveUp(ctx, plan.Withdraw, a.window)
 	}
 	w.recover()
+}
+
+// readAsked reads the windows of what somebody asked for. It returns why some of it has not been read.
+func (w *worker) readAsked(ctx context.Context, a *asked) (err error) {
+	w.tried, w.suspect = nil, nil
+	asking := ctx
+	for failures := 0; !w.clock.disputed(); {
+		step, ok := w.next(func() (plan.Step, bool) { return w.nextAsked(a) })
+		if !ok {
+			return err
+		}
+		r := w.read(asking, step)
+		if r.err == nil {
+			asking, failures = ctx, 0
+			w.succeeded(r)
+			continue
+		}
+		// Whatever the service is asked now, it may be silent.
+		slotOf(ctx).release()
+		if failures++; ctx.Err() != nil || !w.follows(ctx, r) || failures == maxFailures {
+			return r.err
+		}
+		if len(w.tried.Within(step.Window)) > 0 {
+			err = r.err
+		}
+		asking = transport.Once(ctx)
+	}
+	return errDisputed
 }
 
 // nextAsked returns the next window to read of what somebody asked for.
@@ -220,7 +236,7 @@ func (w *worker) nextAsked(a *asked) (plan.Step, bool) {
 	if a.redeliver {
 		open = plan.State{Redeliver: state.Redeliver.Within(a.window)}
 	}
-	for step := range plan.Steps(open, w.clock.now().Truncate(time.Second), w.limits, w.tried, w.Plan) {
+	for step := range plan.Steps(open, w.clock.now().Truncate(time.Second), w.bounds.limits(w.longest), w.tried.Union(w.suspect), w.Plan) {
 		return step, true
 	}
 	return plan.Step{}, false
@@ -228,25 +244,3 @@ func (w *worker) nextAsked(a *asked) (plan.Step, bool) {
 
 // jobLog is the log of the job that runs in ctx alone.
 func jobLog(ctx context.Context) *zap.Logger { return zap.New(jobs.FromContext(ctx).Core()) }
-
-// deferred is the mail that is not asked for again before a time.
-type deferred map[time.Time]plan.Intervals
-
-func (d *deferred) put(windows plan.Intervals, until time.Time) {
-	if *d == nil {
-		*d = deferred{}
-	}
-	(*d)[until] = (*d)[until].Union(windows)
-}
-
-// at returns the mail that is not asked for at now.
-func (d deferred) at(now time.Time) (all plan.Intervals) {
-	for until, windows := range d {
-		if !until.After(now) {
-			delete(d, until)
-			continue
-		}
-		all = all.Union(windows)
-	}
-	return all
-}

@@ -1,0 +1,124 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package poll
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+)
+
+// once reads a stretch of mail once.
+func once(w trace.Window) *plan.Range {
+	return &plan.Range{Absolute: "once", At: func(time.Time) trace.Window { return w }}
+}
+
+func TestWithNothingDueTheServiceIsAskedForTheTimeOnceAnHour(t *testing.T) {
+	run(t, func(t *testing.T) {
+		s := &service{mail: mailEvery(time.Minute, 30*hour, hour)}
+		began := wallClock()
+		d := newDesk(t, s, func(o *Options) { o.Plan.Range = once(ago(began, 20*hour, 18*hour)) })
+		d.start()
+		pass(time.Minute)
+		assert.Len(t, s.asked(), 2)
+		assert.Zero(t, d.missing(ago(began, 20*hour, 18*hour)))
+		pass(12 * hour)
+		assert.Len(t, s.asked(isProbe), 12)
+		assert.Len(t, s.asked(isNoProbe), 2)
+		assert.Equal(t, []string{"once"}, d.state().Done)
+		s.change(func() { s.refuse = func(request) error { return refusal(503) } })
+		pass(3 * hour)
+		assert.LessOrEqual(t, len(s.asked(isProbe)), 12+3*12, "a failing service once a tick")
+	})
+}
+
+// TestNothingIsReadWhileTheClocksAreInDispute has a service whose clock differs from the first answer on.
+func TestNothingIsReadWhileTheClocksAreInDispute(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ahead time.Duration
+		// changing has each answer tell another time.
+		changing bool
+		within   time.Duration
+		begin    time.Duration
+	}{
+		"behind":                            {-hour, false, 61 * time.Second, -hour},
+		"ahead":                             {3 * hour, false, 61 * time.Second, 0},
+		"behind, another time each answer":  {-hour, true, disputeFor + time.Second, -hour},
+		"ahead, another time each answer":   {3 * hour, true, disputeFor + time.Second, 0},
+		"by less than a minute is no doubt": {-59 * time.Second, false, time.Second, -59 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T) {
+				s := &service{mail: mailEvery(time.Minute, 30*hour, hour), ahead: tt.ahead}
+				if tt.changing {
+					s.refuse = func(request) error {
+						s.ahead += tt.ahead / 100
+						return nil
+					}
+				}
+				began := wallClock()
+				d := newDesk(t, s, func(o *Options) { o.Plan.InitialLookback = 4 * hour })
+				d.start()
+				pass(5*time.Minute + tt.within)
+				assert.Less(t, len(s.asked()), 20)
+				synctest.Wait()
+				assert.False(t, d.clock.disputed())
+				assert.InDelta(t, tt.begin, d.state().Begin.Sub(began), float64(10*time.Minute), "the look-back is from the earlier clock")
+				assert.Len(t, of[ClockDiffers](d.told), map[bool]int{true: 1}[tt.ahead.Abs() > maxSkew && !tt.changing])
+				pass(time.Minute)
+				begin := d.state().Begin
+				assert.Zero(t, d.missing(trace.Window{Start: begin.Add(-4 * hour), End: earliest(begin, began).Add(-2 * time.Minute)}))
+				assert.Empty(t, of[Gap](d.told))
+				for i := range s.mail {
+					assert.LessOrEqual(t, d.sink.count(i), 1)
+				}
+			})
+		})
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// TestAProbeHoldsNoSlot has one slot for all, a window that fails, and a service that does not answer the probe after it.
+func TestAProbeHoldsNoSlot(t *testing.T) {
+	run(t, func(t *testing.T) {
+		defer allSlots.join(1)()
+		s := &service{mail: mailEvery(time.Minute, 30*hour, hour)}
+		began := wallClock()
+		d := newDesk(t, s, nil)
+		d.start()
+		pass(time.Minute)
+		s.change(func() {
+			s.takes = 20 * time.Second
+			s.refuse = func(r request) error {
+				if r.probe {
+					return nil
+				}
+				return refusal(500)
+			}
+		})
+		job := d.ask(ago(began, 20*hour, 18*hour))
+		pass(19 * time.Second)
+		assert.Equal(t, jobs.Running, job.Record().State)
+		assert.Zero(t, running(), "a silent service")
+		pass(2 * time.Second)
+		release, err := allSlots.acquire(t.Context(), trace.Backfill)
+		require.NoError(t, err)
+		assert.Len(t, s.asked(isProbe), 1)
+		release()
+		d.stop()
+	})
+}
