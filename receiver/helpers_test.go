@@ -4,6 +4,7 @@
 package receiver
 
 import (
+	"strings"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -55,4 +56,13 @@ func lines(logs *zapobserver.ObservedLogs) (lines []string) {
 		lines = append(lines, entry.Level.String()+": "+entry.Message)
 	}
 	return lines
+}
+
+// withoutTenant returns lines without the tenant that ends warnings and errors.
+func withoutTenant(lines []string) (short []string) {
+	for _, line := range lines {
+		line, _, _ = strings.Cut(line, " [")
+		short = append(short, line)
+	}
+	return short
 }

@@ -67,7 +67,7 @@ func TestWhatATokenLacksIsSaidOnce(t *testing.T) {
 				assert.NotContains(t, entry.Message, token)
 				assert.Empty(t, entry.Context, "of the token nothing is logged")
 			}
-			assert.ElementsMatch(t, c.says, lines(logs), "in whatever order the callers come")
+			assert.ElementsMatch(t, c.says, withoutTenant(lines(logs)), "in whatever order the callers come")
 		})
 	}
 }

@@ -29,7 +29,7 @@ func newTestReceiver(t *testing.T, change func(cfg *Config)) *messageTraceReceiv
 	require.NoError(t, err)
 	nobody := "https://" + listener.Addr().String()
 	require.NoError(t, listener.Close())
-	cfg, err := load(t, least, "endpoint: "+nobody+"/messageTraces\nauthority_host: "+nobody+"\nretry: {type: disabled}")
+	cfg, err := load(t, least, "endpoint: "+nobody+"/messageTraces\nauthority_host: "+nobody+"\nretry: {type: disabled}\nunhealthy_after: 0")
 	require.NoError(t, err)
 	if change != nil {
 		change(cfg)

@@ -5,6 +5,7 @@ package receiver
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	logobserver "go.uber.org/zap/zaptest/observer"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
 )
 
@@ -63,7 +65,7 @@ func TestAnOutageSetsNothingAside(t *testing.T) {
 					assert.Equal(t, "ok", status)
 					said := map[string]int{}
 					for _, line := range logs.TakeAll() {
-						said[line.Level.String()+" "+line.Message]++
+						said[line.Level.String()+" "+strings.TrimSuffix(line.Message, " ["+simulator.DefaultTenantID+"]")]++
 					}
 					assert.Equal(t, 1, said["info recovered"], "%v", said)
 					assert.InDelta(t, duration/(10*time.Minute), said["error "+serviceFails], 3, "once, and a reminder every ten minutes: %v", said)

@@ -4,6 +4,7 @@
 package receiver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ type messageTraceReceiver struct {
 func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*messageTraceReceiver, error) {
 	var tooLoud bool
 	set.Logger, tooLoud = cfg.logger(set.Logger)
-	set.Logger = report.Unsampled(set.Logger, cfg.tenantKey())
+	set.Logger = report.Unsampled(set.Logger, cmp.Or(cfg.TenantID, set.ID.String()))
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID:             set.ID,
 		Transport:              "http",
@@ -166,7 +167,7 @@ func (r *messageTraceReceiver) logStart() {
 		state = id.String()
 	}
 	fields := []zap.Field{
-		zap.String("tenant", r.cfg.tenantKey()), zap.String("api", string(r.cfg.api())), zap.String("plan", string(r.cfg.SubscriptionPlan)),
+		zap.String("tenant", r.cfg.TenantID), zap.String("api", string(r.cfg.api())), zap.String("plan", string(r.cfg.SubscriptionPlan)),
 		zap.Stringer("poll_interval", r.cfg.PollInterval), zap.String("state", state),
 	}
 	if r.plan.Range != nil {

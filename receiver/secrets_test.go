@@ -142,7 +142,7 @@ func runHostile(t *testing.T, method, api string, h *hostile) {
 		trust += fmt.Sprintf("\ntenant_id: tenant%d.example", tenants.Add(1))
 	}
 	r, logs := observedReceiver(t, trust, signIns[method](t, t.TempDir()), fmt.Sprintf(
-		"api: %s\nendpoint: %s%s\nauthority_host: %s\npoll_interval: 1s\nheaders: {X-Api-Key: %s}\n"+
+		"api: %s\nendpoint: %s%s\nauthority_host: %s\npoll_interval: 1s\nunhealthy_after: 0\nheaders: {X-Api-Key: %s}\n"+
 			"retry: {initial_interval: 0s, max_retries: 2}\nrate_limit: {requests: 0}", api, address, path, address, hiddenHeader))
 	id := component.MustNewID("bearertokenauth")
 	host := &statusHost{

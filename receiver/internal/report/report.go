@@ -162,7 +162,7 @@ var follows = map[trouble.Scope]string{
 	trouble.Storage: "the state could not be read; nothing more is read before the next tick",
 	trouble.Tenant:  "the service throttles this tenant; it is left alone for a while",
 	trouble.Service: "the service cannot be read from; it is tried again at each tick, and what is missed is read then",
-	trouble.SignIn:  "the service lets the receiver not in; it is tried again at each tick, and what is missed is read then",
+	trouble.SignIn:  "sign-in failed, or the service refuses the token; it is tried again at each tick, and what is missed is read then",
 	trouble.Setup:   "cannot collect yet; looked at again at the next tick",
 }
 
