@@ -34,6 +34,7 @@ func TestKeyIsTheSame(t *testing.T) {
 		"whatever the dashes of a GUID":                           {row(exampleID, "a@x", ""), row("b7c1f4d29a6e4c3b8f2d1e0a6c5b4d3f", "a@x", "")},
 		"whatever the braces of a GUID":                           {row(exampleID, "a@x", ""), row("{B7C1F4D2-9A6E-4C3B-8F2D-1E0A6C5B4D3F}", "a@x", "")},
 		"whatever stands between the digits of a GUID":            {row(exampleID, "a@x", ""), row("-{B7C1-F4D29A6E4C3B8F2D1E0A6C5B4D3F", "a@x", "")},
+		"where a GUID of the usual length is spelled otherwise":   {row(exampleID, "a@x", ""), row("{b7c1f4d29a6e-4c3b-8f2d-1e0a6c5b4d3f", "a@x", "")},
 		"for IDs of zeros, by fingerprint":                        {row("00000000-0000-0000-0000-000000000000", "a@x", "one"), row("", "b@x", "one")},
 		"whatever the case of the recipient":                      {row("1", "Ann.Lee@Contoso.COM", ""), row("1", "ann.lee@contoso.com", "")},
 		"beyond ASCII":                                            {row("1", "JÜRGEN@ÉCOLE.example", ""), row("1", "jürgen@école.EXAMPLE", "")},

@@ -183,7 +183,7 @@ func (l *Ledger) IsNew(ctx context.Context, r Row) (isNew bool, previous trace.S
 	if err != nil || !known {
 		return err == nil, "", err
 	}
-	if previous = l.statuses.text(last.status); previous.Is(r.Status) && last.status != manyStatuses {
+	if previous = l.statuses.text(last.status); previous == r.Status && last.status != manyStatuses {
 		return false, previous, nil
 	}
 	isNew = l.statuses.code(r.Status) != last.status && progress(r.Status) >= progress(previous) && last.count < maxVersions

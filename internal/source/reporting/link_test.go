@@ -82,18 +82,25 @@ func TestAFullPageOfTheLargestSize(t *testing.T) {
 	assert.False(t, last.Full())
 }
 
-// Where the service does not move on, nobody goes round in circles.
-func TestAPageThatComesAgain(t *testing.T) {
-	const same = `{"value":[{"Index":0},{"Index":1}]}`
-	c, _ := newClient(t, 2, same, same)
-	page, err := c.First(t.Context(), trace.Live, window(), 0)
-	require.NoError(t, err)
-	walk(t, page)
-	page, err = c.Next(t.Context(), trace.Live, page.Next())
-	require.NoError(t, err)
-	walk(t, page)
-	assert.Empty(t, page.Next())
-	assert.True(t, page.Full(), "whoever asks has to find another way on")
+// Where the service does not move on, or moves back, nobody goes round in circles.
+func TestAPageThatDoesNotMoveOn(t *testing.T) {
+	const first = `{"value":[{"Index":0},{"Index":1},{"Index":2}]}`
+	for name, second := range map[string]string{
+		"the same page":  first,
+		"an earlier one": `{"value":[{"Index":0},{"Index":1},{"Index":1}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := newClient(t, 3, first, second)
+			page, err := c.First(t.Context(), trace.Live, window(), 0)
+			require.NoError(t, err)
+			walk(t, page)
+			page, err = c.Next(t.Context(), trace.Live, page.Next())
+			require.NoError(t, err)
+			walk(t, page)
+			assert.Empty(t, page.Next())
+			assert.True(t, page.Full(), "whoever asks has to find another way on")
+		})
+	}
 }
 
 func TestADeadLinkIsReplacedByWhatIsKnownOfThePagesBefore(t *testing.T) {
