@@ -70,7 +70,7 @@ func inBody(t *testing.T, records []plog.LogRecord, name string) (values []any) 
 
 func TestResolvedIsOneStatusInAnyCase(t *testing.T) {
 	t.Parallel()
-	records, _ := recordsOf(t, "resolved.json")
+	records, _ := recordsOf(t, "F2-resolved.json")
 	assert.Equal(t, []any{"resolved", "delivered", "unknownFutureValue", "resolved", nil, nil}, each(records, "o365.message_trace.status"))
 	assert.Equal(t, []any{"resolved", "delivered", "unknownFutureValue", "RESOLVED", nil, ""}, inBody(t, records, "status"))
 	for _, record := range records {
@@ -84,7 +84,7 @@ func TestResolvedIsOneStatusInAnyCase(t *testing.T) {
 
 func TestMailThatTheServiceMadeHasNoSourceAddress(t *testing.T) {
 	t.Parallel()
-	records, _ := recordsOf(t, "from-ip.json")
+	records, _ := recordsOf(t, "F6-from-ip.json")
 	assert.Equal(t, []any{nil, "10.0.20.4", "2001:db8:10a6:20b:2f::15", "::ffff:203.0.113.7", nil, nil}, each(records, "source.address"))
 	assert.Equal(t, []any{nil, nil, "2001:db8::1", "203.0.113.8", nil, nil}, each(records, "destination.address"))
 	assert.Equal(t, "255.255.255.255", inBody(t, records, "fromIP")[0])
@@ -92,7 +92,7 @@ func TestMailThatTheServiceMadeHasNoSourceAddress(t *testing.T) {
 
 func TestSpellingsOfOneIDAreOneRow(t *testing.T) {
 	t.Parallel()
-	records, keys := recordsOf(t, "guid-spellings.json")
+	records, keys := recordsOf(t, "F12-guid-spellings.json")
 	require.Len(t, keys, 6)
 	uids := each(records, "log.record.uid")
 	for i := range 4 {
@@ -106,7 +106,7 @@ func TestSpellingsOfOneIDAreOneRow(t *testing.T) {
 
 func TestOneMessageHasARecordForEachRecipient(t *testing.T) {
 	t.Parallel()
-	_, keys := recordsOf(t, "one-id-many-recipients.json")
+	_, keys := recordsOf(t, "F4-one-id-many-recipients.json")
 	distinct := map[trace.Key]bool{}
 	for _, key := range keys {
 		distinct[key] = true
@@ -116,7 +116,7 @@ func TestOneMessageHasARecordForEachRecipient(t *testing.T) {
 
 func TestAnnotationsAreNoProperties(t *testing.T) {
 	t.Parallel()
-	records, _ := recordsOf(t, "sidecars.json")
+	records, _ := recordsOf(t, "F5-sidecars.json")
 	require.Len(t, records, 1)
 	attributes := records[0].Attributes().AsRaw()
 	assert.Equal(t, int64(4097), attributes["o365.message_trace.size"])
@@ -129,7 +129,7 @@ func TestAnnotationsAreNoProperties(t *testing.T) {
 func TestTimesAreRightOrMissing(t *testing.T) {
 	t.Parallel()
 	ten := time.Date(2026, 10, 1, 10, 0, 0, 0, time.UTC)
-	records, _ := recordsOf(t, "dates.json")
+	records, _ := recordsOf(t, "F44-dates.json")
 	var got []time.Time
 	for _, record := range records {
 		if record.Timestamp() == 0 {

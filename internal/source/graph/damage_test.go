@@ -27,9 +27,9 @@ func TestDamagedResponses(t *testing.T) {
 		ids     []string
 		damaged bool
 	}{
-		"200-truncated": {[]string{first}, true},
-		"200-no-comma":  {[]string{first}, true},
-		"200-bom":       {[]string{first, second}, false},
+		"F21-200-truncated": {[]string{first}, true},
+		"F22-200-no-comma":  {[]string{first}, true},
+		"F23-200-bom":       {[]string{first, second}, false},
 	} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()

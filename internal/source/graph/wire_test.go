@@ -46,7 +46,7 @@ func TestLinksOnTheWire(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			body, err := os.ReadFile("../../../testdata/service/link-" + file + ".json")
+			body, err := os.ReadFile("../../../testdata/service/F37-link-" + file + ".json")
 			require.NoError(t, err)
 			var asked []string
 			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ package reporting
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"unicode/utf8"
 
@@ -31,7 +32,8 @@ func FuzzPage(f *testing.F) {
 		rows := 0
 		for row, err := range page.Rows {
 			if err != nil {
-				require.True(t, transport.IsDamaged(err))
+				var refused *transport.Error
+				require.True(t, errors.As(err, &refused) && refused.Damaged)
 				return
 			}
 			rows++
