@@ -57,7 +57,7 @@ func TestTheTokenOfTheLog(t *testing.T) {
 				assert.Less(t, s.head(t, q), 300, "%s with %q", q.path, header)
 				continue
 			}
-			assert.Equal(t, http.StatusUnauthorized, s.head(t, q), "%s with %q", q.path, header)
+			require.Equal(t, http.StatusUnauthorized, s.head(t, q), "%s with %q", q.path, header)
 			if q.method != http.MethodHead {
 				_, answer := s.call(t, q)
 				assert.Equal(t, "token", code(answer))
