@@ -157,7 +157,7 @@ func TestFrequentAddressesAreFoundInBoundedMemory(t *testing.T) {
 		for who := range rapid.IntRange(0, 500).Draw(t, "rare senders") {
 			drawn = append(drawn, 1000+who)
 		}
-		rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0)).Shuffle(len(drawn), func(i, j int) { //nolint:gosec // an order
+		rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0)).Shuffle(len(drawn), func(i, j int) {
 			drawn[i], drawn[j] = drawn[j], drawn[i]
 		})
 		rows := map[string]int{}

@@ -103,7 +103,8 @@ func (rec *Recorder) readIndex(ctx context.Context) (index storedIndex, err erro
 		return storedIndex{}, err
 	}
 	if sealed.Open(stored, &index) != nil || index.Format != storeFormat || index.Next < index.First || index.Next-index.First > slots {
-		rec.options.Warn("the stored record of jobs is damaged or of another version; the Job Inspector starts without earlier jobs, and mail is not affected")
+		rec.options.Warn("the stored record of jobs is damaged or of another version; the Job Inspector starts without earlier jobs, " +
+			"and mail is not affected")
 		return storedIndex{}, nil
 	}
 	return index, nil

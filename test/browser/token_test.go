@@ -84,9 +84,21 @@ func TestATokenThatIsNoLongerGoodIsAskedForAgain(t *testing.T) {
 	server.Lock("another")
 	p.click("#capture-run")
 	p.waitForText(".empty.is-error", "This needs the token of the log")
-	p.do(chromedp.Navigate(p.base + "#token=another"))
-	p.waitForText("h1", "Overview")
-	p.open("live")
-	p.click("#capture-run")
+	p.click(".empty.is-error button")
+	p.waitFor(`document.querySelector('dialog #token')`)
+	evaluate[bool](p, `document.querySelector('#token').value = "another", true`)
+	p.click("dialog [type=submit]")
 	requireWatched(t, server)
+}
+
+// A browser sends what the user signed in with only where the page sends nothing of its own.
+func TestATokenIsDroppedWhereTheUserHasToSignIn(t *testing.T) {
+	server := locked(t)
+	p := openBrowser(t, server.URL)
+	p.do(chromedp.Navigate(p.base + "#token=" + token))
+	p.waitForText(".input-card", "fabrikam")
+	server.DemandSignIn()
+	p.waitFor(`sessionStorage.length === 0`)
+	calls := len(p.requests())
+	require.Never(t, func() bool { return len(p.requests()) > calls+20 }, time.Second, 100*time.Millisecond, "the page asks again and again")
 }

@@ -31,6 +31,7 @@ type Server struct {
 	capture  bool
 	down     bool
 	token    string
+	signIn   bool
 	serial   int
 }
 
@@ -61,12 +62,14 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 		w.Header().Set("Cache-Control", "no-store")
 		s.mu.Lock()
-		down, readOnly, capture := s.down, s.readOnly, s.capture
+		down, readOnly, capture, signIn := s.down, s.readOnly, s.capture, s.signIn
 		s.mu.Unlock()
 		live := strings.HasSuffix(r.URL.Path, "/capture") || strings.HasSuffix(r.URL.Path, "/top")
 		switch {
 		case down:
 			panic(http.ErrAbortHandler)
+		case signIn:
+			refuse(w, http.StatusUnauthorized, "unauthorized", "sign in")
 		case readOnly && r.Method == http.MethodPost:
 			refuse(w, http.StatusForbidden, "read_only", "this Job Inspector only reads: the extension has read_only: true")
 		case (readOnly || !capture) && live:
@@ -98,6 +101,13 @@ func (s *Server) Lock(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token = token
+}
+
+// DemandSignIn refuses every request, as auth of the extension does.
+func (s *Server) DemandSignIn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signIn = true
 }
 
 func (s *Server) authorized(r *http.Request) bool {

@@ -3,7 +3,7 @@
 
 // The only place that talks to the collector. Addresses are relative to the page, so it also works behind a path prefix.
 
-import { token } from './session.js';
+import { token, tokenRefused } from './session.js';
 
 const BASE = new URL('api/v1/', document.baseURI);
 const TIMEOUT_MS = 15_000;
@@ -193,8 +193,10 @@ async function request(url, options) {
   }
   connection.dispatchEvent(new Event('reachable'));
   noteClock(response.headers.get('Date'));
-  if (!response.ok) throw await apiError(response);
-  return response;
+  if (response.ok) return response;
+  const error = await apiError(response);
+  if (response.status === 401) tokenRefused(error.code);
+  throw error;
 }
 
 async function apiError(response) {

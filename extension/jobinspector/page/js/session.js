@@ -14,7 +14,7 @@ try {
   // No storage: the token holds until the reload.
 }
 
-/** Dispatches "change" when there is another token. */
+/** Dispatches "change" when there is another token, or when the collector has refused the one that there is. */
 export const session = new EventTarget();
 
 /** The token, "" without one. */
@@ -34,6 +34,27 @@ export function setToken(text) {
   }
   session.dispatchEvent(new Event('change'));
   return true;
+}
+
+/**
+ * Notes that the collector refused a request. With the code `token` it wants another token, as after a restart; with any
+ * other one it wants the user to sign in (auth), which a token would get in the way of.
+ */
+export function tokenRefused(code) {
+  if (code !== 'token') {
+    if (!current) return;
+    forget();
+  }
+  session.dispatchEvent(new Event('change'));
+}
+
+function forget() {
+  current = '';
+  try {
+    sessionStorage.removeItem(KEY);
+  } catch {
+    // As above.
+  }
 }
 
 /** Takes the token out of the address, if there is one. */

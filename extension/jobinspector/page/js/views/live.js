@@ -38,7 +38,7 @@ export function mount(root) {
     show(items);
     buttons.update(items.length);
     summary.set(summarize(items.length));
-    if (capture.error) setChildren(body, errorPanel(capture.error, () => capture.start({ input: query.input })), list);
+    if (capture.error) setChildren(body, errorPanel(capture.error, () => start({ input: query.input })), list);
     else setChildren(body, items.length > 0 ? list : nothing(query.q));
   };
   root.append(
@@ -65,6 +65,10 @@ export function mount(root) {
   };
 }
 
+async function start(query) {
+  if (await authorized()) capture.start(query);
+}
+
 function toolbar(query, matching) {
   const run = h('button', { class: 'button is-primary', type: 'button', id: 'capture-run' });
   const pause = h('button', { class: 'button', type: 'button', id: 'capture-pause' });
@@ -74,10 +78,7 @@ function toolbar(query, matching) {
     type: 'button',
     onclick: () => copyText(JSON.stringify(matching().map(({ record }) => record), null, 2), `${plural(matching().length, 'record')} as JSON`),
   }, icon('copy'), 'Copy as JSON');
-  run.addEventListener('click', async () => {
-    if (capture.state !== 'off') capture.stop();
-    else if (await authorized()) capture.start(query());
-  });
+  run.addEventListener('click', () => (capture.state === 'off' ? start(query()) : capture.stop()));
   pause.addEventListener('click', () => capture.pause(!capture.paused));
 
   let face = '';
