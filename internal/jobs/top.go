@@ -15,9 +15,10 @@ const (
 	// topSpan is how far back senders and recipients are counted, by the time at which the service received the mail.
 	topSpan = time.Hour
 	// topStep is the length of what is counted and forgotten together.
-	topStep = 10 * time.Minute
-	// topKept is the most addresses that are counted in a step. With the longest addresses a recorder needs about half a MiB.
-	topKept = 128
+	topStep = 20 * time.Minute
+	// topKept is the most addresses that are counted in a step. A recorder needs about 0.7 MiB for them, and 3 MiB if all
+	// are as long as may be.
+	topKept = 1024
 	// maxAddress bounds an address, in bytes: RFC 5321 allows 254.
 	maxAddress = 320
 )
