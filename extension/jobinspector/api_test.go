@@ -301,7 +301,7 @@ func TestFiftyReadersAtOnce(t *testing.T) {
 				job := started(in.recorder, trace.Live)
 				zap.New(job.Core()).Info("line")
 				job.Page(10, 5, trace.Outcomes{Accepted: 1})
-				in.recorder.Captured(record("x"))
+				in.recorder.Offer(nil, record("x"))()
 				job.End(jobs.Done, nil, "")
 			}
 		})

@@ -65,10 +65,10 @@ func TestCapture(t *testing.T) {
 	assert.False(t, one.recorder.Capturing())
 	all, some := s.events(t, "/api/v1/capture"), s.events(t, "/api/v1/capture?input=two&limit=2")
 	assert.True(t, one.recorder.Capturing())
-	one.recorder.Captured(record("1"))
-	two.recorder.Captured(record("2\n\ndata: 3"))
-	two.recorder.Captured(record("4"))
-	two.recorder.Captured(record("5"))
+	one.recorder.Offer(nil, record("1"))()
+	two.recorder.Offer(nil, record("2\n\ndata: 3"))()
+	two.recorder.Offer(nil, record("4"))()
+	two.recorder.Offer(nil, record("5"))()
 	assert.Equal(t, map[string]any{"time": "1970-01-01T00:00:00Z", "input": "one", "attributes": map[string]any{}, "body": "1"}, all.next(t))
 	for _, want := range []string{"2\n\ndata: 3", "4", "5"} {
 		assert.Equal(t, want, all.next(t)["body"])
@@ -94,7 +94,7 @@ func TestACaptureOutlivesTheTimeoutsOfTheServer(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	e := s.events(t, "/api/v1/capture")
 	for range 3 {
-		in.recorder.Captured(record("x"))
+		in.recorder.Offer(nil, record("x"))()
 		assert.Equal(t, "x", e.next(t)["body"])
 	}
 }
@@ -107,7 +107,7 @@ func TestASlowReaderIsDropped(t *testing.T) {
 	e := s.events(t, "/api/v1/capture")
 	large := record(strings.Repeat("x", 60_000))
 	for range 400 { // 24 MB, more than the capture and the connection can hold
-		in.recorder.Captured(large)
+		in.recorder.Offer(nil, large)()
 	}
 	var last map[string]any
 	for data := e.next(t); data != nil; data = e.next(t) {
@@ -124,7 +124,7 @@ func TestAReaderThatIsStuckIsDropped(t *testing.T) {
 	s.events(t, "/api/v1/capture")
 	large := record(strings.Repeat("x", 60_000))
 	for in.recorder.Capturing() {
-		in.recorder.Captured(large)
+		in.recorder.Offer(nil, large)()
 	}
 }
 
@@ -145,13 +145,13 @@ func TestShutdownEndsCapturesAtOnce(t *testing.T) {
 	in := s.input(t, jobs.Description{ID: "one"})
 	s.events(t, "/api/v1/capture")
 	for range 130 {
-		in.recorder.Captured(record(strings.Repeat("x", 60_000)))
+		in.recorder.Offer(nil, record(strings.Repeat("x", 60_000)))()
 	}
 	began := time.Now()
 	require.NoError(t, s.Shutdown(context.Background()))
 	assert.Less(t, time.Since(began), 5*time.Second, "a reader that does not read does not hold it up")
 	require.NoError(t, s.Shutdown(context.Background()), "twice is no harm")
-	in.recorder.Captured(record("too late"))
+	in.recorder.Offer(nil, record("too late"))()
 }
 
 func TestShutdownTellsReaders(t *testing.T) {

@@ -312,7 +312,7 @@ func TestTLS(t *testing.T) {
 
 			events := s.events(t, "/api/v1/capture?limit=1")
 			assert.Equal(t, name, events.response.Proto)
-			in.recorder.Captured(record("x"))
+			in.recorder.Offer(nil, record("x"))()
 			assert.Equal(t, "x", events.next(t)["body"])
 		})
 	}

@@ -168,9 +168,9 @@ func (rec *Recorder) watchedBy(c *Capture) bool {
 	return c.input == "" || c.input == rec.options.Input
 }
 
-// Captured shows records that the pipeline accepted to those who watch. It copies what it keeps and never waits: a reader
+// show hands records that the pipeline accepted to those who watch. It copies what it keeps and never waits: a reader
 // that is too slow loses its capture.
-func (rec *Recorder) Captured(logs plog.Logs) {
+func (rec *Recorder) show(logs plog.Logs) {
 	if !rec.Capturing() {
 		return
 	}

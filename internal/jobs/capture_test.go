@@ -53,7 +53,7 @@ func TestCapturedRecords(t *testing.T) {
 	record.Attributes().PutEmpty("empty")
 	record.Attributes().PutEmptySlice("list").AppendEmpty().SetStr("x")
 	record.Attributes().PutStr("long", strings.Repeat("x", 1<<20))
-	b.Captured(logs)
+	b.Offer(nil, logs)()
 	record.Attributes().PutStr("text", "changed")
 	record.Body().SetStr("changed")
 
@@ -83,7 +83,7 @@ func TestARecordWithoutTimeHasTheObservedOne(t *testing.T) {
 	logs := plog.NewLogs()
 	record := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 	record.SetObservedTimestamp(pcommon.NewTimestampFromTime(begin.Add(time.Hour)))
-	b.Captured(logs)
+	b.Offer(nil, logs)()
 	texts, _ := c.Take()
 	require.Len(t, texts, 1)
 	assert.JSONEq(t, `{"time": "2026-03-02T11:00:00Z", "input": "one", "attributes": {}, "body": null}`, string(texts[0]))
@@ -97,13 +97,13 @@ func TestOnlyWhatIsWatchedIsCaptured(t *testing.T) {
 	c := capture(t, r, "one", 0)
 	assert.True(t, one.Capturing())
 	assert.False(t, two.Capturing())
-	two.Captured(mail("not this"))
-	one.Captured(mail("this", "and this"))
+	two.Offer(nil, mail("not this"))()
+	one.Offer(nil, mail("this", "and this"))()
 	texts, _ := c.Take()
 	assert.Len(t, texts, 2)
 	both := capture(t, r, "", 0)
 	assert.True(t, two.Capturing())
-	two.Captured(mail("now"))
+	two.Offer(nil, mail("now"))()
 	texts, _ = both.Take()
 	assert.Len(t, texts, 1)
 	texts, _ = c.Take()
@@ -111,7 +111,7 @@ func TestOnlyWhatIsWatchedIsCaptured(t *testing.T) {
 	c.Close()
 	both.Close()
 	assert.False(t, one.Capturing())
-	one.Captured(mail("nobody sees this"))
+	one.Offer(nil, mail("nobody sees this"))()
 }
 
 func TestACaptureEndsAtItsLimit(t *testing.T) {
@@ -119,12 +119,12 @@ func TestACaptureEndsAtItsLimit(t *testing.T) {
 	r := jobs.NewRegistry(10, nil)
 	b := open(t, r, jobs.Options{})
 	c := capture(t, r, "", 3)
-	b.Captured(mail("1", "2"))
+	b.Offer(nil, mail("1", "2"))()
 	texts, end := c.Take()
 	assert.Len(t, texts, 2)
 	assert.Empty(t, end)
-	b.Captured(mail("3", "4"))
-	b.Captured(mail("5"))
+	b.Offer(nil, mail("3", "4"))()
+	b.Offer(nil, mail("5"))()
 	<-c.Ready()
 	texts, end = c.Take()
 	assert.Len(t, texts, 1)
@@ -138,7 +138,7 @@ func TestASlowReaderIsDropped(t *testing.T) {
 	slow, quick := capture(t, r, "", 0), capture(t, r, "", 0)
 	body := strings.Repeat("x", 10_000)
 	for range 1000 {
-		b.Captured(mail(body))
+		b.Offer(nil, mail(body))()
 		texts, end := quick.Take()
 		require.Len(t, texts, 1)
 		require.Empty(t, end)
@@ -160,7 +160,7 @@ func TestTheBuffersOfAllCapturesAreBounded(t *testing.T) {
 	_, err := r.Capture("", 0)
 	require.ErrorIs(t, err, jobs.ErrTooManyCaptures)
 	for range 700 {
-		b.Captured(mail(strings.Repeat("x", 10_000))) // 7 MB each
+		b.Offer(nil, mail(strings.Repeat("x", 10_000)))() // 7 MB each
 	}
 	held := 0
 	for _, c := range open {
@@ -176,7 +176,7 @@ func TestTheBuffersOfAllCapturesAreBounded(t *testing.T) {
 	c := open[0]
 	c.Close()
 	c = capture(t, r, "", 0)
-	b.Captured(mail("again"))
+	b.Offer(nil, mail("again"))()
 	texts, _ := c.Take()
 	assert.Len(t, texts, 1)
 }
@@ -186,13 +186,13 @@ func TestCapturesEndWithTheInspector(t *testing.T) {
 	r := jobs.NewRegistry(10, nil)
 	b := open(t, r, jobs.Options{})
 	c := capture(t, r, "", 0)
-	b.Captured(mail("last"))
+	b.Offer(nil, mail("last"))()
 	r.EndCaptures()
 	<-c.Ready()
 	texts, end := c.Take()
 	assert.Len(t, texts, 1)
 	assert.Equal(t, jobs.EndShutdown, end)
-	b.Captured(mail("too late"))
+	b.Offer(nil, mail("too late"))()
 	texts, _ = c.Take()
 	assert.Empty(t, texts)
 	_, err := r.Capture("", 0)
@@ -210,7 +210,7 @@ func BenchmarkCaptured(b *testing.B) {
 	c, err := r.Capture("", 0)
 	require.NoError(b, err)
 	for b.Loop() {
-		recorder.Captured(logs)
+		recorder.Offer(nil, logs)()
 		c.Take()
 	}
 }

@@ -168,7 +168,7 @@ func TestNobodyRecordsNothing(t *testing.T) {
 	assert.Empty(t, b.Config())
 	assert.False(t, b.Tagged(""))
 	assert.False(t, b.Capturing())
-	b.Captured(plog.NewLogs())
+	b.Offer(nil, plog.NewLogs())()
 	assert.Zero(t, b.Active(jobs.Running))
 	assert.Zero(t, b.RowsAccepted())
 	require.NoError(t, b.Flush(t.Context()))
@@ -254,7 +254,7 @@ func TestManyAtOnce(t *testing.T) {
 				wg.Go(func() { logger(j).Info("read"); j.Request() })
 				j.Start(begin)
 				j.Page(10, 5, trace.Outcomes{Accepted: 1})
-				b.Captured(mail("a"))
+				b.Offer(nil, mail("a"))()
 				j.End(jobs.Done, nil, "")
 			}
 		})

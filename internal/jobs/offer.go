@@ -83,6 +83,6 @@ func (rec *Recorder) Offer(j *Job, logs plog.Logs) (accepted func()) {
 		if len(counted) > 0 {
 			rec.top.add(counted, rec.now())
 		}
-		rec.Captured(watched)
+		rec.show(watched)
 	}
 }
