@@ -39,8 +39,8 @@ func (s Secret) KeyOf(r *trace.Row) (k trace.Key) {
 	return k
 }
 
-// UID is the value of log.record.uid: the same for the same row and status of a tenant over both services, restarts and
-// repeats.
+// UID is the value of log.record.uid, or of o365.message_trace.row.uid: the same for the same row of a tenant, with or without
+// its status, over both services, restarts and repeats.
 type UID [16]byte
 
 // UIDLength is how many hexadecimal digits a UID has.
@@ -48,14 +48,27 @@ const UIDLength = 2 * len(UID{})
 
 // UIDOf returns the UID of the row with the status: the first 128 bits of a BLAKE2b-256, which unlike SHA-256 is fast on
 // processors without instructions for it.
-func UIDOf(tenant string, r *trace.Row, s trace.Status) (u UID) {
+func UIDOf(tenant string, r *trace.Row, s trace.Status) UID {
 	var buf [256]byte
-	text := appendFolded(buf[:0], tenant)
-	text = append(text, separator)
+	text := append(appendFolded(buf[:0], tenant), separator)
 	text = append(text, s.Folded()...)
-	text = append(text, separator)
-	sum := blake2b.Sum256(appendRow(text, r))
-	copy(u[:], sum[:])
+	return sum(appendRow(append(text, separator), r))
+}
+
+// whole begins what is hashed of a row whatever its status. Like the separator it occurs in no UTF-8, so no tenant's name and
+// status begin the same.
+const whole = 0xFE
+
+// RowUIDOf returns the UID of the row whatever its status: the same for all records of its history.
+func RowUIDOf(tenant string, r *trace.Row) UID {
+	var buf [256]byte
+	text := append(appendFolded(append(buf[:0], whole), tenant), separator)
+	return sum(appendRow(text, r))
+}
+
+func sum(text []byte) (u UID) {
+	hash := blake2b.Sum256(text)
+	copy(u[:], hash[:])
 	return u
 }
 

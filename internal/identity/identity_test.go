@@ -134,6 +134,31 @@ func TestUIDDependsOnTenantRowAndStatus(t *testing.T) {
 	assert.NotEqual(t, uid("a", example, "b"), uid("ab", example, ""), "where the tenant ends counts")
 }
 
+func rowUID(tenant string, r *trace.Row) string { return string(identity.RowUIDOf(tenant, r).AppendHex(nil)) }
+
+// Back ends keep histories by this value, so it must never change either.
+func TestRowUIDHasTheseVeryValues(t *testing.T) {
+	t.Parallel()
+	example := row(exampleID, exampleRecipient, "")
+	assert.Equal(t, "d947a0b30d24d8605e34e0337437f38f", rowUID("", example))
+	assert.Equal(t, "db81884dc32bd021247dcca8939f5b10", rowUID("11111111-1111-1111-1111-111111111111", example))
+}
+
+func TestRowUIDDependsOnTenantAndRow(t *testing.T) {
+	t.Parallel()
+	example := row(exampleID, exampleRecipient, "")
+	one := rowUID("contoso.com", example)
+	assert.Regexp(t, "^[0-9a-f]{32}$", one)
+	same := row(strings.ToUpper(exampleID), strings.ToUpper(exampleRecipient), "text")
+	same.Status = []byte("failed")
+	assert.Equal(t, one, rowUID("Contoso.COM", same))
+	assert.NotEqual(t, one, rowUID("fabrikam.com", example))
+	assert.NotEqual(t, one, rowUID("contoso.com", row(exampleID, "b@contoso.com", "")))
+	for _, status := range []trace.Status{"", trace.Delivered, "\xFF"} {
+		assert.NotEqual(t, rowUID("", example), uid("", example, status), "it is none of a status")
+	}
+}
+
 func TestKeysOfDifferentSecretsDiffer(t *testing.T) {
 	t.Parallel()
 	example := row(exampleID, exampleRecipient, "")

@@ -41,6 +41,10 @@ type Origin struct {
 	Internal bool
 	// Local are the domains that the direction of a message follows from.
 	Local Domains
+	// Attributes adds attributes that follow from others.
+	Attributes Attributes
+	// Severities are the severities that differ from the usual ones.
+	Severities Severities
 	// Fields adds further attributes; nil adds none.
 	Fields Fields
 }
@@ -56,11 +60,17 @@ type Version struct {
 	Status trace.Status
 	// Previous is the last status that was delivered, empty for a new row.
 	Previous trace.Status
+	// Row is the UID of the row whatever its status, if the records have it.
+	Row identity.UID
 }
 
 // Version returns the version of a row. The row must be as it came: one without ID or recipient is known by its text.
 func (o *Origin) Version(r *trace.Row, s, previous trace.Status) Version {
-	return Version{UID: identity.UIDOf(o.TenantID, r, s), Status: s, Previous: previous}
+	v := Version{UID: identity.UIDOf(o.TenantID, r, s), Status: s, Previous: previous}
+	if o.Attributes.RowUID {
+		v.Row = identity.RowUIDOf(o.TenantID, r)
+	}
+	return v
 }
 
 // Batch is the records of some rows of one page.
@@ -76,6 +86,8 @@ type Batch struct {
 	texts      texts
 	attributes xpdata.MapBuilder
 	width      int
+	// domains are those of the addresses so far, by how they are spelled.
+	domains map[string]domain
 }
 
 // NewBatch returns an empty batch of rows that were observed, in the page that they came with, at the given time.
@@ -133,12 +145,7 @@ func (b *Batch) Append(r *trace.Row, v Version) {
 	if !r.Received.IsZero() {
 		record.SetTimestamp(pcommon.NewTimestampFromTime(r.Received))
 	}
-	record.SetSeverityNumber(plog.SeverityNumberInfo)
-	record.SetSeverityText("INFO")
-	if v.Status.Bad() {
-		record.SetSeverityNumber(plog.SeverityNumberWarn)
-		record.SetSeverityText("WARN")
-	}
+	b.origin.Severities.set(record, v.Status)
 	b.attributes.EnsureCapacity(b.width)
 	b.putTexts(record, r, v)
 	b.putOthers(r, v)
@@ -155,6 +162,9 @@ var attributeNames = []string{
 	"source.address", "destination.address", "o365.message_trace.status", "o365.message_trace.previous_status",
 	"o365.message_trace.size", "o365.message_trace.organization", "o365.message_trace.index", "email.direction",
 	"o365.message_trace.lane", "__inputId", "__source", "__final", "__isBroken",
+	// Of Attributes.
+	"email.sender.address", "o365.message_trace.sender.domain", "o365.message_trace.recipient.domain", "o365.message_trace.row.uid",
+	"event.outcome",
 }
 
 // Reserved says whether the attribute is one that records have already.
@@ -165,9 +175,16 @@ func (b *Batch) putTexts(record plog.LogRecord, r *trace.Row, v Version) {
 	b.texts.begin(r.Raw, b.origin.Body)
 	b.texts.buf = v.UID.AppendHex(b.texts.buf)
 	b.texts.end("log.record.uid", identity.UIDLength)
+	if b.origin.Attributes.RowUID {
+		b.texts.buf = v.Row.AppendHex(b.texts.buf)
+		b.texts.end("o365.message_trace.row.uid", identity.UIDLength)
+	}
 	b.texts.add("email.message_id", r.MessageID)
 	b.texts.add("email.local_id", r.ID)
 	b.texts.add("email.from.address", envelopeSender(r.Sender))
+	if b.origin.Attributes.SenderAddress {
+		b.texts.add("email.sender.address", envelopeSender(r.Sender))
+	}
 	b.texts.add("email.to.address", r.Recipient)
 	b.texts.add("email.subject", r.Subject)
 	if string(r.FromIP) != madeByService {
@@ -190,8 +207,11 @@ func (b *Batch) putOthers(r *trace.Row, v Version) {
 	b.putText("o365.message_trace.previous_status", string(v.Previous))
 	b.putNumber("o365.message_trace.size", r.Size)
 	b.putNumber("o365.message_trace.index", r.Index)
-	b.putText("email.direction", b.origin.Local.direction(r.Sender, r.Recipient))
 	b.putText("o365.message_trace.lane", string(b.lane))
+	b.putDomains(r)
+	if b.origin.Attributes.Outcome && !r.Malformed {
+		b.putText("event.outcome", outcome(v.Status))
+	}
 	if !b.origin.Internal {
 		return
 	}
@@ -199,6 +219,24 @@ func (b *Batch) putOthers(r *trace.Row, v Version) {
 	b.attributes.AppendEmpty("__source").SetStr(b.origin.Endpoint)
 	b.attributes.AppendEmpty("__final").SetBool(false)
 	b.attributes.AppendEmpty("__isBroken").SetBool(!r.Malformed)
+}
+
+// putDomains sets the attributes that follow from the domains of the addresses.
+func (b *Batch) putDomains(r *trace.Row) {
+	attributes := b.origin.Attributes
+	if len(b.origin.Local) == 0 && !attributes.domains() {
+		return
+	}
+	from, to := b.domainOf(r.Sender), b.domainOf(r.Recipient)
+	if len(b.origin.Local) > 0 {
+		b.putText("email.direction", direction(r.Sender, from, to))
+	}
+	if attributes.SenderDomain {
+		b.putText("o365.message_trace.sender.domain", from.registrable)
+	}
+	if attributes.RecipientDomain {
+		b.putText("o365.message_trace.recipient.domain", to.registrable)
+	}
 }
 
 func (b *Batch) putText(name, text string) {

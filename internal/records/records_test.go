@@ -6,6 +6,7 @@ package records
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ var (
 	received = time.Date(2026, time.January, 21, 14, 12, 34, 123_456_700, time.UTC)
 )
 
+var allAttributes = Attributes{SenderAddress: true, SenderDomain: true, RecipientDomain: true, RowUID: true, Outcome: true}
+
 func testOrigin() *Origin {
 	return &Origin{
 		InputID:       "o365messagetrace/contoso",
@@ -41,6 +44,7 @@ func testOrigin() *Origin {
 		Body:          true,
 		Internal:      true,
 		Local:         NewDomains([]string{"contoso.com"}),
+		Attributes:    allAttributes,
 	}
 }
 
@@ -92,6 +96,12 @@ func TestARecordHasEverythingOfItsRow(t *testing.T) {
 	v.Previous = trace.Pending
 	r := record(t, everything(), v)
 	assert.Equal(t, map[string]any{
+		"email.sender.address":                "sender@contoso.com",
+		"o365.message_trace.sender.domain":    "contoso.com",
+		"o365.message_trace.recipient.domain": "contoso.com",
+		"o365.message_trace.row.uid":          string(v.Row.AppendHex(nil)),
+		"event.outcome":                       "failure",
+
 		"log.record.uid":                     string(v.UID.AppendHex(nil)),
 		"email.message_id":                   "<1@contoso.com>",
 		"email.local_id":                     "b7c1f4d2-9a6e-4c3b-8f2d-1e0a6c5b4d3f",
@@ -157,7 +167,10 @@ func TestAttributesAreThoseOfTheMetadata(t *testing.T) {
 
 func TestWhatARowLacksIsLeftOut(t *testing.T) {
 	t.Parallel()
-	always := []string{"__final", "__inputId", "__isBroken", "__source", "log.record.uid", "o365.message_trace.lane"}
+	always := []string{
+		"__final", "__inputId", "__isBroken", "__source", "log.record.uid", "o365.message_trace.lane", "o365.message_trace.row.uid",
+		"event.outcome",
+	}
 	for name, c := range map[string]struct {
 		row  trace.Row
 		more []string
@@ -167,7 +180,7 @@ func TestWhatARowLacksIsLeftOut(t *testing.T) {
 		"a size of 0":         {trace.Row{Size: trace.Number{Valid: true}}, []string{"o365.message_trace.size"}},
 		"an index of 0":       {trace.Row{Index: trace.Number{Valid: true}}, []string{"o365.message_trace.index"}},
 		"no number":           {trace.Row{Size: trace.Number{Value: 5}}, nil},
-		"the null sender":     {trace.Row{Sender: []byte("<>")}, []string{"email.from.address"}},
+		"the null sender":     {trace.Row{Sender: []byte("<>")}, []string{"email.from.address", "email.sender.address"}},
 		"made by the service": {trace.Row{FromIP: []byte("255.255.255.255")}, nil},
 		"an address like it":  {trace.Row{FromIP: []byte("255.255.255.254")}, []string{"source.address"}},
 		"a status":            {trace.Row{Status: []byte("None")}, []string{"o365.message_trace.status"}},
@@ -189,6 +202,7 @@ func TestTheNullSenderAndNoSizeAreKept(t *testing.T) {
 		row := &trace.Row{Raw: []byte(text), Sender: []byte(sender), Size: trace.Number{Valid: true}}
 		r := record(t, row, versionOf(row))
 		assert.Equal(t, want, r.Attributes().AsRaw()["email.from.address"], "%q", sender)
+		assert.Equal(t, want, r.Attributes().AsRaw()["email.sender.address"], "%q", sender)
 		assert.Equal(t, int64(0), r.Attributes().AsRaw()["o365.message_trace.size"])
 		assert.Equal(t, text, r.Body().Str(), "the body stays as it is")
 	}
@@ -207,8 +221,9 @@ func TestAMalformedRowIsDeliveredRaw(t *testing.T) {
 	r := record(t, row, versionOf(row))
 	assert.Equal(t, `["not", "an object"]`, r.Body().Str())
 	assert.Equal(t, map[string]any{
-		"log.record.uid":          string(identity.UIDOf(testOrigin().TenantID, row, "").AppendHex(nil)),
-		"o365.message_trace.lane": "live",
+		"log.record.uid":             string(identity.UIDOf(testOrigin().TenantID, row, "").AppendHex(nil)),
+		"o365.message_trace.row.uid": string(identity.RowUIDOf(testOrigin().TenantID, row).AppendHex(nil)),
+		"o365.message_trace.lane":    "live",
 		"__inputId":               "o365messagetrace/contoso",
 		"__source":                testOrigin().Endpoint,
 		"__final":                 false,
@@ -217,30 +232,95 @@ func TestAMalformedRowIsDeliveredRaw(t *testing.T) {
 	assert.Equal(t, plog.SeverityNumberInfo, r.SeverityNumber())
 }
 
-func TestSeverityFollowsTheStatus(t *testing.T) {
+func TestSeverityAndOutcomeFollowTheStatus(t *testing.T) {
 	t.Parallel()
-	for status, warn := range map[trace.Status]bool{
-		trace.GettingStatus:  false,
-		trace.Pending:        false,
-		trace.Failed:         true,
-		trace.Delivered:      false,
-		trace.Expanded:       false,
-		trace.Quarantined:    true,
-		trace.FilteredAsSpam: true,
-		trace.Recalled:       false,
-		trace.Resolved:       false,
-		"unknownFutureValue": false,
-		"":                   false,
+	for status, want := range map[trace.Status]struct {
+		usual   plog.SeverityNumber
+		outcome string
+	}{
+		trace.GettingStatus:  {plog.SeverityNumberInfo, "unknown"},
+		trace.Pending:        {plog.SeverityNumberInfo, "unknown"},
+		trace.Failed:         {plog.SeverityNumberWarn, "failure"},
+		trace.Delivered:      {plog.SeverityNumberInfo, "success"},
+		trace.Expanded:       {plog.SeverityNumberInfo, "success"},
+		trace.Quarantined:    {plog.SeverityNumberWarn, "failure"},
+		trace.FilteredAsSpam: {plog.SeverityNumberWarn, "failure"},
+		trace.Recalled:       {plog.SeverityNumberInfo, "unknown"},
+		trace.Resolved:       {plog.SeverityNumberInfo, "success"},
+		"unknownFutureValue": {plog.SeverityNumberInfo, "unknown"},
+		"":                   {plog.SeverityNumberInfo, "unknown"},
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
 			r := record(t, everything(), Version{Status: status})
-			number, text := plog.SeverityNumberInfo, "INFO"
-			if warn {
-				number, text = plog.SeverityNumberWarn, "WARN"
+			assert.Equal(t, want.usual, r.SeverityNumber())
+			assert.Equal(t, strings.ToUpper(want.usual.String()), r.SeverityText())
+			assert.Equal(t, want.outcome, r.Attributes().AsRaw()["event.outcome"])
+
+			for _, asked := range []plog.SeverityNumber{plog.SeverityNumberInfo, plog.SeverityNumberWarn, plog.SeverityNumberError} {
+				r := plog.NewLogRecord()
+				Severities{status: asked, "other": plog.SeverityNumberError}.set(r, status)
+				assert.Equal(t, asked, r.SeverityNumber())
+				assert.Equal(t, strings.ToUpper(asked.String()), r.SeverityText())
 			}
-			assert.Equal(t, number, r.SeverityNumber())
-			assert.Equal(t, text, r.SeverityText())
+			r = plog.NewLogRecord()
+			Severities{"other": plog.SeverityNumberError}.set(r, status)
+			assert.Equal(t, want.usual, r.SeverityNumber(), "of others nothing changes")
+		})
+	}
+}
+
+// The statuses of one row have the same UID, and no two rows do.
+func TestRowUIDIsTheKeyOfAHistory(t *testing.T) {
+	t.Parallel()
+	origin := testOrigin()
+	row := everything()
+	pending, failed := origin.Version(row, trace.Pending, ""), origin.Version(row, trace.Failed, trace.Pending)
+	assert.Equal(t, pending.Row, failed.Row)
+	assert.NotEqual(t, pending.UID, failed.UID)
+	other := everything()
+	other.Recipient = []byte("other@contoso.com")
+	assert.NotEqual(t, pending.Row, origin.Version(other, trace.Pending, "").Row)
+	origin.Attributes.RowUID = false
+	assert.Zero(t, origin.Version(row, trace.Pending, "").Row, "it costs nothing where it is not wanted")
+}
+
+// What an attribute costs is its place in the record, and no more: whatever is added, the texts are one copy.
+func TestAllocationsOfARecord(t *testing.T) {
+	const rows = 1000
+	for name, attributes := range map[string]Attributes{"none added": {}, "all added": allAttributes} {
+		t.Run(name, func(t *testing.T) {
+			origin, row := testOrigin(), everything()
+			origin.Attributes = attributes
+			var width int
+			allocs := testing.AllocsPerRun(5, func() {
+				b := origin.NewBatch(observed, trace.Live)
+				for range rows {
+					b.Append(row, origin.Version(row, trace.Failed, trace.Pending))
+				}
+				width = b.width
+			})
+			assert.LessOrEqual(t, int(allocs)/rows, width+4, "for each record; a batch has some of its own")
+		})
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for name, attributes := range map[string]Attributes{
+		"none": {}, "sender address": {SenderAddress: true}, "domains": {SenderDomain: true, RecipientDomain: true},
+		"row UID": {RowUID: true}, "outcome": {Outcome: true}, "all": allAttributes,
+	} {
+		b.Run(name, func(b *testing.B) {
+			origin, row := testOrigin(), everything()
+			origin.Attributes, origin.Local = attributes, nil
+			batch := origin.NewBatch(observed, trace.Live)
+			b.ReportAllocs()
+			for b.Loop() {
+				if batch.Len() == fullBatch {
+					batch = origin.NewBatch(observed, trace.Live)
+				}
+				batch.Append(row, origin.Version(row, trace.Failed, ""))
+			}
 		})
 	}
 }
@@ -323,11 +403,16 @@ func TestShape(t *testing.T) {
 		"no body":            {shape: func(o *Origin) { o.Body = false }},
 		"no internal fields": {shape: func(o *Origin) { o.Internal = false }, body: text, lacking: []string{"__inputId", "__source", "__final", "__isBroken"}},
 		"no local domain":    {shape: func(o *Origin) { o.Local = nil }, body: text, lacking: []string{"email.direction"}},
+		"no sender address":   {shape: func(o *Origin) { o.Attributes.SenderAddress = false }, body: text, lacking: []string{"email.sender.address"}},
+		"no sender domain":    {shape: func(o *Origin) { o.Attributes.SenderDomain = false }, body: text, lacking: []string{"o365.message_trace.sender.domain"}},
+		"no recipient domain": {shape: func(o *Origin) { o.Attributes.RecipientDomain = false }, body: text, lacking: []string{"o365.message_trace.recipient.domain"}},
+		"no row UID":          {shape: func(o *Origin) { o.Attributes.RowUID = false }, body: text, lacking: []string{"o365.message_trace.row.uid"}},
+		"no outcome":          {shape: func(o *Origin) { o.Attributes.Outcome = false }, body: text, lacking: []string{"event.outcome"}},
 		"a field": {
 			shape: func(o *Origin) {
 				o.Fields = fieldFunc(func(r plog.LogRecord) { r.Attributes().PutInt("n", int64(r.Attributes().Len())) })
 			},
-			body: text, having: map[string]any{"n": int64(18)},
+			body: text, having: map[string]any{"n": int64(len(attributeNames) - 1)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
