@@ -100,6 +100,10 @@ func written(v reflect.Value) string {
 		if v.IsNil() {
 			return unset
 		}
+	case reflect.Map:
+		if v.Len() == 0 {
+			return unset
+		}
 	case reflect.Slice:
 		var list []string
 		for i := range v.Len() {

@@ -110,6 +110,11 @@ type Config struct {
 	Omit []string `mapstructure:"omit"`
 	// InternalFields adds the attributes whose names begin with two underscores.
 	InternalFields bool `mapstructure:"internal_fields"`
+	// Attributes switches the attributes that repeat, or follow from, others.
+	Attributes Attributes `mapstructure:"attributes"`
+	// Severity gives statuses, in any case, the severity of their records: info, warn or error. Those that are not in it keep
+	// theirs: warn for failed, quarantined and filteredAsSpam, info for all others.
+	Severity map[string]Severity `mapstructure:"severity"`
 	// LocalDomains are one's own domains, from which the direction of a message follows. Their subdomains count as well.
 	LocalDomains []string `mapstructure:"local_domains"`
 	// Fields are further attributes, added in their order: later ones see earlier ones.
@@ -174,6 +179,7 @@ func createDefaultConfig() component.Config {
 		Statuses:          AllStatuses,
 		Body:              RawBody,
 		InternalFields:    true,
+		Attributes:        Attributes{RowUID: true, Outcome: true},
 		JobTTL:            defaultJobTTL,
 		SummaryInterval:   defaultSummaryInterval,
 		UnhealthyAfter:    defaultUnhealthyAfter,

@@ -97,6 +97,8 @@ func (r *messageTraceReceiver) collectOptions(
 			Body:          r.cfg.Body == RawBody,
 			Internal:      r.cfg.InternalFields,
 			Local:         records.NewDomains(r.cfg.LocalDomains),
+			Attributes:    records.Attributes(r.cfg.Attributes),
+			Severities:    r.cfg.severities(),
 			Fields:        r.fields,
 		},
 		Consumer: r.next,

@@ -6,6 +6,7 @@ package receiver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -23,7 +24,7 @@ import (
 // omittable are the names that omit knows.
 var omittable = []source.Property{source.Subject, source.MessageID, source.FromIP, source.ToIP, source.Size}
 
-// statuses are those that a filter can ask for, in any case.
+// statuses are those that filter and severity know, in any case.
 var statuses = []trace.Status{
 	trace.Delivered, trace.Expanded, trace.Failed, trace.FilteredAsSpam, trace.GettingStatus, trace.Pending, trace.Quarantined, trace.Recalled,
 	trace.Resolved,
@@ -62,7 +63,25 @@ func (cfg *Config) validateRecord() error {
 			errs = append(errs, fmt.Errorf("local_domains[%d]: %q is not a domain name such as contoso.com; subdomains need no wildcard", i, domain))
 		}
 	}
-	return errors.Join(append(errs, cfg.validateFields(), cfg.Filter.validate())...)
+	return errors.Join(append(errs, cfg.validateSeverity(), cfg.validateFields(), cfg.Filter.validate())...)
+}
+
+func (cfg *Config) validateSeverity() error {
+	var errs []error
+	spelled := map[trace.Status]string{}
+	for _, key := range slices.Sorted(maps.Keys(cfg.Severity)) {
+		status := trace.ParseStatus([]byte(key))
+		if !slices.Contains(statuses, status) {
+			errs = append(errs, fmt.Errorf("severity: %q is none of %s", key, joined(statuses)))
+		} else if other, twice := spelled[status]; twice {
+			errs = append(errs, fmt.Errorf("severity: %s and %s are the same status", other, key))
+		}
+		spelled[status] = key
+		if severity := cfg.Severity[key]; severities[severity] == 0 {
+			errs = append(errs, fmt.Errorf("severity.%s: %q is none of info, warn, error", key, severity))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (cfg *Config) validateFields() error {
@@ -75,7 +94,7 @@ func (cfg *Config) validateFields() error {
 		case field.Name != strings.TrimSpace(field.Name):
 			errs = append(errs, fmt.Errorf("fields[%d].name: %q begins or ends with white space", i, field.Name))
 		case records.Reserved(field.Name):
-			errs = append(errs, fmt.Errorf("fields[%d].name: %q is an attribute that every record has of itself; choose another name", i,
+			errs = append(errs, fmt.Errorf("fields[%d].name: %q is an attribute that the receiver sets itself; choose another name", i,
 				field.Name))
 		case seen[field.Name]:
 			errs = append(errs, fmt.Errorf("fields[%d].name: %q is defined already", i, field.Name))

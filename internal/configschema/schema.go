@@ -127,6 +127,11 @@ func (g *generator) value(byDefault reflect.Value) schema {
 		return g.object(byDefault)
 	case reflect.Slice:
 		return g.with(byDefault, schema{"type": "array", "items": g.withoutDefault(t.Elem())})
+	case reflect.Map:
+		values := g.withoutDefault(t.Elem())
+		s := schema{"type": "object", "additionalProperties": values, "description": values["description"]}
+		delete(values, "description")
+		return g.with(byDefault, s)
 	case reflect.String:
 		return g.with(byDefault, g.text(t))
 	case reflect.Bool:
@@ -157,9 +162,11 @@ func (g *generator) finish(s schema, path string) error {
 		errs = append(errs, g.finish(property, path+key+"."))
 		expandable(property)
 	}
-	if items, isList := s["items"].(schema); isList {
-		errs = append(errs, g.finish(items, path+"[]."))
-		expandable(items)
+	for _, each := range []string{"items", "additionalProperties"} {
+		if values, ok := s[each].(schema); ok {
+			errs = append(errs, g.finish(values, path+"[]."))
+			expandable(values)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -191,7 +198,7 @@ func expandable(s schema) {
 	}
 }
 
-// with adds a default, unless it is an empty text, which stands for no value.
+// with adds a default, unless it is an empty text or map, which stands for no value.
 func (g *generator) with(byDefault reflect.Value, s schema) schema {
 	if value := written(byDefault); value != "" {
 		s["default"] = value
@@ -260,6 +267,10 @@ func written(v reflect.Value) any {
 		return list
 	case reflect.String:
 		return v.String()
+	case reflect.Map:
+		if v.Len() == 0 {
+			return ""
+		}
 	}
 	return v.Interface()
 }

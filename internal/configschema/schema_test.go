@@ -45,6 +45,10 @@ properties:
 				"description": "`+"`names` are those of senders."+`", "type": ["array", "string"], "pattern": "\\$\\{", "default": [],
 				"items": {"type": "string", "pattern": "^x$|\\$\\{"}
 			},
+			"sizes": {
+				"description": "`+"`sizes` are those of names.\\n- `small` is not large."+`", "type": ["object", "string"], "pattern": "\\$\\{",
+				"additionalProperties": {"type": "string", "anyOf": [{"enum": ["small", "large"]}, {"pattern": "\\$\\{"}]}
+			},
 			"block": {
 				"description": "`+"`block` may be missing."+`", "type": ["object", "string"], "pattern": "\\$\\{",
 				"additionalProperties": false, "required": ["count"], "properties": {

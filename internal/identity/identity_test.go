@@ -134,7 +134,9 @@ func TestUIDDependsOnTenantRowAndStatus(t *testing.T) {
 	assert.NotEqual(t, uid("a", example, "b"), uid("ab", example, ""), "where the tenant ends counts")
 }
 
-func rowUID(tenant string, r *trace.Row) string { return string(identity.RowUIDOf(tenant, r).AppendHex(nil)) }
+func rowUID(tenant string, r *trace.Row) string {
+	return string(identity.RowUIDOf(tenant, r).AppendHex(nil))
+}
 
 // Back ends keep histories by this value, so it must never change either.
 func TestRowUIDHasTheseVeryValues(t *testing.T) {

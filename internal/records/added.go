@@ -13,8 +13,10 @@ import (
 type Attributes struct {
 	// SenderAddress is email.sender.address, as ECS names the envelope sender.
 	SenderAddress bool
-	// SenderDomain and RecipientDomain are the registrable domains of the addresses.
-	SenderDomain, RecipientDomain bool
+	// SenderDomain is o365.message_trace.sender.domain, a registrable domain.
+	SenderDomain bool
+	// RecipientDomain is o365.message_trace.recipient.domain, as well.
+	RecipientDomain bool
 	// RowUID is o365.message_trace.row.uid, which all records of a row share.
 	RowUID bool
 	// Outcome is event.outcome.

@@ -56,31 +56,31 @@ func TestDirection(t *testing.T) {
 func TestRegistrableDomain(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"a@contoso.com":                 "contoso.com",
-		"a@Mail.EU.Contoso.COM":         "contoso.com",
-		"a@news.contoso.co.uk":          "contoso.co.uk",
-		"a@shop.github.io":              "shop.github.io", // a suffix of a private owner
-		"a@x.y.kawasaki.jp":             "x.y.kawasaki.jp",
-		"a@city.kawasaki.jp":            "city.kawasaki.jp", // an exception
-		"a@mail.northwind.example":      "northwind.example", // of no list
-		"<a@contoso.com.>":              "contoso.com",
-		`"a@example.org"@contoso.com`:   "contoso.com",
-		"a@post.bücher.example":         "xn--bcher-kva.example",
-		"a@POST.XN--BCHER-KVA.example":  "xn--bcher-kva.example",
-		"a@mail.商店.公司.cn":               "xn--czrs0t.xn--55qx5d.cn",
-		"a@co.uk":                       "co.uk",
-		"a@localhost":                   "localhost",
-		"a@192.0.2.1":                   "192.0.2.1",
-		"a@[192.0.2.1]":                 "[192.0.2.1]",
-		"a@[IPv6:2001:db8::1]":          "[ipv6:2001:db8::1]",
-		"a@contoso..com":                "contoso..com",
-		"a@.com":                        ".com",
+		"a@contoso.com":                  "contoso.com",
+		"a@Mail.EU.Contoso.COM":          "contoso.com",
+		"a@news.contoso.co.uk":           "contoso.co.uk",
+		"a@shop.github.io":               "shop.github.io", // a suffix of a private owner
+		"a@x.y.kawasaki.jp":              "x.y.kawasaki.jp",
+		"a@city.kawasaki.jp":             "city.kawasaki.jp",  // an exception
+		"a@mail.northwind.example":       "northwind.example", // of no list
+		"<a@contoso.com.>":               "contoso.com",
+		`"a@example.org"@contoso.com`:    "contoso.com",
+		"a@post.bücher.example":          "xn--bcher-kva.example",
+		"a@POST.XN--BCHER-KVA.example":   "xn--bcher-kva.example",
+		"a@mail.商店.公司.cn":                "xn--czrs0t.xn--55qx5d.cn",
+		"a@co.uk":                        "co.uk",
+		"a@localhost":                    "localhost",
+		"a@192.0.2.1":                    "192.0.2.1",
+		"a@[192.0.2.1]":                  "[192.0.2.1]",
+		"a@[IPv6:2001:db8::1]":           "[ipv6:2001:db8::1]",
+		"a@contoso..com":                 "contoso..com",
+		"a@.com":                         ".com",
 		"a@" + strings.Repeat("é.", 300): strings.TrimSuffix(strings.Repeat("é.", 300), "."),
-		"a@":                            "",
-		"a@>":                           "",
-		"a":                             "",
-		"<>":                            "",
-		"":                              "",
+		"a@":                             "",
+		"a@>":                            "",
+		"a":                              "",
+		"<>":                             "",
+		"":                               "",
 	} {
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()

@@ -224,10 +224,10 @@ func TestAMalformedRowIsDeliveredRaw(t *testing.T) {
 		"log.record.uid":             string(identity.UIDOf(testOrigin().TenantID, row, "").AppendHex(nil)),
 		"o365.message_trace.row.uid": string(identity.RowUIDOf(testOrigin().TenantID, row).AppendHex(nil)),
 		"o365.message_trace.lane":    "live",
-		"__inputId":               "o365messagetrace/contoso",
-		"__source":                testOrigin().Endpoint,
-		"__final":                 false,
-		"__isBroken":              false,
+		"__inputId":                  "o365messagetrace/contoso",
+		"__source":                   testOrigin().Endpoint,
+		"__final":                    false,
+		"__isBroken":                 false,
 	}, r.Attributes().AsRaw())
 	assert.Equal(t, plog.SeverityNumberInfo, r.SeverityNumber())
 }
@@ -399,10 +399,10 @@ func TestShape(t *testing.T) {
 		lacking []string
 		having  map[string]any
 	}{
-		"everything":         {shape: func(*Origin) {}, body: text},
-		"no body":            {shape: func(o *Origin) { o.Body = false }},
-		"no internal fields": {shape: func(o *Origin) { o.Internal = false }, body: text, lacking: []string{"__inputId", "__source", "__final", "__isBroken"}},
-		"no local domain":    {shape: func(o *Origin) { o.Local = nil }, body: text, lacking: []string{"email.direction"}},
+		"everything":          {shape: func(*Origin) {}, body: text},
+		"no body":             {shape: func(o *Origin) { o.Body = false }},
+		"no internal fields":  {shape: func(o *Origin) { o.Internal = false }, body: text, lacking: []string{"__inputId", "__source", "__final", "__isBroken"}},
+		"no local domain":     {shape: func(o *Origin) { o.Local = nil }, body: text, lacking: []string{"email.direction"}},
 		"no sender address":   {shape: func(o *Origin) { o.Attributes.SenderAddress = false }, body: text, lacking: []string{"email.sender.address"}},
 		"no sender domain":    {shape: func(o *Origin) { o.Attributes.SenderDomain = false }, body: text, lacking: []string{"o365.message_trace.sender.domain"}},
 		"no recipient domain": {shape: func(o *Origin) { o.Attributes.RecipientDomain = false }, body: text, lacking: []string{"o365.message_trace.recipient.domain"}},

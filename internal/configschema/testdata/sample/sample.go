@@ -44,6 +44,8 @@ type Config struct {
 	Size Size `mapstructure:"size"`
 	// Names are those of senders.
 	Names []string `mapstructure:"names"`
+	// Sizes are those of names.
+	Sizes map[string]Size `mapstructure:"sizes"`
 	// Block may be missing.
 	Block configoptional.Optional[Block] `mapstructure:"block"`
 
