@@ -3,6 +3,7 @@ module github.com/o365messagetrace/o365messagetrace/test/mappings
 go 1.26.0
 
 require (
+	github.com/itchyny/gojq v0.12.20
 	github.com/open-telemetry/opentelemetry-collector-contrib/pkg/golden v0.161.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatatest v0.161.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor v0.161.0
@@ -13,6 +14,8 @@ require (
 	go.opentelemetry.io/collector/pdata v1.67.0
 	go.opentelemetry.io/collector/processor/processortest v0.161.0
 )
+
+require github.com/itchyny/timefmt-go v0.1.9 // indirect
 
 require (
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
