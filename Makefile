@@ -43,7 +43,7 @@ demo: build ## watch records of a simulated tenant arrive; ^C ends it
 test: ## run the tests
 	CGO_ENABLED=0 go test $(TESTFLAGS) ./...
 
-CHECKS := check-generated lint check-vet check-race build check-examples check-e2e check-browser
+CHECKS := check-generated lint check-vet check-race check-mappings build check-examples check-e2e check-browser
 
 check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end
 	@for stage in $(CHECKS); do \
@@ -68,10 +68,12 @@ generate: $(TOOLS)/mdatagen ## generate code and documentation from metadata.yam
 lint: $(LINT) ## find what golangci-lint objects to, formatting included
 	CGO_ENABLED=0 $(LINT) run --allow-parallel-runners ./...
 	cd test/browser && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...
+	cd test/mappings && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt ./...
 	cd test/browser && $(abspath $(LINT)) fmt ./...
+	cd test/mappings && $(abspath $(LINT)) fmt ./...
 
 # The whole path is measured many times, so that the medians that it reports are steady; the rest needs fewer.
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
@@ -97,7 +99,7 @@ bench-completeness: ## compare what ways of reading lose and repeat, in a model
 	@go run ./internal/completeness
 
 # The stages of check that are of no use on their own.
-.PHONY: check-generated check-vet check-race check-examples check-e2e check-browser
+.PHONY: check-generated check-vet check-race check-mappings check-examples check-e2e check-browser
 
 # Compares copies, not commits, so that it works before a commit as well.
 check-generated:
@@ -111,11 +113,16 @@ check-generated:
 check-vet:
 	CGO_ENABLED=0 go vet -tags e2e ./...
 	cd test/browser && CGO_ENABLED=0 go vet ./...
+	cd test/mappings && CGO_ENABLED=0 go vet ./...
 
 check-race:
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || \
 	{ echo "The race detector needs a C compiler, and there is no $$cc: install gcc or clang." >&2; exit 1; }
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+
+# The mappings in examples/mappings and the filters in docs/records.md, on golden records.
+check-mappings:
+	cd test/mappings && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...
 
 check-examples: $(COLLECTOR)
 	scripts/check-examples.sh $(COLLECTOR) $(TOOLS)/builder

@@ -26,7 +26,7 @@ var replacement = regexp.MustCompile(`=> .*`)
 // The collector is released as one pair of versions: v0 for what is in flux, v1 for what is stable. Modules of two
 // releases may well build together and then misbehave, so one pair is used everywhere, and it moves in one commit.
 func TestOneCollectorVersionPair(t *testing.T) {
-	files := []string{"go.mod", "tools/go.mod", "builder-config.yaml"}
+	files := []string{"go.mod", "tools/go.mod", "test/mappings/go.mod", "builder-config.yaml"}
 	manifests, err := filepath.Glob("examples/*/builder*.yaml")
 	require.NoError(t, err)
 	require.NotEmpty(t, manifests, "the examples have no builder manifest")

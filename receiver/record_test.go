@@ -4,6 +4,7 @@
 package receiver
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 	"time"
@@ -85,5 +86,32 @@ func TestSeverityIsThatOfTheConfiguration(t *testing.T) {
 			row.Status = []byte(status)
 			assert.Equal(t, severity, recordWith(t, row, text).SeverityNumber(), "%s: %s", text, status)
 		}
+	}
+}
+
+// What docs/records.md says an expression can be, and what it says it cannot.
+func TestFieldsAreValuesAndNoComparisons(t *testing.T) {
+	t.Parallel()
+	row := failed()
+	row.Size, row.Subject = trace.Number{Value: 2048, Valid: true}, []byte("Re: Plans")
+	for value, want := range map[string]any{
+		`"soc"`:                       "soc",
+		`5`:                           int64(5),
+		`attributes["email.subject"]`: "Re: Plans",
+		`attributes["o365.message_trace.size"] / 1024`:                int64(2),
+		`Split(attributes["email.to.address"], "@")[1]`:               "contoso.com",
+		`IsMatch(attributes["email.subject"], "(?i)^(re|aw|sv):")`:    true,
+		`["a", attributes["event.outcome"]]`:                          []any{"a", "failure"},
+		`{"outcome": attributes["event.outcome"]}`:                    map[string]any{"outcome": "failure"},
+		`Concat([attributes["o365.message_trace.status"], "x"], "-")`: "failed-x",
+	} {
+		got := recordWith(t, row, fmt.Sprintf("fields: [{name: a, value: %q}]", value)).Attributes().AsRaw()["a"]
+		assert.Equal(t, want, got, value)
+	}
+	for _, condition := range []string{
+		`attributes["o365.message_trace.size"] > 1024`, `attributes["email.direction"] == "inbound"`, `true and false`, `"a" where true`,
+	} {
+		_, err := load(t, least, fmt.Sprintf("fields: [{name: a, value: %q}]", condition))
+		require.ErrorContains(t, err, "fields[0].value", condition)
 	}
 }

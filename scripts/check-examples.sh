@@ -1,5 +1,5 @@
 #!/bin/sh
-# Validates every configuration in examples/ with the collector given, and builds the collectors of their own there
+# Validates every configuration and mapping in examples/ with the collector given, and builds the collectors of their own there
 # with the builder given.
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,6 +24,12 @@ export O365MT_INSPECTOR=localhost:8365
 for config in examples/*.yaml; do
 	echo "validate $config"
 	"$collector" validate --config "$config"
+done
+
+# A mapping is a second file beside a whole configuration.
+for mapping in examples/mappings/*.yaml; do
+	echo "validate $mapping"
+	"$collector" validate --config examples/graph-to-otlp.yaml --config "$mapping"
 done
 
 # Beside the examples, since the manifests name this module by its path.
