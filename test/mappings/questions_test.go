@@ -42,7 +42,7 @@ func questions(t *testing.T) map[string]question {
 			all[match[1]] = question{found[1], found[2], found[3]}
 		}
 	}
-	require.Equal(t, strings.Count(string(text), "\njq "), len(all), "each is one line")
+	require.Len(t, all, strings.Count(string(text), "\njq "), "each is one line")
 	return all
 }
 
