@@ -24,8 +24,8 @@ import (
 const (
 	// expansion matches what the collector replaces before it reads a value: ${env:NAME}. It may stand for any value.
 	expansion = `\$\{`
-	// duration matches what time.ParseDuration reads, unless it is negative: no key takes that.
-	duration = `^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h))+$|^0$`
+	// duration matches what confcheck.ParseDuration reads, unless it is negative: no key takes that.
+	duration = `^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h|d))+$|^0$`
 	// componentID matches the ID of an extension.
 	componentID = `^[A-Za-z][0-9A-Za-z_]*(/.+)?$`
 )

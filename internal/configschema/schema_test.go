@@ -31,7 +31,7 @@ properties:
 `))
 	require.NoError(t, err)
 	const age = `"type": ["string", "integer"], "minimum": 0, "maximum": 0,
-		"pattern": "^\\+?(([0-9]+\\.?[0-9]*|\\.[0-9]+)(ns|us|µs|ms|s|m|h))+$|^0$|\\$\\{"`
+		"pattern": "^\\+?(([0-9]+\\.?[0-9]*|\\.[0-9]+)(ns|us|µs|ms|s|m|h|d))+$|^0$|\\$\\{"`
 	assert.JSONEq(t, `{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Configuration of test", "type": "object",
 		"additionalProperties": false, "properties": {
