@@ -230,44 +230,38 @@ func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// checkExtensions reports every extension that the configuration names and the host does not have.
+// checkExtensions reports every extension that the configuration names and that does not run, or is of another kind. A
+// component sees the extensions that run alone: it cannot tell one that is not defined from one that is only not listed.
 func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 	var errs []error
-	for _, middleware := range r.cfg.Middlewares {
-		if _, ok := host.GetExtensions()[middleware.ID]; !ok {
-			errs = append(errs, fmt.Errorf("middlewares: there is no extension %q", middleware.ID))
+	check := func(key string, id *component.ID, wrong string, fits func(component.Component) bool) {
+		if id == nil {
+			return
 		}
+		extension, runs := host.GetExtensions()[*id]
+		switch {
+		case !runs:
+			errs = append(errs, fmt.Errorf("%s: there is no extension %q; define it under extensions, and add it to service.extensions", key, id))
+		case !fits(extension):
+			errs = append(errs, fmt.Errorf("%s: the extension %q %s", key, id, wrong))
+		}
+	}
+	for _, middleware := range r.cfg.Middlewares {
+		check("middlewares", &middleware.ID, "", func(component.Component) bool { return true })
 	}
 	if r.cfg.Auth.HasValue() {
-		id := r.cfg.Auth.Get().AuthenticatorID
-		if extension, ok := host.GetExtensions()[id]; !ok {
-			errs = append(errs, fmt.Errorf("auth: there is no extension %q", id))
-		} else if _, ok := extension.(extensionauth.HTTPClient); !ok {
-			errs = append(errs, fmt.Errorf("auth: the extension %q cannot sign requests in", id))
-		}
+		check("auth", &r.cfg.Auth.Get().AuthenticatorID, "cannot sign requests in", is[extensionauth.HTTPClient])
 	}
-	if id := r.cfg.InspectorID; id != nil {
-		if extension, ok := host.GetExtensions()[*id]; !ok {
-			errs = append(errs, fmt.Errorf("inspector: there is no extension %q", id))
-		} else if _, ok := extension.(jobs.Inspector); !ok {
-			errs = append(errs, fmt.Errorf("inspector: the extension %q is no Job Inspector; name one of type o365jobinspector", id))
-		}
-	}
-	if id := r.cfg.LeaderElectorID; id != nil {
-		if extension, ok := host.GetExtensions()[*id]; !ok {
-			errs = append(errs, fmt.Errorf("k8s_leader_elector: there is no extension %q", id))
-		} else if electionOf(extension) == nil {
-			errs = append(errs, fmt.Errorf("k8s_leader_elector: the extension %q elects no leader", id))
-		}
-	}
-	if id := r.cfg.StorageID; id != nil {
-		if extension, ok := host.GetExtensions()[*id]; !ok {
-			errs = append(errs, fmt.Errorf("storage: there is no extension %q", id))
-		} else if _, ok := extension.(storage.Extension); !ok {
-			errs = append(errs, fmt.Errorf("storage: the extension %q is no storage", id))
-		}
-	}
+	check("inspector", r.cfg.InspectorID, "is no Job Inspector; name one of type o365jobinspector", is[jobs.Inspector])
+	check("k8s_leader_elector", r.cfg.LeaderElectorID, "elects no leader", func(c component.Component) bool { return electionOf(c) != nil })
+	check("storage", r.cfg.StorageID, "is no storage", is[storage.Extension])
 	return errors.Join(errs...)
+}
+
+// is reports whether a component is a T.
+func is[T any](c component.Component) bool {
+	_, ok := c.(T)
+	return ok
 }
 
 // shareQuota joins the budget of requests that the tenant has in this process.
