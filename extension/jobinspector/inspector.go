@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/extension"
@@ -29,9 +30,14 @@ type inspector struct {
 	// writeTimeout is how long a reader of a capture may take for what it is sent at once.
 	writeTimeout time.Duration
 
+	// rebindInterval is the time between two attempts to listen on an endpoint that is in use.
+	rebindInterval time.Duration
+
 	server *http.Server
 	// address is what the server listens on.
 	address string
+	// stop ends the attempts to listen.
+	stop context.CancelFunc
 	// served is closed when the server has ended.
 	served chan struct{}
 }
@@ -43,7 +49,9 @@ func newInspector(set extension.Settings, cfg *Config) *inspector {
 	if cfg.captures() {
 		registry.CountAddresses()
 	}
-	return &inspector{cfg: cfg, set: set, registry: registry, guard: newGuard(cfg), writeTimeout: writeTimeout}
+	return &inspector{
+		cfg: cfg, set: set, registry: registry, guard: newGuard(cfg), writeTimeout: writeTimeout, rebindInterval: rebindInterval,
+	}
 }
 
 // Open opens the record of an input's jobs.
@@ -56,30 +64,56 @@ func (i *inspector) Register(in jobs.Input) (release func()) {
 	return i.registry.Register(in)
 }
 
-// Start serves the page and the API.
+// Start serves the page and the API. An endpoint that is in use is a warning, and tried again: mail is read without the page
+// as well.
 func (i *inspector) Start(ctx context.Context, host component.Host) error {
+	server, err := i.cfg.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.handler(i.guard), confighttpErrors())
+	if err != nil {
+		return err
+	}
 	listener, err := i.cfg.ToListener(ctx)
-	if err != nil {
+	var busy *net.OpError
+	switch {
+	case errors.As(err, &busy):
+		err = fmt.Errorf("%s: endpoint: %w; free it or choose another", i.set.ID, err)
+		i.set.Logger.Warn(err.Error(), zap.Stringer("tried_again_after", i.rebindInterval))
+		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(err))
+	case err != nil:
 		return fmt.Errorf("endpoint: cannot listen: %w", err)
+	default:
+		i.announce(listener)
 	}
-	i.server, err = i.cfg.ToServer(ctx, host.GetExtensions(), i.set.TelemetrySettings, i.handler(i.guard), confighttpErrors())
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	i.address = listener.Addr().String()
-	i.served = make(chan struct{})
+	i.server, i.served = server, make(chan struct{})
+	// The context of Start ends with Start.
+	ctx, i.stop = context.WithCancel(context.Background())
 	go func() {
 		defer close(i.served)
-		if err := i.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(fmt.Errorf("the server has ended: %w", err)))
-		}
+		i.serve(ctx, host, listener)
 	}()
-	i.announce()
 	return nil
 }
 
+// serve serves until Shutdown, as soon as it can listen.
+func (i *inspector) serve(ctx context.Context, host component.Host, listener net.Listener) {
+	if listener == nil {
+		var err error
+		listener, err = backoff.Retry(ctx, func() (net.Listener, error) { return i.cfg.ToListener(ctx) },
+			backoff.WithBackOff(backoff.NewConstantBackOff(i.rebindInterval)), backoff.WithMaxElapsedTime(0))
+		if err != nil {
+			// Shutdown came first.
+			return
+		}
+		i.announce(listener)
+		componentstatus.ReportStatus(host, componentstatus.NewEvent(componentstatus.StatusOK))
+	}
+	if err := i.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(fmt.Errorf("the server has ended: %w", err)))
+	}
+}
+
 // announce logs where the page is, and what should give pause.
-func (i *inspector) announce() {
+func (i *inspector) announce(listener net.Listener) {
+	i.address = listener.Addr().String()
 	scheme := "http"
 	if i.cfg.TLS.HasValue() {
 		scheme = "https"
@@ -111,14 +145,18 @@ func (i *inspector) shownAddress() string {
 	return net.JoinHostPort(cmp.Or(i.cfg.endpointHost(), "localhost"), port)
 }
 
-// shutdownTimeout is how long answers under way may take at shutdown.
-const shutdownTimeout = time.Second
+const (
+	// shutdownTimeout is how long answers under way may take at shutdown.
+	shutdownTimeout = time.Second
+	rebindInterval  = 10 * time.Second
+)
 
 // Shutdown ends all captures and the server.
 func (i *inspector) Shutdown(ctx context.Context) error {
 	if i.server == nil {
 		return nil
 	}
+	i.stop()
 	i.registry.EndCaptures()
 	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
 	defer cancel()
