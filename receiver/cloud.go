@@ -24,6 +24,11 @@ const (
 	China Plan = "china"
 )
 
+// Choices returns all plans.
+func (Plan) Choices() []string {
+	return []string{string(Enterprise), string(GCC), string(GCCHigh), string(DoD), string(China)}
+}
+
 // hasGraph reports whether Microsoft Graph has message traces in the cloud of the plan. A plan that does not exist is reported
 // as such, and nothing else of it.
 func (p Plan) hasGraph() bool {
@@ -41,6 +46,9 @@ const (
 	// ReportingWebService is the older Office 365 Reporting Web Service.
 	ReportingWebService API = "reporting_webservice"
 )
+
+// Choices returns all services.
+func (API) Choices() []string { return []string{string(Graph), string(ReportingWebService)} }
 
 const (
 	graphPath     = "/v1.0/admin/exchange/tracing/messageTraces"

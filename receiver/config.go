@@ -186,7 +186,7 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Unmarshal reads the configuration and reports every value of a wrong type.
+// Unmarshal reads the configuration. If a key is unknown or a value of a wrong type, it reports what rules are broken as well.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := errors.Join(readSeconds(conf, "job_timeout"), readTexts(conf, "date_range")); err != nil {
 		return err
@@ -197,8 +197,5 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 			cfg.given = append(cfg.given, key)
 		}
 	}
-	if err := confcheck.Check(conf, cfg); err != nil {
-		return err
-	}
-	return conf.Unmarshal(cfg)
+	return confcheck.Unmarshal(conf, cfg, criblNames)
 }

@@ -49,6 +49,11 @@ const (
 	RetryDisabled RetryType = "disabled"
 )
 
+// Choices returns all types.
+func (RetryType) Choices() []string {
+	return []string{string(RetryBackoff), string(RetryStatic), string(RetryDisabled)}
+}
+
 // Retry says which failed requests are sent again, and when.
 type Retry struct {
 	// Type says how the waits grow.

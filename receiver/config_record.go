@@ -32,6 +32,9 @@ const (
 	FinalStatuses Statuses = "final"
 )
 
+// Choices returns all choices.
+func (Statuses) Choices() []string { return []string{string(AllStatuses), string(FinalStatuses)} }
+
 // Body says what the body of a record is.
 type Body string
 
@@ -42,6 +45,9 @@ const (
 	// NoBody leaves it empty.
 	NoBody Body = "none"
 )
+
+// Choices returns all choices.
+func (Body) Choices() []string { return []string{string(RawBody), string(NoBody)} }
 
 // Attributes switches the attributes that repeat, or follow from, others. Each costs its bytes in every record.
 type Attributes struct {
@@ -66,6 +72,9 @@ const (
 	WarnSeverity  Severity = "warn"
 	ErrorSeverity Severity = "error"
 )
+
+// Choices returns all choices.
+func (Severity) Choices() []string { return []string{string(InfoSeverity), string(WarnSeverity), string(ErrorSeverity)} }
 
 // severities are the numbers of the choices of Severity.
 var severities = map[Severity]plog.SeverityNumber{
@@ -93,3 +102,8 @@ const (
 	LogWarn  LogLevel = "warn"
 	LogError LogLevel = "error"
 )
+
+// Choices returns all choices.
+func (LogLevel) Choices() []string {
+	return []string{string(LogDebug), string(LogInfo), string(LogWarn), string(LogError)}
+}

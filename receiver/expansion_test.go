@@ -35,22 +35,28 @@ func (s scheme) Scheme() string { return s.name }
 // resolve reads a configuration with environment variables as the collector does.
 func resolve(t *testing.T, text string, environment map[string]string) (*Config, error) {
 	t.Helper()
+	own, err := resolveAll(t, "receiver:\n"+indent(text), environment).Sub("receiver")
+	require.NoError(t, err)
+	return unmarshal(own)
+}
+
+// resolveAll reads a configuration of a collector with environment variables as it does.
+func resolveAll(t *testing.T, text string, environment map[string]string) *confmap.Conf {
+	t.Helper()
 	factory := func(name string, p texts) confmap.ProviderFactory {
 		return confmap.NewProviderFactory(func(confmap.ProviderSettings) confmap.Provider { return scheme{p, name} })
 	}
 	resolver, err := confmap.NewResolver(confmap.ResolverSettings{
 		URIs: []string{"text:config"},
 		ProviderFactories: []confmap.ProviderFactory{
-			factory("text", texts{"config": "receiver:\n" + indent(text)}), factory("env", environment),
+			factory("text", texts{"config": text}), factory("env", environment),
 		},
 		DefaultScheme: "env",
 	})
 	require.NoError(t, err)
 	conf, err := resolver.Resolve(t.Context())
 	require.NoError(t, err)
-	own, err := conf.Sub("receiver")
-	require.NoError(t, err)
-	return unmarshal(own)
+	return conf
 }
 
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

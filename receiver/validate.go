@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/confcheck"
 )
 
 // Validate reports every rule that the configuration breaks, each with its key.
@@ -32,23 +34,14 @@ func (cfg *Config) Validate() error {
 
 func (cfg *Config) validateService() error {
 	var errs []error
-	if _, known := clouds[cfg.SubscriptionPlan]; !known {
-		errs = append(errs, fmt.Errorf("subscription_plan: %q is none of enterprise, gcc, gcc_high, dod, china", cfg.SubscriptionPlan))
-		return errors.Join(append(errs, cfg.validateAPI())...)
+	if err := confcheck.Choose("subscription_plan", cfg.SubscriptionPlan); err != nil {
+		return errors.Join(err, confcheck.Choose("api", cfg.api()))
 	}
 	if cfg.api() == Graph && !cfg.SubscriptionPlan.hasGraph() {
 		errs = append(errs, fmt.Errorf("api: graph: Microsoft Graph has no message trace in the cloud of subscription_plan %s; "+
 			"use reporting_webservice", cfg.SubscriptionPlan))
 	}
-	return errors.Join(append(errs, cfg.validateAPI(), cfg.validateEndpoint())...)
-}
-
-func (cfg *Config) validateAPI() error {
-	switch cfg.api() {
-	case Graph, ReportingWebService:
-		return nil
-	}
-	return fmt.Errorf("api: %q is none of graph, reporting_webservice", cfg.API)
+	return errors.Join(append(errs, confcheck.Choose("api", cfg.api()), cfg.validateEndpoint())...)
 }
 
 func (cfg *Config) validateEndpoint() error {

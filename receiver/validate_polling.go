@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/confcheck"
 	"github.com/o365messagetrace/o365messagetrace/internal/timeexpr"
 )
 
@@ -96,12 +97,7 @@ func validatePollInterval(d time.Duration) error {
 }
 
 func (r *Retry) validate() error {
-	var errs []error
-	switch r.Type {
-	case RetryBackoff, RetryStatic, RetryDisabled:
-	default:
-		errs = append(errs, fmt.Errorf("retry.type: %q is none of backoff, static, disabled", r.Type))
-	}
+	errs := []error{confcheck.Choose("retry.type", r.Type)}
 	if !(r.Multiplier >= minMultiplier && r.Multiplier <= math.MaxFloat64) {
 		errs = append(errs, fmt.Errorf("retry.multiplier: %v is not a number of at least %d", r.Multiplier, minMultiplier))
 	}

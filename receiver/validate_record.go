@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.uber.org/zap"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/confcheck"
 	"github.com/o365messagetrace/o365messagetrace/internal/fields"
 	"github.com/o365messagetrace/o365messagetrace/internal/records"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
@@ -46,13 +47,7 @@ var localPart = regexp.MustCompile(`^(\*|[^\s\pC@,;*<>"]+|"[^\pC*]+")$`)
 
 // validateRecord checks the keys that say what a record looks like.
 func (cfg *Config) validateRecord() error {
-	var errs []error
-	if cfg.Statuses != AllStatuses && cfg.Statuses != FinalStatuses {
-		errs = append(errs, fmt.Errorf("statuses: %q is none of all, final", cfg.Statuses))
-	}
-	if cfg.Body != RawBody && cfg.Body != NoBody {
-		errs = append(errs, fmt.Errorf("body: %q is none of raw, none", cfg.Body))
-	}
+	errs := []error{confcheck.Choose("statuses", cfg.Statuses), confcheck.Choose("body", cfg.Body)}
 	for i, name := range cfg.Omit {
 		if !slices.Contains(omittable, source.Property(name)) {
 			errs = append(errs, fmt.Errorf("omit[%d]: %q is none of %s", i, name, joined(omittable)))
@@ -161,8 +156,8 @@ func validateIP(key, address string) error {
 // validateHousekeeping checks the keys that concern neither mail nor records.
 func (cfg *Config) validateHousekeeping() error {
 	var errs []error
-	if _, known := levels[cfg.LogLevel]; cfg.LogLevel != "" && !known {
-		errs = append(errs, fmt.Errorf("log_level: %q is none of debug, info, warn, error", cfg.LogLevel))
+	if cfg.LogLevel != "" {
+		errs = append(errs, confcheck.Choose("log_level", cfg.LogLevel))
 	}
 	for i, tag := range cfg.Tags {
 		if strings.TrimSpace(tag) == "" {

@@ -54,13 +54,9 @@ func createDefaultConfig() component.Config {
 	return &Config{ServerConfig: server, MaxJobs: defaultMaxJobs}
 }
 
-// Unmarshal reads the configuration, all of it: without this method, that of newer ServerConfigs would read their own part
-// alone.
+// Unmarshal reads the configuration. If a key is unknown or a value of a wrong type, it reports what rules are broken as well.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
-	if err := confcheck.Check(conf, cfg); err != nil {
-		return err
-	}
-	return conf.Unmarshal(cfg)
+	return confcheck.Unmarshal(conf, cfg, nil)
 }
 
 // Validate reports everything that is wrong, each with its key.

@@ -67,9 +67,9 @@ func TestConfigurations(t *testing.T) {
 		"{endpoint: 'host.example:8365', capture: true}":                                                true,
 		"{capture: false}":  false,
 		"{read_only: true}": false,
-		"{read_only: true, capture: false, max_jobs: 1}":                          false,
-		"{endpoint: /run/inspector.sock, transport: unix}":                        true,
-		"{max_jobs: 100000, write_timeout: 5s, tls: {cert_file: a, key_file: b}}": true,
+		"{read_only: true, capture: false, max_jobs: 1}":                                                         false,
+		"{endpoint: /run/inspector.sock, transport: unix}":                                                       true,
+		"{max_jobs: 100000, write_timeout: 5s, keepalive: {idle_timeout: 1d}, tls: {cert_file: a, key_file: b}}": true,
 	} {
 		cfg, err := load(t, yaml)
 		require.NoError(t, err, yaml)
@@ -89,10 +89,13 @@ func TestWrongConfigurations(t *testing.T) {
 		"{allowed_hosts: ['https://a.example', 'a.example:80', '', '[::1]']}": {
 			`"https://a.example"`, `"a.example:80"`, `""`, `"[::1]"`,
 		},
-		"{read_only: true, capture: true}":                        {"capture: true is not possible with read_only: true"},
-		"{cors: {allowed_origins: ['https://a']}}":                {"cors: not supported"},
-		"{readonly: true}":                                        {"readonly"},
-		"{tls: {ca: x}}":                                          {"ca"},
+		"{read_only: true, capture: true}":         {"capture: true is not possible with read_only: true"},
+		"{cors: {allowed_origins: ['https://a']}}": {"cors: not supported"},
+		"{readonly: true}":                         {"unknown key readonly: did you mean read_only?"},
+		"{tls: {ca: x}}":                           {"unknown key tls.ca: did you mean ca_file?"},
+		"{max_job: 0, read_timeout: 5 min, open: yes please}": {
+			"unknown key max_job: did you mean max_jobs?", "read_timeout: `5 min`: write 5m", "open: must be true or false", "max_jobs: must be from 1",
+		},
 		"{read_header_timeout: 5, max_jobs: 5.7}":                 {"read_header_timeout: 5 has no unit; write 5s", "max_jobs: 5.7 is not a whole number"},
 		"{tls: {cert_file: a, key_file: b, reload_interval: 60}}": {"tls.reload_interval: 60 has no unit; write 60s"},
 		"{endpoint: , max_jobs: }":                                {"max_jobs: has no value"},
@@ -107,16 +110,6 @@ func TestWrongConfigurations(t *testing.T) {
 		}
 	}
 	require.NoError(t, inSchema(t, "{max_jobs: '${env:MAX_JOBS}', read_only: '${env:READ_ONLY}'}"))
-}
-
-func TestAPortInUseNamesItsKey(t *testing.T) {
-	t.Parallel()
-	s := start(t, nil)
-	cfg := createDefaultConfig().(*Config)
-	cfg.NetAddr.Endpoint = s.address
-	i := newInspector(extensiontest.NewNopSettings(metadata.Type), cfg)
-	require.ErrorContains(t, i.Start(t.Context(), host{}), "endpoint: cannot listen")
-	require.NoError(t, i.Shutdown(t.Context()))
 }
 
 func TestAMissingAuthenticatorIsAnError(t *testing.T) {

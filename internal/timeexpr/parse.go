@@ -36,6 +36,15 @@ var units = func() map[string]unit {
 	return all
 }()
 
+// ShortUnit returns the short name of a unit, such as m for min and minutes.
+func ShortUnit(name string) (short string, known bool) {
+	u, known := units[name]
+	if !known {
+		return "", false
+	}
+	return unitNames[u][0], true
+}
+
 const (
 	useUnits = "use s, m, h, d, w, mon, q or y"
 	useForms = "use a relative time such as -3h@h, seconds since 1970 such as 1720533360, or RFC 3339 such as 2026-01-31T08:00:00Z"
