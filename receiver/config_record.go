@@ -74,7 +74,9 @@ const (
 )
 
 // Choices returns all choices.
-func (Severity) Choices() []string { return []string{string(InfoSeverity), string(WarnSeverity), string(ErrorSeverity)} }
+func (Severity) Choices() []string {
+	return []string{string(InfoSeverity), string(WarnSeverity), string(ErrorSeverity)}
+}
 
 // severities are the numbers of the choices of Severity.
 var severities = map[Severity]plog.SeverityNumber{
