@@ -31,16 +31,18 @@ func TestAFullPageWithoutALinkIsAskedBeyondOnce(t *testing.T) {
 		// requests is how many requests it takes with pages of three.
 		requests int
 	}{
-		"nothing":               {nil, 1},
-		"less than a page":      {mails(2), 1},
-		"a page":                {mails(3), 2},
-		"a page and a row":      {mails(4), 2},
-		"two pages but a row":   {mails(5), 3}, // the second page begins with a row that is known
-		"three pages":           {mails(9), 5},
-		"a page of one instant": {instant(3, time.Minute), 2},
+		"nothing":                                    {nil, 1},
+		"less than a page":                           {mails(2), 1},
+		"a page":                                     {mails(3), 2},
+		"a page and a row":                           {mails(4), 2},
+		"two pages but a row":                        {mails(5), 3}, // the second page begins with a row that is known
+		"three pages":                                {mails(9), 5},
+		"a page of one instant":                      {instant(3, time.Minute), 3},
+		"a page of one instant, and older ones":      {append(instant(3, time.Minute), mails(40)[30:]...), 7},
 		"a page of one instant, and an older row":    {append(instant(2, time.Minute), mailAt{age: 2 * time.Minute}), 2},
 		"a page of the window's first instant":       {instant(3, time.Hour), 2},
-		"a page of the window's last instant":        {instant(3, 0), 1},
+		"a page of the window's last instant":        {instant(3, 0), 2},
+		"one of that instant, and older ones":        {append(instant(3, 0), mails(40)[30:]...), 6},
 		"a page whose rows are not to the second":    {fineMails(3), 2},
 		"rows of the last second, and older":         {append(instant(2, 500*time.Millisecond), mails(3)...), 3},
 		"a page that ends in the window's beginning": {append(mails(2), mailAt{age: time.Hour}), 2},

@@ -78,12 +78,22 @@ func (c *coverage) page() (covered trace.Window) {
 	case border.IsZero():
 		return trace.Window{}
 	}
-	return c.downTo(border)
+	return c.downTo(behind(border))
 }
 
-// downTo returns what is covered when all rows down to one received at that time have come.
-func (c *coverage) downTo(oldest time.Time) (covered trace.Window) {
-	start := behind(oldest)
+// edge is the end of what may lie beyond a full page without a link. If all of the page is of one instant, which has been
+// asked for with what is older before, or which a link has led through, only what is older is left to ask for.
+func (c *coverage) edge() time.Time {
+	at := behind(c.oldest)
+	if !at.Before(c.window.End) || !c.border.IsZero() && at.Equal(behind(c.border)) {
+		// Both ends of a window belong to it. The service's clock ticks every 100 ns.
+		return c.oldest.Truncate(time.Millisecond).Add(-100 * time.Nanosecond)
+	}
+	return at
+}
+
+// downTo returns what is covered when all rows received since start have come.
+func (c *coverage) downTo(start time.Time) (covered trace.Window) {
 	if start.Before(c.window.Start) || !start.Before(c.unread.End) {
 		return trace.Window{}
 	}

@@ -48,7 +48,7 @@ const (
 // ending returns how the walk goes on behind a page whose rows have been walked.
 func (w *walk) ending(page *source.Page) ending {
 	c := w.coverage
-	at := behind(c.oldest)
+	at := c.edge()
 	switch {
 	case page.Next() != "":
 		return linked
@@ -68,7 +68,7 @@ func (w *walk) cover(e ending) (covered trace.Window) {
 	case complete:
 		covered = w.coverage.all()
 	case beyond:
-		covered = w.coverage.downTo(w.coverage.oldest)
+		covered = w.coverage.downTo(w.coverage.edge())
 	default:
 		covered = w.coverage.page()
 	}
