@@ -4,6 +4,7 @@
 package collect
 
 import (
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
 // A full page without a link may be the last one, or a service that has forgotten its link.
@@ -31,18 +33,19 @@ func TestAFullPageWithoutALinkIsAskedBeyondOnce(t *testing.T) {
 		// requests is how many requests it takes with pages of three.
 		requests int
 	}{
-		"nothing":                                    {nil, 1},
-		"less than a page":                           {mails(2), 1},
-		"a page":                                     {mails(3), 2},
-		"a page and a row":                           {mails(4), 2},
-		"two pages but a row":                        {mails(5), 3}, // the second page begins with a row that is known
-		"three pages":                                {mails(9), 5},
-		"a page of one instant":                      {instant(3, time.Minute), 3},
+		"nothing":               {nil, 1},
+		"less than a page":      {mails(2), 1},
+		"a page":                {mails(3), 2},
+		"a page and a row":      {mails(4), 2},
+		"two pages but a row":   {mails(5), 3}, // the second page begins with a row that is known
+		"three pages":           {mails(9), 5},
+		"a page of one instant": {instant(3, time.Minute), 3},
+		"more than a page of one instant, and older": {append(instant(999, time.Minute), mails(40)[30:]...), 7},
 		"a page of one instant, and older ones":      {append(instant(3, time.Minute), mails(40)[30:]...), 7},
 		"a page of one instant, and an older row":    {append(instant(2, time.Minute), mailAt{age: 2 * time.Minute}), 2},
 		"a page of the window's first instant":       {instant(3, time.Hour), 2},
-		"a page of the window's last instant":        {instant(3, 0), 2},
-		"one of that instant, and older ones":        {append(instant(3, 0), mails(40)[30:]...), 6},
+		"a page of the window's last instant":        {instant(3, 0), 3},
+		"one of that instant, and older ones":        {append(instant(3, 0), mails(40)[30:]...), 7},
 		"a page whose rows are not to the second":    {fineMails(3), 2},
 		"rows of the last second, and older":         {append(instant(2, 500*time.Millisecond), mails(3)...), 3},
 		"a page that ends in the window's beginning": {append(mails(2), mailAt{age: time.Hour}), 2},
@@ -61,8 +64,29 @@ func TestAFullPageWithoutALinkIsAskedBeyondOnce(t *testing.T) {
 	}
 }
 
-// What a service hands out without links is read all the same, as long as no two milliseconds in a row have more rows than a
-// page.
+// A service that has no longer pages cannot be asked for the rest of an instant.
+func TestAnInstantThatFillsThePagesOfAServiceWithoutLinks(t *testing.T) {
+	t.Parallel()
+	s := &service{pageSize: 3, linkless: true, rows: mails(40)[30:]}
+	for i := range 5 {
+		s.rows = append(s.rows, mailAt{age: 40 * time.Minute, number: 1 + i})
+	}
+	s.rows = append(s.rows, mailAt{age: 50 * time.Minute})
+	s.first = func(n int, _ trace.Window) (*source.Page, error) {
+		if s.sizes[n-1] == source.Most {
+			return nil, &transport.Error{Target: "service", Status: http.StatusBadRequest, Reason: transport.PageSize}
+		}
+		return nil, nil
+	}
+	b := newBench(t, s, &pipeline{})
+	_, err := b.run(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, b.pipeline.taken, 13, "all but what is beyond the first page of the instant")
+	assert.Empty(t, b.State().Unread)
+	assert.LessOrEqual(t, s.requests(), 10)
+}
+
+// What a service hands out without links is read all the same.
 func TestAServiceWithoutLinks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -70,7 +94,7 @@ func TestAServiceWithoutLinks(t *testing.T) {
 		var rows []mailAt
 		age := time.Duration(0)
 		for i := range rapid.IntRange(0, 80).Draw(rt, "rows") {
-			if i%2 == 0 {
+			if rapid.Bool().Draw(rt, "older") {
 				age += time.Duration(rapid.SampledFrom([]int{2, 400, 5_000, 45_000}).Draw(rt, "gap")) * time.Millisecond
 			}
 			rows = append(rows, mailAt{age: age, number: i})

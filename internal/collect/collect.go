@@ -23,7 +23,8 @@ import (
 
 // Source is a service that has message traces.
 type Source interface {
-	// First reads the first page of a window. A page is asked to have pageSize rows, 0 stands for the configured number.
+	// First reads the first page of a window. A page is asked to have pageSize rows: 0 stands for the configured number, and
+	// source.Most for as many as the service allows.
 	First(ctx context.Context, lane trace.Lane, w trace.Window, pageSize int) (*source.Page, error)
 	// Next reads the page that the link of the page before leads to.
 	Next(ctx context.Context, lane trace.Lane, link string) (*source.Page, error)

@@ -24,6 +24,8 @@ type coverage struct {
 	// first row. A row may be a little newer than the window: the Reporting Web Service is asked for more than that.
 	oldest time.Time
 	rows   int
+	// newest is the time of the first row.
+	newest time.Time
 	// descending reports whether the order has held so far.
 	descending bool
 	// border is where the page before ended, zero on the first one.
@@ -53,6 +55,9 @@ func (c *coverage) row(received time.Time) {
 	if c.rows > 0 && received.After(c.oldest) {
 		c.descending = false
 	}
+	if c.rows == 0 {
+		c.newest = received
+	}
 	c.oldest = received
 	c.rows++
 }
@@ -81,15 +86,28 @@ func (c *coverage) page() (covered trace.Window) {
 	return c.downTo(behind(border))
 }
 
-// edge is the end of what may lie beyond a full page without a link. If all of the page is of one instant, which has been
-// asked for with what is older before, or which a link has led through, only what is older is left to ask for.
+// edge is the end of what may lie beyond a full page without a link. The instant of the oldest row is left out if it has been
+// asked for already, with what is older, or links have led through it.
 func (c *coverage) edge() time.Time {
-	at := behind(c.oldest)
-	if !at.Before(c.window.End) || !c.border.IsZero() && at.Equal(behind(c.border)) {
-		// Both ends of a window belong to it. The service's clock ticks every 100 ns.
-		return c.oldest.Truncate(time.Millisecond).Add(-100 * time.Nanosecond)
+	if at := behind(c.oldest); at.Before(c.window.End) && !at.Equal(behind(c.border)) {
+		return at
 	}
-	return at
+	return c.instant()
+}
+
+// instant is the beginning of the window of the oldest row's instant. Both ends of a window belong to it, and the service's
+// clock ticks every 100 ns.
+func (c *coverage) instant() time.Time {
+	return c.oldest.Truncate(time.Millisecond).Add(-100 * time.Nanosecond)
+}
+
+// isInstant reports whether all rows of the page in hand are of one instant.
+func (c *coverage) isInstant() bool {
+	first := c.border
+	if first.IsZero() {
+		first = c.newest
+	}
+	return behind(first).Equal(behind(c.oldest))
 }
 
 // downTo returns what is covered when all rows received since start have come.
@@ -108,6 +126,13 @@ func (c *coverage) rest() trace.Window { return c.unread }
 // finely, so the millisecond of the oldest row counts as unread.
 func behind(oldest time.Time) time.Time {
 	return oldest.Truncate(time.Millisecond).Add(time.Millisecond)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -90,6 +90,12 @@ func (s *service) First(_ context.Context, _ trace.Lane, w trace.Window, pageSiz
 			return page, err
 		}
 	}
+	if pageSize == source.Most {
+		s := &service{rows: s.rows, pageSize: 1000, linkless: s.linkless}
+		page := s.page(w, 0)
+		page.Most = true
+		return page, nil
+	}
 	return s.page(w, 0), nil
 }
 

@@ -136,12 +136,16 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 		}
 		j.divide(w)
 		return err, j.slowDown(ctx, w, err)
+	case w.part.most && errors.As(err, &e) && e.Reason == transport.PageSize:
+		// There are no longer pages, so that nothing can be told of what lies beyond.
+		j.close(w.part.Window)
+		return err, nil
 	case errors.As(err, &e) && e.Damaged:
 		wait, ok := j.Retry(w.part.damaged + 1)
 		if !ok {
 			return nil, err
 		}
-		j.todo = append(j.todo, part{Window: w.coverage.rest(), dead: w.part.dead, damaged: w.part.damaged + 1})
+		j.todo = append(j.todo, part{Window: w.coverage.rest(), dead: w.part.dead, most: w.part.most, damaged: w.part.damaged + 1})
 		return err, transport.Sleep(ctx, wait)
 	}
 	return nil, err
@@ -196,6 +200,9 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 	defer cancel()
 	w = &walk{part: p, coverage: newCoverage(p.Window)}
 	page, err := j.ask(fetching, func(ctx context.Context) (*source.Page, error) {
+		if p.most {
+			return j.Source.First(ctx, j.step.Lane, p.Window, source.Most)
+		}
 		return j.Source.First(ctx, j.step.Lane, p.Window, j.pageSize)
 	})
 	for err == nil {
@@ -213,8 +220,8 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 		switch end {
 		case complete:
 			return w, nil
-		case beyond:
-			j.todo = append(j.todo, part{Window: w.coverage.rest()})
+		case beyond, crowded:
+			j.todo = append(j.todo, w.beyond(end)...)
 			return w, nil
 		case unclear:
 			return w, &deadLinkError{reason: "a full page has none, and its rows do not tell where it ends"}

@@ -14,6 +14,8 @@ type part struct {
 	trace.Window
 	// dead reports whether a dead link has kept the part from being read already.
 	dead bool
+	// most reports whether pages of the part are asked to have as many rows as the service allows.
+	most bool
 	// damaged counts how often damaged pages have kept the part from being read.
 	damaged int
 }
@@ -41,6 +43,9 @@ const (
 	// beyond: the page is full and has no link. It is not believed to be the last one before what is older than its rows
 	// has been asked for.
 	beyond
+	// crowded: the page is full of rows of one instant and has no link. What is older is asked for as beyond others, and the
+	// instant in longer pages.
+	crowded
 	// unclear: the page is full and has no link, and its rows do not tell where it ends.
 	unclear
 )
@@ -56,10 +61,26 @@ func (w *walk) ending(page *source.Page) ending {
 		return complete
 	case !c.descending, c.rows == 0, c.oldest.After(c.window.End):
 		return unclear
+	case c.isInstant() && !page.Most && !w.part.most:
+		return crowded
 	case at.After(c.window.Start) && at.Before(c.window.End):
 		return beyond
 	}
 	return complete
+}
+
+// beyond returns what is left to ask for behind a full page that has no link.
+func (w *walk) beyond(e ending) []part {
+	rest := w.coverage.rest()
+	if e != crowded {
+		return []part{{Window: rest}}
+	}
+	at := w.coverage.instant()
+	instant := part{Window: trace.Window{Start: later(at, rest.Start), End: rest.End}, most: true}
+	if !at.After(rest.Start) {
+		return []part{instant}
+	}
+	return []part{{Window: trace.Window{Start: rest.Start, End: at}}, instant}
 }
 
 // cover returns what is covered with a page that has been walked.
@@ -69,6 +90,8 @@ func (w *walk) cover(e ending) (covered trace.Window) {
 		covered = w.coverage.all()
 	case beyond:
 		covered = w.coverage.downTo(w.coverage.edge())
+	case crowded:
+		covered = w.coverage.downTo(behind(w.coverage.oldest))
 	default:
 		covered = w.coverage.page()
 	}

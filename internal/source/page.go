@@ -29,6 +29,8 @@ type Page struct {
 	// Full reports whether the page has as many rows as it was asked for, or more, and no link, so that further rows may lie
 	// beyond it. It is certain once Rows has been walked. A nil Full reports nothing.
 	Full func() bool
+	// Most reports whether the page was asked to have as many rows as the service allows.
+	Most bool
 	// Release, if set, is called when nothing refers to the page any more, so that another one may use its memory.
 	Release func()
 	// Row reads the JSON text of one row of this page again.

@@ -18,9 +18,15 @@ type Query struct {
 	Omit []Property
 }
 
-// Size returns how many rows to ask a page to have: pageSize, unless that is 0 or more than q allows.
-func (q Query) Size(pageSize int) int {
-	if pageSize == 0 {
+// Most asks a page to have as many rows as the service allows, whatever is configured.
+const Most = -1
+
+// Size returns how many rows to ask a page to have: pageSize, unless that is 0 or more than q allows, or most for Most.
+func (q Query) Size(pageSize, most int) int {
+	switch pageSize {
+	case Most:
+		return most
+	case 0:
 		return q.PageSize
 	}
 	return min(pageSize, q.PageSize)

@@ -53,3 +53,10 @@ func TestRedact(t *testing.T) {
 		})
 	}
 }
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[int]int{0: 500, 1: 1, 500: 500, 501: 500, Most: 5000} {
+		assert.Equal(t, want, Query{PageSize: 500}.Size(asked, 5000), asked)
+	}
+}

@@ -52,7 +52,7 @@ func NewClient(h getter, endpoint *url.URL, q source.Query) *Client {
 // First reads the first, newest page of a window. The page, and those that its links lead to, are asked to have pageSize
 // rows: 0, and whatever is more than the client was made for, asks for as many as that.
 func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window, pageSize int) (*source.Page, error) {
-	size := c.query.Size(pageSize)
+	size := c.query.Size(pageSize, MaxPageSize)
 	filter := "receivedDateTime ge " + w.Start.UTC().Format(timeLayout) + " and receivedDateTime le " + w.End.UTC().Format(timeLayout) +
 		c.query.Filter.Clause(c.dialect.Names)
 	u := *c.endpoint
@@ -90,6 +90,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, size int)
 		}
 		return ""
 	}
+	page.Most = size >= MaxPageSize
 	page.Arrived, page.Served, page.Release = response.Arrived, response.Date, response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), err) })
 	return page, nil

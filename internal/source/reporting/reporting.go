@@ -70,7 +70,7 @@ func spell(status string) string {
 // First reads the first, newest page of a window. The page, and those that its links lead to, are asked to have pageSize
 // rows: 0, and whatever is more than the client was made for, asks for as many as that.
 func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window, pageSize int) (*source.Page, error) {
-	l := link{window: w, size: c.asked.Size(pageSize), after: none}
+	l := link{window: w, size: c.asked.Size(pageSize, MaxPageSize), after: none}
 	return c.get(ctx, lane, c.query(l), l)
 }
 
@@ -129,6 +129,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, l link) (
 		return nil, err
 	}
 	page := decode(response.Body, c.dialect, l.size)
+	page.Most = l.size >= MaxPageSize
 	page.Arrived, page.Served, page.Size, page.Release = response.Arrived, response.Date, len(response.Body), response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), err) })
 	l.follow(page)
