@@ -95,6 +95,8 @@ type Collector struct {
 	section chan struct{}
 	// known is what can be told of the ledger without waiting for it.
 	known atomic.Pointer[known]
+	// barren counts the dead links since a job has read something, and barrenPages the pages before them.
+	barren, barrenPages atomic.Int64
 }
 
 type known struct {

@@ -22,10 +22,6 @@ const (
 	// maxDeadLinks is how many dead links a job bears. To find the one millisecond in an hour that cannot be read takes about
 	// fifty.
 	maxDeadLinks = 100
-	// maxFruitless is how many of them a job bears in a row without a single row.
-	maxFruitless = 6
-	// fruitlessWait is half the wait after the first of these. It doubles, so that nonsense is not asked for in a hurry.
-	fruitlessWait = 100 * time.Millisecond
 	// silentAfter is how long a job waits for an answer before it lets others go ahead.
 	silentAfter = 2 * time.Second
 )
@@ -135,7 +131,13 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 			return nil, err
 		}
 		j.divide(w)
-		return err, j.slowDown(ctx, w, err)
+		if j.fruitless++; w.rows > 0 {
+			j.fruitless = 0
+		}
+		if j.fruitless > maxFruitless {
+			return nil, err
+		}
+		return err, j.slowDown(ctx, w)
 	case w.part.most && errors.As(err, &e) && e.Reason == transport.PageSize:
 		// There are no longer pages, so that nothing can be told of what lies beyond.
 		j.close(w.part.Window)
@@ -149,18 +151,6 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 		return err, transport.Sleep(ctx, wait)
 	}
 	return nil, err
-}
-
-// slowDown waits after a dead link that had no rows before it, the longer the more of them there were.
-func (j *job) slowDown(ctx context.Context, w *walk, err error) error {
-	if w.rows > 0 {
-		j.fruitless = 0
-		return nil
-	}
-	if j.fruitless++; j.fruitless > maxFruitless {
-		return err
-	}
-	return transport.Sleep(ctx, fruitlessWait<<j.fruitless)
 }
 
 // divide puts back what a dead link has left of a part: what is newer than the oldest row, which one page brings to its end,
@@ -217,6 +207,7 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 			break
 		}
 		j.report.Pages++
+		w.pages++
 		switch end {
 		case complete:
 			return w, nil
@@ -228,6 +219,11 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 		}
 		if err = w.progress.page(link, rows); err != nil {
 			break
+		}
+		if w.progress.stands() {
+			if err = transport.Sleep(ctx, 2*barrenWait); err != nil {
+				break
+			}
 		}
 		if next == nil {
 			next = j.fetch(fetching, link)

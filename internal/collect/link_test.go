@@ -180,7 +180,7 @@ func TestDeadLinksWithoutARow(t *testing.T) {
 		"pages that link to itself": {func(_ int, link string) (*source.Page, error) { return pageOf(nil, link, nil), nil }, 14, 12600 * time.Millisecond},
 		"one empty page after the other": {func(n int, _ string) (*source.Page, error) {
 			return pageOf(nil, fmt.Sprint("more ", n), nil), nil
-		}, 7 * 11, 12600 * time.Millisecond},
+		}, 7 * 11, 23800 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -68,6 +68,9 @@ func (p *progress) followed(link string) bool {
 	return p.links != nil && p.links[maphash.String(p.seed, link)]
 }
 
+// stands reports whether more than one page in a row has brought nothing.
+func (p *progress) stands() bool { return max(p.empty, p.known) > 1 }
+
 // row notes a row of the page in hand.
 func (p *progress) row(received time.Time, k *trace.Key) {
 	switch {

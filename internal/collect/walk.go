@@ -26,7 +26,8 @@ type walk struct {
 	coverage *coverage
 	progress progress
 	// rows counts the rows of all pages.
-	rows int
+	rows  int
+	pages int64
 	// before is the state of the plan before the first page, and covered what has been closed since.
 	before  *plan.State
 	covered trace.Window
