@@ -191,7 +191,8 @@ func TestNothingSecretShowsWhateverTheServiceAnswers(t *testing.T) {
 					t.Parallel()
 					token := hiddenToken
 					if method == "certificate" {
-						token = jwt(`{"tid":"x","aud":"y"}`)
+						// Tokens tell which tenants share a budget.
+						token = jwt(fmt.Sprintf(`{"tid":"x%d","aud":"y"}`, tenants.Add(1)))
 					}
 					runHostile(t, method, string(api), &hostile{service: answer, token: token})
 				})

@@ -120,7 +120,7 @@ func BenchmarkPlanner(b *testing.B) {
 		tick = tick.Add(cfg.Interval)
 		for i := range states {
 			states[i] = plan.Tick(states[i], tick, tick.Add(-48*time.Hour), cfg)
-			for step := range plan.Steps(states[i], tick, plan.MaxWindow, nil, cfg) {
+			for step := range plan.Steps(states[i], tick, plan.Limits{Longest: plan.MaxWindow}, nil, cfg) {
 				states[i] = plan.Read(states[i], step.Window, tick)
 			}
 		}

@@ -91,15 +91,14 @@ func (c *counter) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 }
 
 // watcher counts what our path says that it has done.
-type watcher struct{ seen collect.Rows }
+type watcher struct{ seen trace.Outcomes }
 
 func (w *watcher) Page(_ context.Context, _ trace.Lane, p collect.Page) {
 	w.seen.Accepted += p.Rows.Accepted
 	w.seen.Duplicate += p.Rows.Duplicate
 }
 func (*watcher) Offered(context.Context, trace.Window, error)                {}
-func (*watcher) Watched() bool                                               { return false }
-func (*watcher) Accepted(plog.Logs)                                          {}
+func (*watcher) Offering(context.Context, plog.Logs) (taken func())          { return func() {} }
 func (*watcher) Stored(error)                                                {}
 func (*watcher) Retrying(context.Context, error, string, int, time.Duration) {}
 func (*watcher) Throttled(context.Context, error, time.Duration)             {}
@@ -165,8 +164,8 @@ func newReaderWith(store storage.Client, client *http.Client, base string) (*rea
 
 // read reads a window and returns how many rows were new and how many were not.
 func (r *reader) read(ctx context.Context, w trace.Window) (accepted, duplicate int, err error) {
-	r.watcher.seen = collect.Rows{}
-	_, err = r.Run(ctx, plan.Step{Window: w, Lane: trace.Revisit})
+	r.watcher.seen = trace.Outcomes{}
+	_, err = r.Run(ctx, plan.Step{Window: w, Lane: trace.Revisit}, 0)
 	if seen := r.watcher.seen; err == nil && seen.Accepted != r.counter.rows {
 		err = fmt.Errorf("%d rows accepted, %d records consumed", seen.Accepted, r.counter.rows)
 	}

@@ -223,6 +223,8 @@ func TestAThrottledTenantIsLeftAloneByAll(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, client.Quota.Acquire(t.Context(), trace.Live))
 		assert.Equal(t, 9*time.Second, time.Since(began))
+		client.Quota.Release()
+		synctest.Wait()
 	})
 }
 
