@@ -35,21 +35,6 @@ func (h *statusHost) Report(event *componentstatus.Event) {
 	}
 }
 
-// take returns what has been reported since the last time, as status and text.
-func (h *statusHost) take() (reports []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, event := range h.events {
-		text := event.Status().String()
-		if event.Err() != nil {
-			text += ": " + event.Err().Error()
-		}
-		reports = append(reports, text)
-	}
-	h.events = nil
-	return reports
-}
-
 // lines returns what has been logged since the last time.
 func lines(logs *zapobserver.ObservedLogs) (lines []string) {
 	for _, entry := range logs.TakeAll() {

@@ -65,7 +65,7 @@ func TestALookbackAsLongAsTheRetention(t *testing.T) {
 				assert.LessOrEqual(t, len(windows), 3*hours, "requests an hour of mail")
 				var asked plan.Intervals
 				for _, window := range windows {
-					assert.Equal(t, window, trace.Window{Start: window.Start.Truncate(time.Second), End: window.End.Truncate(time.Second)})
+					assert.Equal(t, trace.Window{Start: window.Start.Truncate(time.Second), End: window.End.Truncate(time.Second)}, window)
 					asked = asked.Add(window)
 				}
 				until := began

@@ -204,11 +204,11 @@ func (r *messageTraceReceiver) logOnce() {
 // logClamped tells where reading begins if the service does not keep all that is asked for.
 func (r *messageTraceReceiver) logClamped(now time.Time) {
 	kept := now.UTC().Add(plan.KeepMargin - r.plan.Retention).Truncate(time.Second)
-	key := "initial_lookback"
+	key, clamped := "initial_lookback", r.cfg.InitialLookback > r.plan.InitialLookback
 	if r.plan.Range != nil {
-		key = "date_range"
+		key, clamped = "date_range", r.plan.Range.At(now).Start.Before(kept)
 	}
-	if r.plan.Range == nil && r.cfg.InitialLookback <= r.plan.InitialLookback || r.plan.Range != nil && !r.plan.Range.At(now).Start.Before(kept) {
+	if !clamped {
 		return
 	}
 	r.set.Logger.Info(key+" reaches further back than the service keeps mail; reading begins where it still does", zap.Time("from", kept))

@@ -89,7 +89,7 @@ func TestTenantsThatHangKeepNobodyElseWaiting(t *testing.T) {
 }
 
 func TestBackfillGetsItsRequestWherePollingAloneNeedsTheBudget(t *testing.T) {
-	punctual(t, 2_000, 50*time.Hour, func(t *testing.T, w *world) {
+	punctual(t, 2_000, 50*time.Hour, func(_ *testing.T, w *world) {
 		began := time.Now()
 		w.start(func(c *Config) {
 			c.PollInterval = time.Second

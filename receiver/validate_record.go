@@ -168,7 +168,8 @@ func (cfg *Config) validateHousekeeping() error {
 		errs = append(errs, fmt.Errorf("job_ttl: %s is not greater than 0", short(cfg.JobTTL)))
 	}
 	if cfg.SummaryInterval != 0 && cfg.SummaryInterval < minSummaryInterval {
-		errs = append(errs, fmt.Errorf("summary_interval: %s is less than %s; 0 turns the lines off", short(cfg.SummaryInterval), short(minSummaryInterval)))
+		errs = append(errs, fmt.Errorf("summary_interval: %s is less than %s; 0 turns the lines off",
+			short(cfg.SummaryInterval), short(minSummaryInterval)))
 	}
 	if cfg.UnhealthyAfter < 0 {
 		errs = append(errs, fmt.Errorf("unhealthy_after: %s is negative; 0 means at once", short(cfg.UnhealthyAfter)))

@@ -24,7 +24,7 @@ var demanded = regexp.MustCompile(`(?i)\bclaims="([\w+/=-]+)"`)
 func challenge(header http.Header) string {
 	for _, value := range header.Values("WWW-Authenticate") {
 		match := demanded.FindStringSubmatch(value)
-		if match == nil || len(match[1]) > maxChallenge {
+		if len(match) < 2 || len(match[1]) > maxChallenge {
 			continue
 		}
 		// Both alphabets of Base64 occur, with and without padding.
