@@ -173,6 +173,9 @@ type sink struct {
 	dying    *crashable
 	statuses map[string][]string
 	repeated int
+	// all are the records, in their order, if they are kept.
+	keep bool
+	all  []map[string]any
 }
 
 func newSink() *sink {
@@ -246,6 +249,11 @@ func (s *sink) dieAfterNext(c *crashable) {
 }
 
 func (s *sink) take(record plog.LogRecord) {
+	if s.keep {
+		attributes := record.Attributes().AsRaw()
+		attributes["severity"], attributes["body"], attributes["time"] = record.SeverityText(), record.Body().AsString(), record.Timestamp().AsTime()
+		s.all = append(s.all, attributes)
+	}
 	id, hasID := record.Attributes().Get("email.local_id")
 	recipient, hasRecipient := record.Attributes().Get("email.to.address")
 	if !hasID || !hasRecipient {
