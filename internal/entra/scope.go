@@ -3,7 +3,18 @@
 
 package entra
 
-import "github.com/o365messagetrace/o365messagetrace/internal/trouble"
+import (
+	"errors"
+	"io/fs"
 
-// Scope returns what the error is about: whatever keeps the sign-in from giving a token, no window can be read.
-func (e *Error) Scope() trouble.Scope { return trouble.SignIn }
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
+)
+
+// Scope returns what the error is about: the sign-in, or the way to the login host, which is no better than that to the
+// service.
+func (e *Error) Scope() trouble.Scope {
+	if _, local := errors.AsType[*fs.PathError](e.Err); e.Temporary() && !local {
+		return trouble.Service
+	}
+	return trouble.SignIn
+}
