@@ -237,9 +237,8 @@ func TestALookbackAsLongAsTheRetentionIsReadToItsEnd(t *testing.T) {
 						if !ok {
 							break
 						}
-						assert.Equal(t, step.Window, trace.Window{
-							Start: step.Window.Start.Truncate(time.Second), End: step.Window.End.Truncate(time.Second),
-						}, "in whole seconds")
+						whole := trace.Window{Start: step.Window.Start.Truncate(time.Second), End: step.Window.End.Truncate(time.Second)}
+						assert.Equal(t, whole, step.Window)
 						r.read(older, step.Window, step.Window.Start)
 						for range 3 {
 							r.work(live, 'r')

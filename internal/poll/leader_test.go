@@ -38,30 +38,30 @@ func TestAToggleKeepsItsLatestState(t *testing.T) {
 				for _, on := range tt.states {
 					toggle.set(on)
 				}
-				var term context.Context
-				var end func()
-				waited := make(chan struct{})
+				type began struct {
+					context.Context
+					end func()
+				}
+				terms := make(chan began, 1)
 				go func() {
-					defer close(waited)
-					term, end = toggle.term(ctx)
+					term, end := toggle.term(ctx)
+					terms <- began{term, end}
 				}()
 				for _, on := range tt.later {
 					synctest.Wait()
 					toggle.set(on)
 				}
 				synctest.Wait()
-				select {
-				case <-waited:
-					require.True(t, tt.begins)
-					assert.Equal(t, tt.ends, term.Err() != nil)
-				default:
-					require.False(t, tt.begins)
+				require.Len(t, terms, map[bool]int{true: 1}[tt.begins])
+				if !tt.begins {
+					cancel()
 				}
+				term := <-terms
+				assert.Equal(t, tt.ends || !tt.begins, term.Err() != nil)
 				cancel()
-				<-waited
-				assert.Error(t, term.Err(), "a term ends with what it is part of")
-				end()
-				end()
+				require.Error(t, term.Err(), "a term ends with what it is part of")
+				term.end()
+				term.end()
 			})
 		})
 	}

@@ -22,7 +22,7 @@ import (
 
 // between has the service answer with an error from one instant until another.
 func between(from, to time.Time, err error) func(request) error {
-	return func(r request) error {
+	return func(request) error {
 		if now := wallClock(); !now.Before(from) && now.Before(to) {
 			return err
 		}

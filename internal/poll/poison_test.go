@@ -67,7 +67,7 @@ func testPoison(t *testing.T, err error, age time.Duration) {
 
 	// It is not asked for again for an hour, whoever would read it by then.
 	pass(time.Until(first.Add(time.Hour - time.Second)))
-	assert.Equal(t, len(found), len(s.asked(whose(bad))), "within the hour")
+	assert.Len(t, s.asked(whose(bad)), len(found), "within the hour")
 	pass(15 * time.Minute)
 	again := s.asked(whose(bad), since(first.Add(time.Hour-time.Second)))
 	assert.NotEmpty(t, again, "after an hour")

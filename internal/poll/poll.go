@@ -65,7 +65,8 @@ func New(o Options) *Poller {
 
 // Run polls until ctx ends, and with an election only while this collector is the leader.
 func (p *Poller) Run(ctx context.Context) {
-	defer allSlots.join(p.MaxJobs)()
+	leave := allSlots.join(p.MaxJobs)
+	defer leave()
 	if p.Elect == nil {
 		p.poll(ctx)
 		return

@@ -5,6 +5,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -96,7 +97,7 @@ func (s *service) answer(ctx context.Context, c cursor) (*source.Page, error) {
 	date := wallClock().Add(s.ahead)
 	if s.refuse != nil {
 		if err := s.refuse(c.request); err != nil {
-			if e, ok := err.(*transport.Error); ok && e.Status != 0 {
+			if e, ok := errors.AsType[*transport.Error](err); ok && e.Status != 0 {
 				s.heard(e.Status, date)
 			}
 			return nil, err

@@ -177,7 +177,7 @@ func TestWaitAtTheGateEndsWithTheJob(t *testing.T) {
 		go func() { done <- g.Enter(ctx, trace.Live) }()
 		pass(25 * time.Second)
 		cancel(errCancelled)
-		assert.ErrorIs(t, <-done, errCancelled)
+		require.ErrorIs(t, <-done, errCancelled)
 		assert.Zero(t, running())
 	})
 }

@@ -204,15 +204,18 @@ func (w *worker) serve(ctx context.Context, a *asked) {
 // readAsked reads the windows of what somebody asked for. It returns why some of it has not been read.
 func (w *worker) readAsked(ctx context.Context, a *asked) (err error) {
 	w.tried, w.suspect = nil, nil
-	asking := ctx
 	for failures := 0; !w.clock.disputed(); {
 		step, ok := w.next(func() (plan.Step, bool) { return w.nextAsked(a) })
 		if !ok {
 			return err
 		}
+		asking := ctx
+		if failures > 0 {
+			asking = transport.Once(ctx)
+		}
 		r := w.read(asking, step)
 		if r.err == nil {
-			asking, failures = ctx, 0
+			failures = 0
 			w.succeeded(r)
 			continue
 		}
@@ -224,7 +227,6 @@ func (w *worker) readAsked(ctx context.Context, a *asked) (err error) {
 		if len(w.tried.Within(step.Window)) > 0 {
 			err = r.err
 		}
-		asking = transport.Once(ctx)
 	}
 	return errDisputed
 }
