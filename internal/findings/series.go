@@ -1,0 +1,240 @@
+// Copyright The o365messagetrace Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package findings
+
+import (
+	"cmp"
+	"container/list"
+	"slices"
+)
+
+// series is what one rule knows of one sender, domain or mailbox. All times are in seconds since 1970.
+type series struct {
+	id          uint64
+	rule        int
+	tenant, key string
+	// about tells series of the same key apart: the destination of what is sent.
+	about  string
+	inside bool
+
+	// entries are sorted and unique; fresh ones are not yet merged into them.
+	entries, fresh []entry
+	// changed reports whether entries have changed since they were judged; first and last are the times of such.
+	changed     bool
+	first, last uint32
+	// samples are the latest entries in plain text.
+	samples []sample
+	// until is when the series is forgotten.
+	until uint32
+	// marks are what has been found already.
+	marks []mark
+	// held are messages of which it is not yet known whether a list has expanded them.
+	held []hold
+	// days are what was counted on earlier days.
+	days []day
+
+	place *list.Element
+	size  int
+	dirty bool
+	// again has all windows judged, also where nothing has changed.
+	again bool
+}
+
+// entry is a row, or a message, in a series.
+type entry struct {
+	// row identifies the entry, counted is what is counted once however often it occurs.
+	row, counted, message uint64
+	at                    uint32
+	// expires is when the entry is forgotten.
+	expires uint32
+	// bytes is the size of the message; of a removed one, for how many seconds it could be read.
+	bytes uint32
+	flags uint8
+}
+
+// The flags of an entry.
+const (
+	delivered uint8 = 1 << iota
+	expanded
+	quarantined
+	failed
+	recalled
+)
+
+// sample is an entry in plain text.
+type sample struct {
+	message       uint64
+	id, recipient string
+}
+
+// mark is a number of levels that has been found in a quiet period.
+type mark struct {
+	period uint32
+	levels uint8
+	until  uint32
+}
+
+// What a series and its parts take up in memory, with their share of the maps and lists that they are in, in bytes.
+const (
+	seriesSize = 420
+	entrySize  = 40
+	sampleSize = 40
+)
+
+// measured is about what the series takes up in memory.
+func (s *series) measured() int {
+	n := seriesSize + len(s.key) + len(s.about) + entrySize*(cap(s.entries)+cap(s.fresh)) + sampleSize*cap(s.samples) +
+		16*(len(s.marks)+len(s.held)+len(s.days))
+	for i := range s.samples {
+		n += len(s.samples[i].id) + len(s.samples[i].recipient)
+	}
+	return n
+}
+
+func (a *entry) compare(b *entry) int {
+	if a.at != b.at {
+		return cmp.Compare(a.at, b.at)
+	}
+	return cmp.Compare(a.row, b.row)
+}
+
+// add adds an entry. One that does not belong at the end is yet to be merged.
+func (s *series) add(n entry) {
+	s.until = max(s.until, n.expires)
+	if k := len(s.entries); len(s.fresh) == 0 && (k == 0 || s.entries[k-1].compare(&n) < 0) {
+		s.entries = append(s.entries, n)
+		s.note(&n)
+		return
+	}
+	s.fresh = append(s.fresh, n)
+}
+
+// note notes that an entry has changed.
+func (s *series) note(n *entry) {
+	if !s.changed || n.at < s.first {
+		s.first = n.at
+	}
+	s.last, s.changed = max(s.last, n.at), true
+}
+
+// sampled keeps a row in plain text, in place of the oldest one. Of a series with many entries it is every fourth.
+func (s *series) sampled(message uint64, m *mail) {
+	if n := len(s.samples); n > 0 && s.samples[n-1].message == message && n >= MaxRecipients {
+		return
+	}
+	if len(s.samples) == MaxMessages {
+		if (len(s.entries)+len(s.fresh))%4 != 0 {
+			return
+		}
+		s.samples = slices.Delete(s.samples, 0, 1)
+	}
+	both := m.Message + m.recipient
+	s.samples = append(s.samples, sample{message, both[:len(m.Message)], both[len(m.Message):]})
+}
+
+// merge merges the fresh entries, without those that are there already.
+func (s *series) merge() {
+	if len(s.fresh) > 1 {
+		slices.SortFunc(s.fresh, func(a, b entry) int { return a.compare(&b) })
+	}
+	if len(s.fresh) > 8 {
+		s.mergeMany()
+	} else {
+		for i := range s.fresh {
+			n := &s.fresh[i]
+			if at, found := s.find(n); found {
+				s.update(&s.entries[at], n)
+			} else {
+				s.entries = slices.Insert(s.entries, at, *n)
+				s.note(n)
+			}
+		}
+	}
+	s.fresh = s.fresh[:0]
+	if cap(s.fresh) > 16 {
+		s.fresh = nil
+	}
+}
+
+// mergeMany merges in one pass.
+func (s *series) mergeMany() {
+	merged := make([]entry, 0, len(s.entries)+len(s.fresh))
+	rest := s.entries
+	for i := range s.fresh {
+		n := &s.fresh[i]
+		for len(rest) > 0 && rest[0].compare(n) <= 0 {
+			merged, rest = append(merged, rest[0]), rest[1:]
+		}
+		if k := len(merged); k > 0 && merged[k-1].compare(n) == 0 {
+			s.update(&merged[k-1], n)
+			continue
+		}
+		merged = append(merged, *n)
+		s.note(n)
+	}
+	merged = append(merged, rest...)
+	s.entries = merged
+}
+
+// update adds to an entry what is new of it.
+func (s *series) update(old, n *entry) {
+	if old.flags|n.flags != old.flags {
+		s.note(n)
+	}
+	old.flags |= n.flags
+	old.bytes = max(old.bytes, n.bytes)
+	old.expires = max(old.expires, n.expires)
+}
+
+// find returns where an entry is, or belongs. Most belong at the end.
+func (s *series) find(n *entry) (at int, found bool) {
+	if k := len(s.entries); k == 0 || s.entries[k-1].compare(n) < 0 {
+		return k, false
+	}
+	return slices.BinarySearchFunc(s.entries, n, func(a entry, b *entry) int { return a.compare(b) })
+}
+
+// expire drops what has expired. Entries expire in about the order of their times.
+func (s *series) expire(now uint32) {
+	if len(s.entries) > 0 && s.entries[0].expires < now {
+		s.entries = slices.DeleteFunc(s.entries, func(n entry) bool { return n.expires < now })
+		if cap(s.entries) > 4*len(s.entries)+16 {
+			s.entries = slices.Clone(s.entries)
+		}
+	}
+	s.marks = slices.DeleteFunc(s.marks, func(k mark) bool { return k.until < now })
+}
+
+// between are the entries from one time to before another.
+func (s *series) between(from, to uint32) []entry {
+	i, _ := slices.BinarySearchFunc(s.entries, from, func(n entry, at uint32) int { return cmp.Compare(n.at, at) })
+	j, _ := slices.BinarySearchFunc(s.entries, to, func(n entry, at uint32) int { return cmp.Compare(n.at, at) })
+	return s.entries[i:j]
+}
+
+// levels is how many levels of a period have been found.
+func (s *series) levels(period uint32) uint8 {
+	for i := range s.marks {
+		if s.marks[i].period == period {
+			return s.marks[i].levels
+		}
+	}
+	return 0
+}
+
+func (s *series) mark(period uint32, levels uint8, until uint32) {
+	for i := range s.marks {
+		if s.marks[i].period == period {
+			s.marks[i].levels = levels
+			return
+		}
+	}
+	s.marks = append(s.marks, mark{period, levels, until})
+}
+
+// drop takes a message out.
+func (s *series) drop(message uint64) {
+	is := func(n entry) bool { return n.message == message }
+	s.entries, s.fresh = slices.DeleteFunc(s.entries, is), slices.DeleteFunc(s.fresh, is)
+}
