@@ -32,6 +32,7 @@ const inspectionPath = "/_sim/"
 //
 //	/_sim/faults                    GET, POST, PUT, DELETE
 //	/_sim/faults/kinds              GET
+//	/_sim/incidents                 GET, POST
 //	/_sim/mail                      POST
 //	/_sim/consent                   PUT, DELETE
 //

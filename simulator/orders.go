@@ -28,6 +28,8 @@ func (s *Simulator) orders(page string) http.HandlerFunc {
 		return allowed(s.faultOrders, http.MethodDelete, http.MethodGet, http.MethodPost, http.MethodPut)
 	case "faults/kinds":
 		return allowed(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, fault.Kinds()) }, http.MethodGet)
+	case "incidents":
+		return allowed(s.incidentOrders, http.MethodGet, http.MethodPost)
 	case "mail":
 		return allowed(s.mailOrder, http.MethodPost)
 	case "consent":

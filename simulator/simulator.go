@@ -24,6 +24,8 @@ import (
 type Simulator struct {
 	cfg       Config
 	store     *mail.Store
+	generator *traffic.Generator
+	staged    stagedIncidents
 	directory *entra.Directory
 	requests  requestLog
 	faults    *fault.Injector
@@ -46,7 +48,7 @@ func New(cfg Config) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulator{cfg: cfg, store: mail.NewStore(generator), directory: directory}
+	s := &Simulator{cfg: cfg, store: mail.NewStore(generator), generator: generator, directory: directory}
 	s.chain = s.newChain()
 	return s, nil
 }

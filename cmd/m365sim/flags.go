@@ -14,6 +14,7 @@ import (
 
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/fault"
+	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
 )
 
@@ -46,7 +47,10 @@ Mail:
   --status-changes SHARE    share of rows whose status changes later, 0 to 1 (0.05)
   --all-staff N[@TIME]      a message to N recipients, all of whose rows share one instant: the
                             start, or TIME (RFC 3339); may be repeated
-  --no-incidents            no bulk mailing, look-alike domain or forwarding mailbox
+  --no-incidents            none of the incidents that each day has
+  --incident KIND@DELAY     an incident so long after the start; may be repeated. KIND is bulk,
+                            takeover, lookalike, spoofing, exfiltration, forwarding, removal or
+                            harvesting
 
 Sign-in:
   --tenant-id ID            (` + simulator.DefaultTenantID + `)
@@ -85,6 +89,7 @@ Try it:
     -d '{"kind": "dead-link", "on": "continued", "count": 3}'
   curl --cacert m365sim-ca.pem https://localhost:8443/_sim/mail -d '{"recipients": 150000}'
   curl --cacert m365sim-ca.pem https://localhost:8443/_sim/consent -X DELETE
+  curl --cacert m365sim-ca.pem https://localhost:8443/_sim/incidents -d '{"kind": "exfiltration"}'
 `
 
 const (
@@ -101,12 +106,36 @@ type options struct {
 	caKeyFile string
 	chaos     fault.Rule
 	allStaff  []allStaff
+	incidents []staged
 }
 
 // allStaff is a message to all staff.
 type allStaff struct {
 	recipients int
 	received   time.Time
+}
+
+// staged is an incident that happens a while after the start.
+type staged struct {
+	kind  mail.Incident
+	after time.Duration
+}
+
+// parseIncident reads KIND or KIND@DELAY.
+func (o *options) parseIncident(text string) error {
+	name, delay, delayed := strings.Cut(text, "@")
+	kind, err := mail.ParseIncident(name)
+	if err != nil {
+		return err //nolint:wrapcheck // says what there is
+	}
+	s := staged{kind: kind}
+	if delayed {
+		if s.after, err = time.ParseDuration(delay); err != nil {
+			return fmt.Errorf("delay of %s: %w", name, err)
+		}
+	}
+	o.incidents = append(o.incidents, s)
+	return nil
 }
 
 // parse reads the command line. It prints the help to stdout when asked, and
@@ -117,7 +146,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 	var history time.Duration
 	set := flag.NewFlagSet("m365sim", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // errors are returned, help is printed below
-	sim, mail := &opt.simulator, &opt.simulator.Traffic
+	sim, tenant := &opt.simulator, &opt.simulator.Traffic
 
 	set.StringVar(&opt.listen.Address, "listen", defaultListen, "")
 	set.StringVar(&opt.caFile, "ca-file", defaultCAFile, "")
@@ -126,15 +155,16 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 	set.BoolVar(&opt.listen.Plain, "plain", false, "")
 	set.BoolVar(&sim.NoInspection, "no-ledger", false, "")
 
-	set.IntVar(&mail.RowsPerDay, "rows-per-day", defaultRowsPerDay, "")
+	set.IntVar(&tenant.RowsPerDay, "rows-per-day", defaultRowsPerDay, "")
 	set.DurationVar(&history, "history", simulator.DefaultHistory, "")
 	set.StringVar(&from, "from", "", "")
-	set.Uint64Var(&mail.Seed, "seed", 1, "")
-	set.StringVar(&mail.Domain, "domain", traffic.DefaultDomain, "")
+	set.Uint64Var(&tenant.Seed, "seed", 1, "")
+	set.StringVar(&tenant.Domain, "domain", traffic.DefaultDomain, "")
 	set.StringVar(&late, "late", "typical", "")
-	set.Float64Var(&mail.StatusChanges, "status-changes", traffic.DefaultStatusChanges, "")
+	set.Float64Var(&tenant.StatusChanges, "status-changes", traffic.DefaultStatusChanges, "")
 	set.Func("all-staff", "", opt.addAllStaff)
-	set.BoolVar(&mail.NoIncidents, "no-incidents", false, "")
+	set.BoolVar(&tenant.NoIncidents, "no-incidents", false, "")
+	set.Func("incident", "", opt.parseIncident)
 
 	set.StringVar(&sim.TenantID, "tenant-id", getenv("M365SIM_TENANT_ID"), "")
 	set.StringVar(&sim.ClientID, "client-id", getenv("M365SIM_CLIENT_ID"), "")

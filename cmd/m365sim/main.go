@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/traffic"
@@ -54,6 +55,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	for _, message := range opt.allStaff {
 		if err := sim.Add(traffic.AllStaff(opt.simulator.Traffic.Domain, message.received, message.recipients)...); err != nil {
 			return fmt.Errorf("--all-staff: %w", err)
+		}
+	}
+	for _, i := range opt.incidents {
+		if _, err := sim.Stage(i.kind, time.Now().Add(i.after)); err != nil {
+			return fmt.Errorf("--incident: %w", err)
 		}
 	}
 	if opt.caKeyFile != "" && !opt.listen.Plain {

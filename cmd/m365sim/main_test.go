@@ -218,3 +218,23 @@ func TestSecretsMayComeFromTheEnvironment(t *testing.T) {
 	assert.Equal(t, "flag", got.simulator.ClientID)
 	assert.Equal(t, "from M365SIM_CLIENT_SECRET", got.simulator.ClientSecret)
 }
+
+func TestIncidentsAreStagedAtTheStart(t *testing.T) {
+	line, stop := started(t, "--listen", "127.0.0.1:0", "--plain", "--rows-per-day", "0",
+		"--incident", "bulk", "--incident", "auto_forward@90s")
+	url := regexp.MustCompile(`http://[^ ,]+`).FindString(line)
+	response, err := http.Get(url + "/_sim/incidents")
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Contains(t, string(body), `"kind":"bulk"`)
+	assert.Contains(t, string(body), `"kind":"forwarding"`)
+	http.DefaultClient.CloseIdleConnections()
+	require.NoError(t, stop())
+
+	for _, wrong := range []string{"fire", "bulk@soon"} {
+		_, err := parse([]string{"--incident", wrong}, noEnvironment, io.Discard)
+		require.ErrorContains(t, err, "incident", wrong)
+	}
+}

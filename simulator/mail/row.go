@@ -4,7 +4,9 @@
 package mail
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -92,20 +94,52 @@ const (
 	LookAlike
 	// Forwarding is a mailbox that sends all it receives to an outside address.
 	Forwarding
+	// Takeover is an account of the tenant that somebody else mails hundreds of
+	// people with.
+	Takeover
+	// Spoofing is a sender of the tenant's own domain from a foreign address.
+	Spoofing
+	// Exfiltration is a user who sends large messages to an address outside.
+	Exfiltration
+	// Removal is a message that is quarantined after it was delivered.
+	Removal
+	// Harvesting is a sender who tries addresses that do not exist.
+	Harvesting
 )
 
+// Incidents are all kinds of incidents.
+var Incidents = []Incident{
+	BulkMailing, LookAlike, Forwarding, Takeover, Spoofing, Exfiltration, Removal, Harvesting,
+}
+
+var incidentNames = map[Incident]string{
+	BulkMailing: "bulk", LookAlike: "lookalike", Forwarding: "forwarding", Takeover: "takeover", Spoofing: "spoofing",
+	Exfiltration: "exfiltration", Removal: "removal", Harvesting: "harvesting",
+}
+
 // String returns the name used in the ledger, empty for ordinary mail.
-func (i Incident) String() string {
-	switch i {
-	case BulkMailing:
-		return "bulk"
-	case LookAlike:
-		return "lookalike"
-	case Forwarding:
-		return "forwarding"
-	default:
-		return ""
+func (i Incident) String() string { return incidentNames[i] }
+
+// detectedBy are the rules of the findings connector that find each kind, whose
+// names are understood as well. A takeover is bulk mail too.
+var detectedBy = map[string]Incident{
+	"bulk_mail": BulkMailing, "lookalike_domain": LookAlike, "auto_forward": Forwarding, "spoofed_domain": Spoofing,
+	"removed_after_delivery": Removal, "failure_burst": Harvesting,
+}
+
+// ParseIncident returns the incident of a name, or of the rule that finds it.
+func ParseIncident(name string) (Incident, error) {
+	if i, known := detectedBy[name]; known {
+		return i, nil
 	}
+	var names []string
+	for _, i := range Incidents {
+		if i.String() == name {
+			return i, nil
+		}
+		names = append(names, i.String())
+	}
+	return NoIncident, fmt.Errorf("there is no incident %q; there are %s", name, strings.Join(names, ", "))
 }
 
 // MarshalText makes the name, not the number, appear in JSON.
@@ -114,10 +148,8 @@ func (i Incident) MarshalText() ([]byte, error) { return []byte(i.String()), nil
 // UnmarshalText reads what MarshalText wrote; unknown names are ordinary mail.
 func (i *Incident) UnmarshalText(text []byte) error {
 	*i = NoIncident
-	for _, known := range []Incident{BulkMailing, LookAlike, Forwarding} {
-		if known.String() == string(text) {
-			*i = known
-		}
+	if known, err := ParseIncident(string(text)); err == nil {
+		*i = known
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ type batch struct {
 	*Generator
 	rng   *rand.Rand
 	start time.Time
-	left  int // rows of ordinary mail still to make
+	last  time.Time // nothing is received later
+	left  int       // rows of ordinary mail still to make
 
 	rows       []mail.Row
 	changes    []mail.Change
@@ -47,8 +48,8 @@ type draft struct {
 // draft begins a message with what every message has. Instants behind the hour
 // are pulled back into it: an hour answers for itself alone.
 func (b *batch) draft(at time.Time, sender string, subject *string, incident mail.Incident) draft {
-	if last := b.start.Add(time.Hour - time.Millisecond); at.After(last) {
-		at = last
+	if at.After(b.last) {
+		at = b.last
 	}
 	d := draft{
 		received: at.Add(time.Duration(b.rng.IntN(10_000)) * 100), // the trace counts in 100 ns

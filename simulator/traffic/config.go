@@ -45,8 +45,7 @@ type Config struct {
 	// one status first and another later. 0 means DefaultStatusChanges, a
 	// negative value none.
 	StatusChanges float64
-	// NoIncidents leaves the scripted incidents out: the bulk mailing, the
-	// look-alike domain, the forwarding mailbox.
+	// NoIncidents leaves the incidents of each day out; see mail.Incidents.
 	NoIncidents bool
 }
 

@@ -16,15 +16,20 @@ const (
 	rowsPerLargeList = 25_000
 	// leastForLargeList keeps a small tenant from being nothing but lists.
 	leastForLargeList = 2 * (largeList + 1)
+	// leastForLife keeps it from being nothing but newsletters and tickets.
+	leastForLife = 10_000
 )
 
 // event is something that happens once on a day, at an hour, and takes rows out
 // of the day's budget.
 type event struct {
-	kind mail.Incident // NoIncident: a post to a large list
-	hour int
-	rows int
+	hour  int
+	rows  int
+	stage stage
 }
+
+// stage puts so many rows into a batch, beginning at an instant.
+type stage func(b *batch, at time.Time, rows int)
 
 // events lists what is planned for a day, counted from 1970. All hours of a day
 // agree on it, which is what makes the day's total exact.
@@ -34,13 +39,20 @@ func (g *Generator) events(day int64) []event {
 	perDay := int64(g.cfg.RowsPerDay)
 	if perDay >= leastForLargeList {
 		for n := perDay*(day+1)/rowsPerLargeList - perDay*day/rowsPerLargeList; n > 0; n-- {
-			list = append(list, event{mail.NoIncident, rng.IntN(hoursPerDay), largeList + 1})
+			list = append(list, event{rng.IntN(hoursPerDay), largeList + 1, (*batch).postToAll})
 		}
 	}
 	if !g.cfg.NoIncidents {
-		list = append(list,
-			event{mail.BulkMailing, rng.IntN(hoursPerDay), min(g.cfg.RowsPerDay/50, 250)},
-			event{mail.LookAlike, rng.IntN(hoursPerDay), min(g.cfg.RowsPerDay/100, 12)})
+		for _, kind := range mail.Incidents {
+			if i, daily := incidents[kind]; daily && i.stage != nil {
+				list = append(list, event{rng.IntN(hoursPerDay), i.rows(g.cfg.RowsPerDay), i.stage})
+			}
+		}
+	}
+	if perDay >= leastForLife {
+		for _, l := range life {
+			list = append(list, event{l.hour(rng), l.rows(g.cfg.RowsPerDay), l.stage})
+		}
 	}
 	return list
 }
@@ -55,27 +67,10 @@ func (g *Generator) budget(events []event, hour int) int {
 	return left*(hour+1)/hoursPerDay - left*hour/hoursPerDay
 }
 
-// stage plays an event, beginning at a random minute of the hour.
-func (b *batch) stage(e event) {
-	at := b.start.Add(time.Duration(b.rng.IntN(50)) * time.Minute)
-	switch e.kind {
-	case mail.BulkMailing:
-		subject := new("Last chance: 70 % off everything, today only")
-		first := b.rng.IntN(mailboxes)
-		for i := range e.rows {
-			d := b.draft(at, b.people.bulk, subject, mail.BulkMailing)
-			b.emit(&d, spread(b.people.users, first, i), "")
-			at = at.Add(time.Duration(b.rng.IntN(2000)) * time.Millisecond)
-		}
-	case mail.LookAlike:
-		subject := new("Urgent: changed bank details, payment due today")
-		first := b.rng.IntN(mailboxes)
-		for i := range e.rows {
-			d := b.draft(at, pick(b.rng, b.people.lookers), subject, mail.LookAlike)
-			b.emit(&d, spread(b.people.users, first, i), mail.Delivered)
-			at = at.Add(time.Duration(b.rng.IntN(45_000)) * time.Millisecond)
-		}
-	default:
-		b.post(at, pick(b.rng, b.people.large))
-	}
+// play stages an event, beginning at a random minute of the hour.
+func (b *batch) play(e event) {
+	e.stage(b, b.start.Add(time.Duration(b.rng.IntN(50))*time.Minute), e.rows)
 }
+
+// postToAll is a message to a list of nearly everybody.
+func (b *batch) postToAll(at time.Time, _ int) { b.post(at, pick(b.rng, b.people.large)) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
@@ -19,6 +20,7 @@ type Generator struct {
 	people   *people
 	subjects []*string
 	empty    *string // shared by all rows that have one
+	names    []string
 }
 
 var _ mail.Source = (*Generator)(nil)
@@ -30,7 +32,10 @@ func New(cfg Config) (*Generator, error) {
 		return nil, fmt.Errorf("traffic: %w", err)
 	}
 	rng := rand.New(rand.NewPCG(cfg.Seed, 0))
-	return &Generator{cfg: cfg, people: newPeople(cfg.Domain, rng), subjects: newSubjects(), empty: new("")}, nil
+	return &Generator{
+		cfg: cfg, people: newPeople(cfg.Domain, rng), subjects: newSubjects(), empty: new(""),
+		names: strings.Fields(strings.ToLower(firstNames)),
+	}, nil
 }
 
 // Span returns the configured bounds, or nothing if there is no mail.
@@ -50,6 +55,7 @@ func (g *Generator) Hour(start time.Time) []mail.Row {
 		Generator: g,
 		rng:       rand.New(rand.NewPCG(g.cfg.Seed, uint64(hour)+1)), //nolint:gosec // must repeat, need not be exact
 		start:     start,
+		last:      start.Add(time.Hour - time.Millisecond),
 		left:      g.budget(events, start.Hour()),
 	}
 	events = slices.DeleteFunc(events, func(e event) bool { return e.hour != start.Hour() })
@@ -59,7 +65,7 @@ func (g *Generator) Hour(start time.Time) []mail.Row {
 	}
 	b.reserve(total)
 	for _, e := range events {
-		b.stage(e)
+		b.play(e)
 	}
 	for _, at := range b.moments(b.left) {
 		if b.left <= 0 {

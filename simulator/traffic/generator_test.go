@@ -102,6 +102,14 @@ func TestMailIsAsOddAsRealMail(t *testing.T) {
 		"look-alike": func(r mail.Row) bool {
 			return r.Incident == mail.LookAlike && strings.HasSuffix(r.Sender, "@c0ntoso.com")
 		},
+		"takeover":     func(r mail.Row) bool { return r.Incident == mail.Takeover },
+		"spoofing":     func(r mail.Row) bool { return r.Incident == mail.Spoofing && *r.FromIP == "192.0.2.1" },
+		"exfiltration": func(r mail.Row) bool { return r.Incident == mail.Exfiltration && r.Size > 18<<20 },
+		"removal": func(r mail.Row) bool {
+			return r.Incident == mail.Removal && r.Timeline[1].Status == mail.Quarantined
+		},
+		"harvesting": func(r mail.Row) bool { return r.Incident == mail.Harvesting },
+		"newsletter": func(r mail.Row) bool { return r.Sender == Marketing+"@contoso.com" },
 		"forwarding": func(r mail.Row) bool { return r.Incident == mail.Forwarding },
 	}
 	for _, s := range []mail.Status{
@@ -208,4 +216,25 @@ func BenchmarkHour(b *testing.B) {
 		g.Hour(firstDay.Add(time.Duration(i%720) * time.Hour))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/row")
+}
+
+func TestIncidentsOnCommand(t *testing.T) {
+	g, err := New(Config{From: firstDay, Delays: NoDelays()})
+	require.NoError(t, err)
+	at := firstDay.Add(23*time.Hour + 59*time.Minute)
+	for _, kind := range mail.Incidents {
+		rows, err := g.Incident(kind, at)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, len(rows), 8, kind)
+		for _, row := range rows {
+			assert.Equal(t, kind, row.Incident)
+			assert.False(t, row.Received.Before(at))
+			assert.WithinDuration(t, at, row.Received, time.Hour, "%v goes on over midnight", kind)
+		}
+		again, err := g.Incident(kind, at)
+		require.NoError(t, err)
+		assert.Equal(t, rows, again)
+	}
+	_, err = g.Incident(mail.NoIncident, at)
+	require.ErrorContains(t, err, "there is no incident")
 }

@@ -100,7 +100,7 @@ func (b *batch) bounce(at time.Time) {
 func (b *batch) post(at time.Time, list group) {
 	d := b.draft(at, pick(b.rng, b.people.users), b.subject(), mail.NoIncident)
 	b.emit(&d, list.address, mail.Expanded)
-	last := b.start.Add(time.Hour - 100)
+	last := b.last.Add(time.Millisecond - 100)
 	for i, member := range list.members {
 		if i%400 == 399 && d.received.Add(time.Millisecond).Before(last) {
 			d.received = d.received.Add(time.Millisecond)
@@ -121,6 +121,7 @@ func (b *batch) forwarded(at time.Time) {
 	}
 	out := b.draft(at.Add(time.Duration(b.rng.IntN(3000))*time.Millisecond), b.people.forwarder, &subject, mail.Forwarding)
 	out.toIP = b.people.ipv4[0]
+	out.size = in.size + 2000 + b.rng.Int32N(4000) // a few more headers
 	b.emit(&out, b.people.refuge, mail.Delivered)
 }
 

@@ -36,6 +36,8 @@ type people struct {
 	large   []group
 	bulk    string // sender of the bulk mailing
 	lookers []string
+	// foreign are addresses that nobody of the tenant sends from.
+	foreign []*string
 	// forwarder receives mail only where the generator can afford the row that
 	// forwards it; it is in no list.
 	forwarder, refuge string
@@ -67,6 +69,9 @@ func newPeople(domain string, rng *rand.Rand) *people {
 		p.lookers = append(p.lookers, name+"@"+look)
 	}
 	p.addLists(domain, rng)
+	for i := range 8 {
+		p.foreign = append(p.foreign, new(fmt.Sprintf("192.0.2.%d", i+1)))
+	}
 	for i := range addresses {
 		p.ipv4 = append(p.ipv4, new(fmt.Sprintf("203.0.113.%d", i+1)), new(fmt.Sprintf("198.51.100.%d", i+1)))
 		p.ipv6 = append(p.ipv6, new(fmt.Sprintf("2001:db8:%x::%x", rng.IntN(1<<16), i+1)))

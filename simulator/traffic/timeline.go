@@ -18,12 +18,12 @@ var lifetimes = [...]struct {
 	first  mail.Status
 	steps  []step
 }{
-	{45, mail.GettingStatus, []step{{mail.Delivered, time.Minute, 8 * time.Minute}}},
+	{63, mail.GettingStatus, []step{{mail.Delivered, time.Minute, 8 * time.Minute}}},
 	{10, mail.GettingStatus, []step{{mail.Pending, time.Minute, 5 * time.Minute}, {mail.Delivered, 10 * time.Minute, 3 * time.Hour}}},
 	{10, mail.Pending, []step{{mail.Failed, 24 * time.Hour, 29 * time.Hour}}},
 	{15, mail.Quarantined, []step{{mail.Delivered, time.Hour, 20 * time.Hour}}},
-	{10, mail.Delivered, []step{{mail.Recalled, 5 * time.Minute, 4 * time.Hour}}},
-	{10, mail.Delivered, []step{{mail.Quarantined, 10 * time.Minute, 2 * time.Hour}, {mail.Delivered, time.Hour, 12 * time.Hour}}},
+	{1, mail.Delivered, []step{{mail.Recalled, 5 * time.Minute, 4 * time.Hour}}},
+	{1, mail.Delivered, []step{{mail.Quarantined, 10 * time.Minute, 2 * time.Hour}, {mail.Delivered, time.Hour, 12 * time.Hour}}},
 }
 
 type step struct {
