@@ -19,6 +19,7 @@ func (i *inspector) getInspector(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, inspectorView{
 		Version: i.set.BuildInfo.Version, ReadOnly: i.cfg.ReadOnly, Capture: i.cfg.captures(), Authorized: i.guard.authorized(r),
+		Findings: i.registry.FindingCount(),
 	})
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/o365messagetrace/o365messagetrace/extension/jobinspector/internal/metadata"
+	"github.com/o365messagetrace/o365messagetrace/internal/findings"
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
@@ -107,7 +108,7 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 		"JobLine": jobLineView{}, "Minute": minuteView{}, "BackfillRequest": backfillRequest{}, "Error": errorView{},
 		"Progress": progressView{}, "Count": countView{}, "Top": topView{},
 		"InputList": listView[inputView]{}, "JobList": jobListView{}, "JobLineList": listView[jobLineView]{},
-		"MinuteList": listView[minuteView]{}, "CancelRequest": struct{}{},
+		"MinuteList": listView[minuteView]{}, "Finding": findingView{}, "FindingList": listView[findingView]{}, "CancelRequest": struct{}{},
 	} {
 		s, found := schemas[name]
 		require.True(t, found, name)
@@ -151,6 +152,11 @@ func TestOpenAPIHasAllValues(t *testing.T) {
 	}
 	assert.Equal(t, reasons, job["waiting_for"].Enum)
 	assert.Equal(t, jobs.Levels, d.Components.Schemas["Line"].Properties["level"].Enum)
+	for _, parameter := range d.Paths["/api/v1/findings"]["get"].Parameters {
+		if parameter.Name == "rule" {
+			assert.Equal(t, findings.RuleNames(), parameter.Schema.Enum)
+		}
+	}
 	for _, parameter := range d.Paths["/api/v1/jobs"]["get"].Parameters {
 		switch parameter.Name {
 		case "state":

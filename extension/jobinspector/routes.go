@@ -31,6 +31,7 @@ func (i *inspector) routes(g *guard) map[string]map[string]respond {
 		"jobs/{id}":        {http.MethodGet: i.getJob},
 		"jobs/{id}/cancel": {http.MethodPost: after(g.change, i.postCancel)},
 		"logs":             {http.MethodGet: i.getLogs},
+		"findings":         {http.MethodGet: i.getFindings},
 		"series":           {http.MethodGet: i.getSeries},
 		"capture":          {http.MethodGet: after(g.capture, i.getCapture)},
 		"top":              {http.MethodGet: after(g.capture, i.getTop)},

@@ -36,6 +36,8 @@ type inspectorView struct {
 	Capture  bool   `json:"capture"`
 	// Authorized reports whether the request had the token, or needs none.
 	Authorized bool `json:"authorized"`
+	// Findings is how many are kept.
+	Findings int `json:"findings"`
 }
 
 type inputView struct {

@@ -38,6 +38,8 @@ type Registry struct {
 	// The last ID given had this time, and was the serial-th with it.
 	lastTime int64
 	serial   int
+	// findings are what was found, the latest last.
+	findings []Finding
 	// closed is true once there are no captures any more.
 	closed bool
 	// countsAddresses is true if recorders count senders and recipients.

@@ -42,6 +42,7 @@ func TestNothingKeepsPeopleOut(t *testing.T) {
 	now := time.Now().UTC()
 	server.AddDay(now)
 	server.AddTrouble(now)
+	server.AddFindings(now, "bulk_mail", "exfiltration")
 	failed := server.AddJob(runningJob(fakeapi.Contoso, "live"))
 	server.End(failed, fakeapi.Rows{Accepted: 3}, "401 Unauthorized", "consent to ExchangeMessageTrace.Read.All")
 	running := server.AddJob(runningJob(fakeapi.Contoso, "backfill"))
@@ -62,6 +63,8 @@ func TestNothingKeepsPeopleOut(t *testing.T) {
 			"jobs/" + failed:                    `document.querySelector('.log-line')`,
 			"jobs/" + running:                   `document.querySelector('.log-line')`,
 			"jobs/none":                         `document.querySelector('.empty.is-error')`,
+			"findings":                          someFindings,
+			"findings?rule=auto_forward":        `document.querySelector('.empty')`,
 			"live":                              `document.querySelector('.empty')`,
 			"graphs":                            `document.querySelectorAll('.chart canvas').length === 5 && document.querySelector('.top-list li')`,
 			"log":                               `document.querySelector('.log-line')`,

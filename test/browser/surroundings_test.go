@@ -14,7 +14,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/test/browser/fakeapi"
 )
 
-var views = []string{"overview", "jobs", "live", "graphs", "log"}
+var views = []string{"overview", "jobs", "findings", "live", "graphs", "log"}
 
 func TestNoInputsSaysWhatToDo(t *testing.T) {
 	server := newFake(t)

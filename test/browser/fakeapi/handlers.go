@@ -28,7 +28,9 @@ func (s *Server) getInspector(w http.ResponseWriter, r *http.Request) {
 	authorized := s.authorized(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer(w, http.StatusOK, map[string]any{"version": "0.9.0", "read_only": s.readOnly, "capture": s.capture, "authorized": authorized})
+	answer(w, http.StatusOK, map[string]any{
+		"version": "0.9.0", "read_only": s.readOnly, "capture": s.capture, "authorized": authorized, "findings": len(s.findings),
+	})
 }
 
 func (s *Server) getInputs(w http.ResponseWriter, r *http.Request) {

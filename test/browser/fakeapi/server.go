@@ -26,6 +26,7 @@ type Server struct {
 	inputs []Input
 	// jobs are in the order in which they were begun.
 	jobs     []Job
+	findings []Finding
 	readers  map[chan []byte]string
 	readOnly bool
 	capture  bool
@@ -45,6 +46,7 @@ func New(folder string) *Server {
 	mux.HandleFunc("GET /api/v1/jobs", s.getJobs)
 	mux.HandleFunc("GET /api/v1/jobs/{id}", s.getJob)
 	mux.HandleFunc("GET /api/v1/logs", s.getLogs)
+	mux.HandleFunc("GET /api/v1/findings", s.getFindings)
 	mux.HandleFunc("GET /api/v1/series", s.getSeries)
 	mux.HandleFunc("GET /api/v1/capture", s.getCapture)
 	mux.HandleFunc("GET /api/v1/top", s.getTop)

@@ -51,6 +51,11 @@ export async function logs(query, signal) {
   return list(await get('logs', query, signal));
 }
 
+/** What was found in mail, the latest first: {items, next}. */
+export async function findings(query, signal) {
+  return list(await get('findings', query, signal));
+}
+
 /** One point per minute. */
 export async function series(query, signal) {
   return (await get('series', query, signal)).items ?? [];
@@ -61,7 +66,7 @@ export function top(query, signal) {
   return get('top', query, signal);
 }
 
-/** What the inspector allows: {version, read_only, capture, authorized}; null if it does not answer that. */
+/** What the inspector allows: {version, read_only, capture, authorized, findings}; null if it does not answer that. */
 export async function inspector(signal) {
   try {
     return await get('inspector', {}, signal);

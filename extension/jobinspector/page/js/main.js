@@ -51,7 +51,7 @@ function remount() {
 function markTab(route, shown) {
   for (const { name, view } of TABS) {
     const link = tabs.querySelector(`[data-view="${name}"]`);
-    link.href = name === 'overview' ? href(name) : href(name, { input: route.query.input });
+    link.href = name === 'overview' || name === 'findings' ? href(name) : href(name, { input: route.query.input });
     setAttr(link, 'aria-current', view === shown ? 'page' : name === 'jobs' && route.view === 'job' ? 'true' : null);
   }
 }

@@ -1,6 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import * as findings from './findings.js';
 import * as graphs from './graphs.js';
 import * as job from './job.js';
 import * as jobs from './jobs.js';
@@ -15,6 +16,7 @@ import * as overview from './overview.js';
 export const TABS = [
   { name: 'overview', text: 'Overview', view: overview },
   { name: 'jobs', text: 'Jobs', view: jobs },
+  { name: 'findings', text: 'Findings', view: findings },
   { name: 'live', text: 'Live data', view: live },
   { name: 'graphs', text: 'Graphs', view: graphs },
   { name: 'log', text: 'Log', view: log },

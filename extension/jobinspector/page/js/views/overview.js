@@ -1,11 +1,12 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { inputs, jobs, serverNow, series } from '../api.js';
-import { h, icon, keyedList, setChildren } from '../dom.js';
-import { plural } from '../format.js';
+import { findings, inputs, inspector, jobs, serverNow, series } from '../api.js';
+import { h, icon, keyedList, setChildren, setText } from '../dom.js';
+import { number, plural } from '../format.js';
 import { attention, GROUPS, ofGroup, problemsFirst } from '../parts/attention.js';
 import { selectFilter, summaryLine } from '../parts/filters.js';
+import { findingItem, findingKey } from '../parts/finding.js';
 import { inputCard } from '../parts/inputcard.js';
 import { DENSE_FROM, inputTable } from '../parts/inputtable.js';
 import { jobTable } from '../parts/jobtable.js';
@@ -18,6 +19,7 @@ const INPUTS_MS = 2000;
 const SERIES_MS = 10_000;
 const LATEST_JOBS = 8;
 const FAILED_MINUTES = 60;
+const LATEST_FINDINGS = 3;
 
 export const title = 'Overview';
 
@@ -35,10 +37,16 @@ export function mount(root) {
   const body = h('div');
   const all = h('a', { class: 'back', hidden: true }, icon('back'), 'All inputs');
   const latest = latestSection();
+  const foundList = h('div', { class: 'records' });
+  const foundCount = h('a', { href: href('findings') });
+  const foundSection = h('section', { class: 'section', 'aria-labelledby': 'latest-findings', hidden: true },
+    h('div', { class: 'section-head' }, h('h2', { id: 'latest-findings' }, 'Latest findings'), foundCount),
+    foundList);
+  const showFound = keyedList(foundList, findingKey, findingItem);
   root.append(
     all,
     h('div', { class: 'view-head' }, h('h1', { tabindex: '-1' }, title), summary.element, h('div', { class: 'filters' }, tag.element)),
-    counts.element, body, latest.element);
+    counts.element, body, foundSection, latest.element);
 
   const showCards = keyedList(cards, (input) => input.id, inputCard);
   let query = {};
@@ -80,6 +88,15 @@ export function mount(root) {
     fail: (error) => { if (body.childElementCount === 0) setChildren(body, errorPanel(error, () => overview.refresh())); },
     interval: INPUTS_MS,
   });
+  const found = poll({
+    load: (signal) => Promise.all([findings({ limit: LATEST_FINDINGS }, signal), inspector(signal)]),
+    show([{ items }, answer]) {
+      foundSection.hidden = items.length === 0;
+      setText(foundCount, `All findings (${number(answer?.findings ?? items.length)})`);
+      showFound(items);
+    },
+    interval: SERIES_MS,
+  });
   const latestJobs = poll({
     load: (signal) => jobs({ tag: query.tag, input: query.input, limit: LATEST_JOBS }, signal),
     show: ({ items }) => latest.show(items),
@@ -99,7 +116,7 @@ export function mount(root) {
       latestJobs.refresh();
     },
     stop() {
-      for (const poller of [overview, sparks, latestJobs]) poller.stop();
+      for (const poller of [overview, sparks, found, latestJobs]) poller.stop();
       latest.stop();
     },
   };
