@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/o365messagetrace/o365messagetrace/connector/findings"
 	"github.com/o365messagetrace/o365messagetrace/extension/jobinspector"
 	"github.com/o365messagetrace/o365messagetrace/internal/configschema"
 	"github.com/o365messagetrace/o365messagetrace/receiver"
@@ -34,6 +35,7 @@ func TestSchemasAreUpToDate(t *testing.T) {
 	for folder, factory := range map[string]component.Factory{
 		"receiver":               receiver.NewFactory(),
 		"extension/jobinspector": jobinspector.NewFactory(),
+		"connector/findings":     findings.NewFactory(),
 	} {
 		want, err := configschema.Of(factory, []byte(read(t, filepath.Join(folder, "schema.yaml"))))
 		require.NoError(t, err)
