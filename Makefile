@@ -10,7 +10,7 @@ TOOLS     := .tools/$(shell go env GOVERSION)
 LINT      := $(TOOLS)/golangci-lint
 
 # What the binaries are made of. Folders are listed with the files, so that a deleted file counts as a change.
-SOURCES := $(shell find *.go cmd extension internal receiver simulator \
+SOURCES := $(shell find *.go cmd connector extension internal receiver simulator \
 	-name testdata -prune -o ! -name '*_test.go' ! -name '*.md' -print 2>/dev/null)
 
 .PHONY: help build run demo test check generate lint fmt bench
@@ -43,7 +43,7 @@ demo: build ## watch records of a simulated tenant arrive; ^C ends it
 test: ## run the tests
 	CGO_ENABLED=0 go test $(TESTFLAGS) ./...
 
-CHECKS := check-generated lint check-vet check-race check-mappings build check-examples check-e2e check-browser
+CHECKS := check-generated lint check-vet check-race check-mappings check-queries build check-examples check-e2e check-browser
 
 check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end
 	@for stage in $(CHECKS); do \
@@ -52,28 +52,27 @@ check: ## all that CI checks: generated files, lint, vet, race detector, build, 
 		echo "=== $$stage: $$(($$(date +%s) - start)) s"; \
 	done
 
-# What mdatagen makes of events and resource attributes builds records in a way that the receiver does not use, and does
-# not compile where there are no metrics: it goes. The receiver has no switch for its one event, so documentation.md must
-# not promise one.
-METADATA := receiver/internal/metadata
+# What mdatagen makes of events and resource attributes builds records in a way that the components do not use, and does
+# not compile where there are no metrics: it goes. No component has a switch for its one event, so documentation.md must not
+# promise one.
 generate: $(TOOLS)/mdatagen ## generate code and documentation from metadata.yaml, JSON schemas from Config
-	cd receiver && $(abspath $<) metadata.yaml
 	cd extension/jobinspector && $(abspath $<) metadata.yaml
-	rm -r $(METADATA)/testdata $(METADATA)/generated_config* $(METADATA)/generated_logs* $(METADATA)/generated_resource*
-	awk '/can be disabled by applying/ { skip = 1 } !skip { print } skip && /^```$$/ { skip = 0; getline }' \
-		receiver/documentation.md > receiver/documentation.md.new
-	mv receiver/documentation.md.new receiver/documentation.md
+	for component in receiver connector/findings; do \
+		(cd $$component && $(abspath $<) metadata.yaml && cd internal/metadata && \
+			rm -rf testdata generated_config* generated_logs* generated_resource*) && \
+		awk '/can be disabled by applying/ { skip = 1 } !skip { print } skip && /^```$$/ { skip = 0; getline }' \
+			$$component/documentation.md > $$component/documentation.md.new && \
+		mv $$component/documentation.md.new $$component/documentation.md || exit; \
+	done
 	CGO_ENABLED=0 go test -run TestSchemasAreUpToDate . -update
 
 lint: $(LINT) ## find what golangci-lint objects to, formatting included
 	CGO_ENABLED=0 $(LINT) run --allow-parallel-runners ./...
-	cd test/browser && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...
-	cd test/mappings && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...
+	for module in browser mappings queries; do (cd test/$$module && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...) || exit; done
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt ./...
-	cd test/browser && $(abspath $(LINT)) fmt ./...
-	cd test/mappings && $(abspath $(LINT)) fmt ./...
+	for module in browser mappings queries; do (cd test/$$module && $(abspath $(LINT)) fmt ./...) || exit; done
 
 # The whole path is measured many times, so that the medians that it reports are steady; the rest needs fewer.
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
@@ -94,26 +93,31 @@ bench-collector: $(COLLECTOR) ## measure the built collector
 compat: ## test with a newer release of the collector
 	scripts/compat.sh v0.165.0/v1.71.0/v0.165.1
 
+.PHONY: bench-findings
+bench-findings: ## measure what the findings connector finds, and what a record costs it
+	@CGO_ENABLED=0 go run ./internal/detection
+	CGO_ENABLED=0 go test -run '^$$' -bench Findings -benchtime 10x ./internal/bench
+
 .PHONY: bench-completeness
 bench-completeness: ## compare what ways of reading lose and repeat, in a model
 	@go run ./internal/completeness
 
 # The stages of check that are of no use on their own.
-.PHONY: check-generated check-vet check-race check-mappings check-examples check-e2e check-browser
+.PHONY: check-generated check-vet check-race check-mappings check-queries check-examples check-e2e check-browser
 
 # Compares copies, not commits, so that it works before a commit as well.
 check-generated:
 	@before=$$(mktemp -d); trap 'rm -rf "$$before"' EXIT; \
-	cp -R receiver extension "$$before"; \
+	cp -R receiver extension connector "$$before"; \
 	$(MAKE) --no-print-directory generate && \
 	git --no-pager diff --no-index --exit-code "$$before/receiver" receiver && \
-	git --no-pager diff --no-index --exit-code "$$before/extension" extension || \
+	git --no-pager diff --no-index --exit-code "$$before/extension" extension && \
+	git --no-pager diff --no-index --exit-code "$$before/connector" connector || \
 	{ echo 'Generated files were not up to date. They are now: look at them and add them.' >&2; exit 1; }
 
 check-vet:
 	CGO_ENABLED=0 go vet -tags e2e ./...
-	cd test/browser && CGO_ENABLED=0 go vet ./...
-	cd test/mappings && CGO_ENABLED=0 go vet ./...
+	for module in browser mappings queries; do (cd test/$$module && CGO_ENABLED=0 go vet ./...) || exit; done
 
 check-race:
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || \
@@ -123,6 +127,9 @@ check-race:
 # The mappings in examples/mappings and the filters in docs/records.md, on golden records.
 check-mappings:
 	cd test/mappings && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...
+
+check-queries:
+	cd test/queries && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...
 
 check-examples: $(COLLECTOR)
 	scripts/check-examples.sh $(COLLECTOR) $(TOOLS)/builder

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts the simulated tenant on a free loopback port, and the collector with examples/demo.yaml against it. Ends both
-# on ^C, on SIGTERM, and when one of them ends by itself; keeps nothing.
+# Starts the simulated tenant on a free loopback port, with an incident of each kind, and the collector with
+# examples/demo.yaml against it. Ends both on ^C, on SIGTERM, and when one of them ends by itself; keeps nothing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -53,8 +53,13 @@ O365MT_CA_FILE=$work/ca.pem
 O365MT_TENANT_ID=11111111-1111-1111-1111-111111111111
 O365MT_CLIENT_ID=22222222-2222-2222-2222-222222222222
 O365MT_CLIENT_SECRET=demo
+incidents=''
+for kind in bulk takeover lookalike spoofing exfiltration forwarding removal harvesting; do
+	incidents="$incidents --incident $kind@5s"
+done
+# shellcheck disable=SC2086 # one word each
 M365SIM_TENANT_ID=$O365MT_TENANT_ID M365SIM_CLIENT_ID=$O365MT_CLIENT_ID M365SIM_CLIENT_SECRET=$O365MT_CLIENT_SECRET \
-	build/m365sim --listen 127.0.0.1:0 --ca-file "$O365MT_CA_FILE" --rows-per-day 150000 --history 1h --late none >"$work/simulator.log" 2>&1 &
+	build/m365sim --listen 127.0.0.1:0 --ca-file "$O365MT_CA_FILE" --rows-per-day 150000 --history 1h --late none $incidents >"$work/simulator.log" 2>&1 &
 simulator=$!
 
 O365MT_AUTHORITY=''
@@ -70,9 +75,12 @@ O365MT_ENDPOINT=$O365MT_AUTHORITY/v1.0/admin/exchange/tracing/messageTraces
 O365MT_INSPECTOR=${O365MT_INSPECTOR:-localhost:8365}
 export O365MT_INSPECTOR O365MT_AUTHORITY O365MT_ENDPOINT O365MT_CA_FILE O365MT_TENANT_ID O365MT_CLIENT_ID O365MT_CLIENT_SECRET
 
-echo "demo: a simulated tenant is at $O365MT_AUTHORITY; its message traces follow, every ten seconds. ^C ends it." >&2
+echo "demo: a simulated tenant is at $O365MT_AUTHORITY; its message traces follow, every ten seconds, one line each, and what is found in them within two minutes. ^C ends it." >&2
 echo "demo: watch the jobs at http://$O365MT_INSPECTOR/ (another address: O365MT_INSPECTOR=localhost:9000 make demo)" >&2
-build/otelcol-o365messagetrace --config examples/demo.yaml &
+# Leaves out the lines that the exporter puts above each batch. It ends when the collector has, not on ^C.
+mkfifo "$work/records"
+(trap '' INT TERM HUP; exec awk '!/^(Logs|ResourceLog #|ScopeLog #)/ { print; fflush() }' <"$work/records") &
+build/otelcol-o365messagetrace --config examples/demo.yaml >"$work/records" &
 collector=$!
 
 while running "$simulator"; do
