@@ -173,7 +173,7 @@ func TestWhatTheLoginHostTells(t *testing.T) {
 			require.NoError(t, sim.Faults().Set(fault.Rule{
 				Kind: fault.Replay, On: fault.SignIn, Response: simulatortest.Case(t, name+".http", time.Now()),
 			}))
-			r, _ := observedReceiver(t, fmt.Sprintf("tenant_id: %s\nendpoint: %s%s\nauthority_host: %s\ntls: {ca_file: '%s'}\npoll_interval: 1s\n"+
+			r, _ := observedReceiver(t, fmt.Sprintf("tenant_id: %s\nendpoint: %s%s\nauthority_host: %s\ntls: {ca_file: '%s'}\npoll_interval: 1s\nunhealthy_after: 0\n"+
 				"authentication: {oauth: {client_id: c, client_secret: s}}", simulator.DefaultTenantID, sim.URL, graphPath, sim.URL, sim.CAFile))
 			host := &statusHost{told: make(chan *componentstatus.Event, 100)}
 			require.NoError(t, r.Start(t.Context(), host))

@@ -98,6 +98,12 @@ var errNoAnswer = errors.New("the service did not answer in " + timeexpr.Short(p
 // probe asks the service for a second of mail, which is not delivered, to see whether it answers. It is no later than the
 // service's present, even if the clocks differ by as much as cannot be told.
 func (t *term) probe(ctx context.Context) error {
+	// The wait for the quota, or for the end of a pause, says nothing of the service.
+	for !t.Budget.Await(ctx, trace.Live, maxSleep) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, probeTimeout, errNoAnswer)
 	defer cancel()
 	end := t.clock.now().Truncate(time.Second).Add(-skewTolerance)

@@ -240,6 +240,9 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	defer resp.Body.Close()
 	resp.Body = exchange.Body(resp.Body)
 	secrets = append(secrets, added(resp, header)...)
+	if resp.StatusCode == http.StatusTooManyRequests {
+		c.Quota.Refused()
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, c.refused(resp, secrets)
 	}

@@ -23,6 +23,16 @@ func (q *Quota) Resume() time.Time {
 	return time.Time{}
 }
 
+// decision is how long at most nobody is let go after a 429 until it is decided for how long the tenant is left alone.
+const decision = 100 * time.Millisecond
+
+// Refused notes a 429 before its request is released, so that no other goes in between. Throttled must follow.
+func (q *Quota) Refused() {
+	q = q.lock()
+	defer q.mu.Unlock()
+	q.undecided = time.Now().Add(decision)
+}
+
 // Throttled notes a 429, with which the service may have asked for a wait. As long as the tenant has been refused no more
 // than so many times in a row, it waits that long, or else for the backoff, and is asked again. After that it is paused, and
 // a 429 right after a pause doubles it, whatever the service asks for. It returns for how long the tenant is left alone.
@@ -30,6 +40,7 @@ func (q *Quota) Throttled(asked, backoff time.Duration, retries int) (wait time.
 	q = q.lock()
 	defer q.mu.Unlock()
 	now := time.Now()
+	q.undecided = time.Time{}
 	q.refusals++
 	switch {
 	case q.pause > 0 && q.resume.After(now):

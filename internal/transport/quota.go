@@ -69,6 +69,8 @@ type Quota struct {
 	resume   time.Time
 	pause    time.Duration
 	refusals int
+	// undecided is until when nobody is let go, since it is not decided how long to leave the tenant alone after a 429.
+	undecided time.Time
 	// changed is closed when a request or a pause ends what others wait for.
 	changed chan struct{}
 	// into is the budget that this one has become a part of, nil if it has not.
@@ -230,7 +232,7 @@ func (q *Quota) Release() {
 // wait returns whether a request of the lane is free to go, and otherwise how long at least it has to wait; 0 means until
 // something changes.
 func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
-	if wait := q.resume.Sub(now); wait > 0 {
+	if wait := max(q.resume.Sub(now), q.undecided.Sub(now)); wait > 0 {
 		return wait, false
 	}
 	// A tenant that has been refused is asked by one request at a time, so that all lanes together follow the retry rules.
