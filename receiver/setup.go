@@ -116,9 +116,9 @@ func (r *messageTraceReceiver) collectOptions(
 }
 
 // retryDamaged is the rule for damaged pages: the same as for requests.
-func (r *messageTraceReceiver) retryDamaged(rules transport.Retry) func(n int) (time.Duration, bool) {
-	return func(n int) (time.Duration, bool) {
-		if n > rules.MaxRetries {
+func (r *messageTraceReceiver) retryDamaged(rules transport.Retry) func(ctx context.Context, n int) (time.Duration, bool) {
+	return func(ctx context.Context, n int) (time.Duration, bool) {
+		if n > rules.MaxRetries || transport.IsOnce(ctx) {
 			return 0, false
 		}
 		r.report.Damaged()

@@ -157,7 +157,7 @@ func newReaderWith(store storage.Client, client *http.Client, base string) (*rea
 		},
 		Consumer: r.counter, Obs: obs, Observer: r.watcher,
 		Now: time.Now, Finest: time.Millisecond,
-		Retry: func(int) (time.Duration, bool) { return 0, false },
+		Retry: func(context.Context, int) (time.Duration, bool) { return 0, false },
 	})
 	return r, nil
 }

@@ -84,7 +84,7 @@ type Options struct {
 	// Timeout bounds the time that a job waits for answers of the service; 0 means unlimited.
 	Timeout time.Duration
 	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
-	Retry func(n int) (time.Duration, bool)
+	Retry func(ctx context.Context, n int) (time.Duration, bool)
 }
 
 // Collector runs the jobs of one receiver. Jobs may run at the same time: they fetch side by side, but drop, deliver and

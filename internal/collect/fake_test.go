@@ -256,7 +256,7 @@ func resume(t *testing.T, s *service, p *pipeline, store ledger.Memory) *bench {
 		Collector: New(Options{
 			Source: s, Ledger: books, Origin: &records.Origin{InputID: "o365messagetrace", Body: true, Internal: true}, Consumer: p, Obs: obs, Observer: w,
 			Now: func() time.Time { return ten }, Finest: time.Millisecond / 2,
-			Retry: func(n int) (time.Duration, bool) { return time.Millisecond, n <= 2 },
+			Retry: func(_ context.Context, n int) (time.Duration, bool) { return time.Millisecond, n <= 2 },
 		}),
 		service: s, pipeline: p, watcher: w, store: store,
 	}

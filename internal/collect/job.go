@@ -143,7 +143,7 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 		j.close(w.part.Window)
 		return err, nil
 	case errors.As(err, &e) && e.Damaged:
-		wait, ok := j.Retry(w.part.damaged + 1)
+		wait, ok := j.Retry(ctx, w.part.damaged+1)
 		if !ok {
 			return nil, err
 		}

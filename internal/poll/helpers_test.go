@@ -86,7 +86,7 @@ func (d *desk) open(ctx context.Context, gate collect.Gate, now func() time.Time
 	return collect.New(collect.Options{
 		Source: d.service, Ledger: books, Origin: &records.Origin{InputID: "o365messagetrace", Body: true}, Consumer: d.sink, Obs: obs,
 		Observer: unobserved{}, Now: now, Finest: time.Millisecond / 2, Plan: d.Plan, Gate: gate,
-		Retry: func(int) (time.Duration, bool) { return 0, false },
+		Retry: func(context.Context, int) (time.Duration, bool) { return 0, false },
 	}), func() { client.closed.Store(true); d.released++ }, nil
 }
 

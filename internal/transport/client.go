@@ -161,7 +161,7 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 // long as the service asks or the wait says; where that is no longer a matter of one request, it is not sent again.
 func (c *Client) again(ctx context.Context, err error, wait time.Duration, attempt int) (reason string, _ time.Duration, again bool) {
 	reason = c.Retry.reason(err)
-	again = reason != "" && attempt < c.Retry.MaxRetries && !isOnce(ctx)
+	again = reason != "" && attempt < c.Retry.MaxRetries && !IsOnce(ctx)
 	var e *Error
 	if !errors.As(err, &e) {
 		return reason, wait, again
@@ -189,7 +189,8 @@ type onceKey struct{}
 // Once returns a context in which requests are sent once, whatever the retry rules say.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
-func isOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
+// IsOnce reports whether requests in the context are sent once.
+func IsOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
 
 // attempt sends one request. A token that is refused, or lacks a permission, is replaced once, if there is another.
 func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header) (*Response, error) {
