@@ -31,11 +31,14 @@ $(SIMULATOR): go.mod go.sum $(SOURCES)
 	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/m365sim
 	@touch $@
 
+# Without it, health_check neither knows how receivers are nor accepts the configuration of the examples.
+FEATURE_GATES := --feature-gates=+extension.healthcheck.useComponentStatus
+
 run: ## run the collector with your configuration: make run CONFIG=my.yaml
 	@test -n "$$CONFIG" || { echo 'make run: which configuration? Say: make run CONFIG=my.yaml' >&2; exit 2; }
 	@test -r "$$CONFIG" || { echo "make run: cannot read $$CONFIG" >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(COLLECTOR)
-	@exec $(COLLECTOR) --config "$$CONFIG"
+	@exec $(COLLECTOR) $(FEATURE_GATES) --config "$$CONFIG"
 
 demo: build ## watch records of a simulated tenant arrive; ^C ends it
 	@exec scripts/demo.sh

@@ -5,6 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 collector=$1
 builder=$PWD/$2
+# What the examples are started with.
+gates=--feature-gates=+extension.healthcheck.useComponentStatus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -23,13 +25,13 @@ export O365MT_INSPECTOR=localhost:8365
 
 for config in examples/*.yaml; do
 	echo "validate $config"
-	"$collector" validate --config "$config"
+	"$collector" validate "$gates" --config "$config"
 done
 
 # A mapping is a second file beside a whole configuration.
 for mapping in examples/mappings/*.yaml; do
 	echo "validate $mapping"
-	"$collector" validate --config examples/graph-to-otlp.yaml --config "$mapping"
+	"$collector" validate "$gates" --config examples/graph-to-otlp.yaml --config "$mapping"
 done
 
 # Beside the examples, since the manifests name this module by its path.

@@ -146,7 +146,7 @@ service:
 	} {
 		t.Setenv(name, value)
 	}
-	collector := start(t, "O365MT_COLLECTOR", "--config", "../../examples/cribl-compatible.yaml", "--config", override)
+	collector := start(t, "O365MT_COLLECTOR", componentStatus, "--config", "../../examples/cribl-compatible.yaml", "--config", override)
 	require.Eventually(t, func() bool { return len(sink.snapshot()) >= expected }, 20*time.Second, 20*time.Millisecond)
 	collector.end(syscall.SIGTERM)
 	assert.NotContains(t, collector.printed(), "failed to execute statement")
