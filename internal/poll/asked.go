@@ -60,6 +60,8 @@ type queue struct {
 	// accepting reports whether anything can be asked for.
 	accepting bool
 	waiting   []*asked
+	// serving is the one that has been taken, until its job has ended.
+	serving *asked
 	// leaving are those that waited and have been cancelled, until their windows are closed.
 	leaving []*asked
 	// cancels end the jobs that run, by their IDs.
@@ -102,15 +104,32 @@ func (q *queue) take() *asked {
 	if len(q.waiting) == 0 {
 		return nil
 	}
-	a := q.waiting[0]
+	q.serving = q.waiting[0]
 	q.waiting = q.waiting[1:]
-	return a
+	return q.serving
+}
+
+// served notes that the window that has been taken is no longer read.
+func (q *queue) served() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.serving = nil
+}
+
+// isGivenUp reports whether the window has been cancelled since it was taken.
+func (q *queue) isGivenUp(a *asked) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.serving != a
 }
 
 // remove has a window wait no more, if it still does.
 func (q *queue) remove(a *asked) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.serving == a {
+		q.serving = nil
+	}
 	q.waiting = slices.DeleteFunc(q.waiting, func(other *asked) bool { return other == a })
 }
 
@@ -120,6 +139,9 @@ func (q *queue) windows() (waiting, leaving plan.Intervals) {
 	defer q.mu.Unlock()
 	for _, a := range q.waiting {
 		waiting = waiting.Add(a.window)
+	}
+	if q.serving != nil {
+		waiting = waiting.Add(q.serving.window)
 	}
 	for _, a := range q.leaving {
 		leaving = leaving.Add(a.window)
@@ -162,6 +184,11 @@ func (q *queue) cancel(id string) (waited *asked, ok bool) {
 	if cancel := q.cancels[id]; cancel != nil {
 		cancel(errCancelled)
 		return nil, true
+	}
+	if a := q.serving; a != nil && a.job.ID() == id {
+		q.serving, q.leaving = nil, append(q.leaving, a)
+		a.job.End(jobs.Cancelled, nil, "")
+		return a, true
 	}
 	i := slices.IndexFunc(q.waiting, func(a *asked) bool { return a.job.ID() == id })
 	if i < 0 {

@@ -141,12 +141,14 @@ func (a *asking) finish(t *rapid.T) {
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.False(t, each.wait(ended), "the term ends before the window is open")
+		a.queue.served()
 		a.cancelled[each], a.taken = true, nil
 		return
 	}
 	if a.end == nil {
-		if !each.wait(t.Context()) {
-			require.True(t, each.refused)
+		if !each.wait(t.Context()) || a.queue.isGivenUp(each) {
+			require.True(t, a.cancelled[each])
+			a.queue.served()
 			a.taken = nil
 			return
 		}
@@ -164,6 +166,7 @@ func (a *asking) finish(t *rapid.T) {
 	}
 	each.job.End(state, nil, "")
 	a.end()
+	a.queue.served()
 	a.taken, a.end = nil, nil
 }
 
@@ -184,6 +187,11 @@ func (a *asking) cancel(t *rapid.T) {
 		require.True(t, ok)
 		require.Nil(t, waited)
 		require.ErrorIs(t, context.Cause(a.ctx), errCancelled)
+	case a.taken == each && !a.cancelled[each]:
+		require.True(t, ok, "it has been taken, and not begun")
+		require.Same(t, each, waited)
+		a.cancelled[each] = true
+		a.leaving = append(a.leaving, each)
 	default:
 		require.False(t, ok, "it has ended")
 		require.Nil(t, waited)
@@ -199,7 +207,11 @@ func (a *asking) left(*rapid.T) {
 
 func (a *asking) check(t *rapid.T) {
 	waiting, leaving := a.queue.windows()
-	require.Equal(t, time.Duration(len(a.waiting))*hour, waiting.Duration())
+	open := len(a.waiting)
+	if a.taken != nil && !a.cancelled[a.taken] {
+		open++
+	}
+	require.Equal(t, time.Duration(open)*hour, waiting.Duration())
 	require.Equal(t, time.Duration(len(a.leaving))*hour, leaving.Duration())
 	for _, each := range a.all {
 		want := jobs.Scheduled

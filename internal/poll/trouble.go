@@ -20,6 +20,8 @@ import (
 const (
 	// shortest is the shortest window that is asked for, apart from what a dead link has left.
 	shortest = time.Second
+	// nearRetention is how far from the retention the service is believed at once that it no longer keeps mail.
+	nearRetention = 30 * time.Hour
 	// shortestOld is the shortest window that the service must call too old for the mail in it to be given up.
 	shortestOld = time.Minute
 	// deferredFor is how long mail is not asked for again that the service does not hand out in the shortest window.
@@ -172,7 +174,7 @@ func reasonOf(err error) transport.Reason {
 
 // succeeded notes that a step has been read.
 func (w *worker) succeeded(r reading) {
-	w.tried, w.suspect = w.tried.Add(r.step.Window), nil
+	w.tried, w.suspect, w.waited = w.tried.Add(r.step.Window), nil, false
 	w.bounds.widen(r.step.Window)
 	w.pages.kept(r.step.Window, w.Reporter)
 }
@@ -195,9 +197,13 @@ func (w *worker) narrow(ctx context.Context, r reading) {
 		return
 	}
 	switch reason := reasonOf(r.err); {
-	case reason == transport.InFuture:
+	case reason == transport.InFuture && !w.waited:
 		// The clocks differ by less than can be told.
+		w.waited = true
 		_ = transport.Sleep(ctx, skewTolerance)
+	case reason == transport.InFuture:
+		w.tried = w.tried.Add(window)
+		w.Reporter.Report(Trouble{Scope: trouble.Window, Err: r.err, Step: r.step})
 	case reason == transport.TooOld:
 		w.tooOld(ctx, window)
 	case e != nil && e.Err == nil && w.shorten(window, e):
@@ -224,15 +230,18 @@ func (w *worker) put(windows plan.Intervals, r reading) {
 // halfOf is half the length of a window, in whole seconds.
 func halfOf(w trace.Window) time.Duration { return (w.Duration() / 2).Truncate(shortest) }
 
-// tooOld gives up the mail before the beginning of a window, of which the service itself has said that it no longer keeps
-// it, and where the window is short, that in it. Of a longer one, the mail after it tells more: if that is too old, all of it
-// is.
+// tooOld gives up the mail up to the end of a short window of which the service itself has said that it no longer keeps it. A
+// longer one is asked for in parts first, since one answer may be wrong; near the retention, what is older than such a window
+// is given up at once, and the mail after it tells more: if that is too old, all of it is.
 func (w *worker) tooOld(ctx context.Context, window trace.Window) {
 	unkept := trace.Window{End: window.End}
 	if window.Duration() > shortestOld {
-		unkept.End = window.Start
 		w.suspect = w.suspect.Add(window)
 		w.bounds.narrow(window, halfOf(window))
+		if window.Start.After(w.tick.Load().Add(nearRetention - w.Plan.Retention)) {
+			return
+		}
+		unkept.End = window.Start
 	} else {
 		w.tried = w.tried.Add(window)
 	}

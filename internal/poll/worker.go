@@ -43,6 +43,8 @@ type worker struct {
 	tried, suspect plan.Intervals
 	// good counts the windows in a row that went well.
 	good int
+	// waited reports whether a window has been asked for once more after the service has called its end the future.
+	waited bool
 }
 
 // reading is how the reading of a step ended.
@@ -130,6 +132,10 @@ func (w *worker) job(ctx context.Context, job *jobs.Job, lane trace.Lane, read f
 		job.Start(w.collector.State().Ticked)
 		err = read(ctx)
 	}
+	if err != nil && errors.Is(context.Cause(ctx), errCancelled) {
+		// Whatever was going on says so in its own way.
+		err = errCancelled
+	}
 	state := outcome(ctx, err)
 	w.Reporter.Report(JobEnded{Lane: lane, State: state, Took: time.Since(started)})
 	if state == jobs.Cancelled {
@@ -191,10 +197,12 @@ func (w *worker) maxWindow() time.Duration {
 
 // serve reads a window that somebody asked for, in one job. What it leaves open is read as other backfill is.
 func (w *worker) serve(ctx context.Context, a *asked) {
-	if !a.wait(ctx) {
+	if !a.wait(ctx) || w.asked.isGivenUp(a) {
+		w.asked.served()
 		return
 	}
 	err := w.job(ctx, a.job, trace.Backfill, func(ctx context.Context) error { return w.readAsked(ctx, a) })
+	w.asked.served()
 	if errors.Is(err, errCancelled) && ctx.Err() == nil {
 		w.giveUp(ctx, plan.Withdraw, a.window)
 	}
