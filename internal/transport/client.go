@@ -143,10 +143,11 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 			c.Quota.Answered()
 			return response, nil
 		}
+		// A 429 concerns the tenant even if nobody waits for the page any more.
+		reason, wait, again := c.again(ctx, err, jittered(waits.NextBackOff()), attempt)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		reason, wait, again := c.again(ctx, err, jittered(waits.NextBackOff()), attempt)
 		if !again {
 			return nil, err
 		}
@@ -241,11 +242,12 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	defer resp.Body.Close()
 	resp.Body = exchange.Body(resp.Body)
 	secrets = append(secrets, added(resp, header)...)
-	if resp.StatusCode == http.StatusTooManyRequests {
-		c.Quota.Refused()
-	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.refused(resp, secrets)
+		err := c.refused(resp, secrets)
+		if resp.StatusCode == http.StatusTooManyRequests {
+			c.Quota.Refused()
+		}
+		return nil, err
 	}
 	memory := shelfOf(ctx)
 	body, err := c.readAll(resp, memory)

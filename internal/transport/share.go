@@ -101,6 +101,9 @@ func (q *Quota) join(other *Quota) {
 	if q.resume.After(other.resume) {
 		other.resume = q.resume
 	}
+	if q.undecided.After(other.undecided) {
+		other.undecided = q.undecided
+	}
 	other.pause, other.refusals = max(q.pause, other.pause), max(q.refusals, other.refusals)
 	for rank, since := range q.hungry {
 		if mine := &other.hungry[rank]; !since.IsZero() && (mine.IsZero() || since.Before(*mine)) {
