@@ -13,8 +13,12 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// maxBatch is the most records that are delivered at once.
-const maxBatch = 1000
+const (
+	// maxBatch is the most records that are delivered at once.
+	maxBatch = 1000
+	// maxBatchText is how many bytes of rows fill a batch, however few they are, since each is copied into its record.
+	maxBatchText = 4 << 20
+)
 
 // batch is the new rows of a page that are delivered together. A job fills one batch after the other.
 type batch struct {
@@ -22,6 +26,8 @@ type batch struct {
 	origin *records.Origin
 	page   *source.Page
 	items  []item
+	// text is the size of the rows of the items in bytes.
+	text int
 	// index finds the items by their keys.
 	index index
 	// rows are those of the items, in their order.
@@ -63,6 +69,7 @@ func (j *job) newBatch(page *source.Page) *batch {
 	b := &j.batch
 	b.index = index{}
 	b.origin, b.page, b.rows, b.items, b.final = j.Origin, page, b.rows[:0], b.items[:0], false
+	b.text = 0
 	b.fresh = func() *records.Batch { return j.Origin.NewBatch(page.Arrived, j.step.Lane) }
 	b.Batch = b.fresh()
 	return b
@@ -80,7 +87,7 @@ func (b *batch) again(items []int) *records.Batch {
 	return fresh
 }
 
-func (b *batch) full() bool { return len(b.items) == maxBatch }
+func (b *batch) full() bool { return len(b.items) == maxBatch || b.text >= maxBatchText }
 
 // holds reports whether the batch has this very version of the row, and whether it has another one.
 func (b *batch) holds(r *ledger.Row) (this, other bool) {
@@ -104,6 +111,7 @@ func (b *batch) add(row *trace.Row, r *ledger.Row, isNew bool, previous trace.St
 	b.Append(row, version)
 	number := b.index.of(&r.Key, b.items)
 	b.items = append(b.items, item{key: r.Key, text: row.Raw, version: version, received: r.Received, again: !isNew})
+	b.text += len(row.Raw)
 	*number = uint16(len(b.items)) //nolint:gosec // at most maxBatch
 	b.rows = append(b.rows, *r)
 }

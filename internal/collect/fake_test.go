@@ -69,6 +69,8 @@ func (m mailAt) row() *trace.Row {
 type service struct {
 	rows     []mailAt
 	pageSize int
+	// size is that of each page in bytes.
+	size int
 	// linkless means that full pages do not say whether anything lies beyond them.
 	linkless bool
 	// first and next, if set, answer in its stead; a nil page and a nil error leave it to the service.
@@ -134,7 +136,9 @@ func (s *service) page(w trace.Window, from int) *source.Page {
 	if to < len(inside) {
 		link = fmt.Sprintf("%s#%d", w, to)
 	}
-	return pageOf(inside[from:to], link, nil)
+	page := pageOf(inside[from:to], link, nil)
+	page.Size = s.size
+	return page
 }
 
 // requests is how many pages have been asked for.

@@ -22,6 +22,8 @@ const (
 	// maxDeadLinks is how many dead links a job bears. To find the one millisecond in an hour that cannot be read takes about
 	// fifty.
 	maxDeadLinks = 100
+	// maxAhead is the size in bytes of the largest page during whose delivery the next one is fetched.
+	maxAhead = 8 << 20
 	// silentAfter is how long a job waits for an answer before it lets others go ahead.
 	silentAfter = 2 * time.Second
 )
@@ -140,7 +142,12 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 		return err, j.slowDown(ctx, w)
 	case w.part.most && errors.As(err, &e) && e.Reason == transport.PageSize:
 		// There are no longer pages, so that nothing can be told of what lies beyond.
+		if err := j.enter(ctx); err != nil {
+			return nil, err
+		}
+		defer j.leaveSection()
 		j.close(w.part.Window)
+		j.commit(ctx)
 		return err, nil
 	case errors.As(err, &e) && e.Damaged:
 		wait, ok := j.Retry(ctx, w.part.damaged+1)
@@ -242,7 +249,8 @@ func (j *job) ask(ctx context.Context, get func(ctx context.Context) (*source.Pa
 		if err := j.Gate.Enter(ctx, j.step.Lane); err != nil {
 			return nil, err
 		}
-		silent := time.AfterFunc(silentAfter, func() { j.Gate.Leave(ctx) })
+		waiting := ctx
+		silent := time.AfterFunc(silentAfter, func() { j.Gate.Leave(waiting) })
 		defer silent.Stop()
 	}
 	if j.Timeout == 0 {
@@ -271,10 +279,11 @@ func (j *job) leave(ctx context.Context) {
 	}
 }
 
-// ahead begins to fetch the next page, if the page says which one before its rows have been walked.
+// ahead begins to fetch the next page, if the page says which one before its rows have been walked and is not so large that
+// two of the kind are too many.
 func (j *job) ahead(ctx context.Context, page *source.Page, p *progress) (next func() (*source.Page, error)) {
 	link := page.Next()
-	if link == "" || p.followed(link) {
+	if link == "" || p.followed(link) || page.Size > maxAhead {
 		return nil
 	}
 	return j.fetch(ctx, link)

@@ -121,21 +121,23 @@ func TestTheFirstWaitAfterARefusalIsShort(t *testing.T) {
 }
 
 func TestNoMoreThanOnePageIsFetchedAhead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &service{rows: mails(40), pageSize: 2}
-		b := newBench(t, s, &pipeline{refusals: []error{errors.New("full"), errors.New("full"), errors.New("full")}})
-		ahead := -1
-		b.pipeline.onTake = func() {
-			if ahead < 0 {
-				synctest.Wait()
-				ahead = len(s.links)
+	for size, want := range map[int]int{0: 1, maxAhead: 1, maxAhead + 1: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &service{rows: mails(40), pageSize: 2, size: size}
+			b := newBench(t, s, &pipeline{refusals: []error{errors.New("full"), errors.New("full"), errors.New("full")}})
+			ahead := -1
+			b.pipeline.onTake = func() {
+				if ahead < 0 {
+					synctest.Wait()
+					ahead = len(s.links)
+				}
 			}
-		}
-		_, err := b.run(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, 1, ahead)
-		assert.Len(t, b.pipeline.taken, 40)
-	})
+			_, err := b.run(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, want, ahead)
+			assert.Len(t, b.pipeline.taken, 40)
+		})
+	}
 }
 
 func TestRowsAreDeliveredOnceAndAgainWithANewStatus(t *testing.T) {
