@@ -93,11 +93,13 @@ func TestDamagedPagesAreAskedForAgain(t *testing.T) {
 				w.start(func(c *Config) { c.RevisitAges, c.PollInterval = nil, time.Hour })
 				time.Sleep(5 * time.Minute)
 				foreign := 0
+				w.sink.mu.Lock()
 				for key := range w.sink.statuses {
 					if strings.HasPrefix(key, "3f6d0a52") {
 						foreign++
 					}
 				}
+				w.sink.mu.Unlock()
 				assert.LessOrEqual(t, foreign, rows, "none is taken from inside another")
 				assert.LessOrEqual(t, len(w.sim.Requests()), 5)
 				w.stop()

@@ -73,6 +73,8 @@ func TestF1OneInstant(t *testing.T) {
 	}
 	records, w := readCase(t, nil, append(pages, "F1-one-instant-page-last.json")...)
 	assert.Len(t, records, 2*62)
+	w.sink.mu.Lock()
+	defer w.sink.mu.Unlock()
 	assert.Len(t, w.sink.statuses, 2*62)
 }
 

@@ -20,6 +20,9 @@ import (
 // TestPagesThatBringNothingAreNotAskedForInAHurry has every page lead nowhere for hours. No rate limit keeps the receiver from
 // asking: it is to see by itself that this is of no use.
 func TestPagesThatBringNothingAreNotAskedForInAHurry(t *testing.T) {
+	if raceEnabled {
+		t.Skip("reads too many rows for the race detector")
+	}
 	few := map[time.Duration]int{time.Second: 30, 5 * time.Minute: 130, time.Hour: 800}
 	// A link that is new leads on until there have been many in a row.
 	more := map[time.Duration]int{time.Second: 20, 5 * time.Minute: 400, time.Hour: 3000}

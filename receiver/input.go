@@ -96,13 +96,13 @@ func (r *messageTraceReceiver) Describe() jobs.Description {
 		Mode:         r.mode(),
 		PollInterval: r.cfg.PollInterval,
 		Tags:         r.cfg.Tags,
-		NextTick:     r.poller.NextTick(),
+		NextTick:     r.poller.Load().NextTick(),
 		PausedUntil:  r.quota.Resume(),
 	}
 	d.Health.Status, d.Health.Hint, d.Health.Since = r.report.Health()
 	rate := r.quota.Rate()
 	d.Quota = jobs.Quota{Used: r.quota.Used() * float64(rate.Requests), Limit: rate.Requests, Interval: rate.Interval}
-	if state, ok := r.poller.State(); ok {
+	if state, ok := r.poller.Load().State(); ok {
 		if d.Health.Since.IsZero() {
 			d.Health.Status = "ok"
 		}
@@ -182,8 +182,8 @@ func readable(value any) any {
 
 // Backfill has a window read now, in whole seconds. What is open of it survives a restart.
 func (r *messageTraceReceiver) Backfill(ctx context.Context, w trace.Window, redeliver bool) (jobs.Backfill, error) {
-	return r.poller.Ask(ctx, w, redeliver)
+	return r.poller.Load().Ask(ctx, w, redeliver)
 }
 
 // Cancel ends a job.
-func (r *messageTraceReceiver) Cancel(id string) error { return r.poller.Cancel(id) }
+func (r *messageTraceReceiver) Cancel(id string) error { return r.poller.Load().Cancel(id) }

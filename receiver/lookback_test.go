@@ -21,6 +21,9 @@ import (
 // TestALookbackAsLongAsTheRetention begins where the service still answers, with and without a rate limit, and with answers
 // that take their time, so that the border of what the service drops moves while it is read.
 func TestALookbackAsLongAsTheRetention(t *testing.T) {
+	if raceEnabled {
+		t.Skip("reads too many rows for the race detector")
+	}
 	for name, test := range map[string]struct {
 		api      API
 		lookback time.Duration

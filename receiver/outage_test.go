@@ -33,7 +33,7 @@ var outages = map[string]fault.Rule{
 func TestAnOutageSetsNothingAside(t *testing.T) {
 	for name, rule := range outages {
 		for _, duration := range []time.Duration{time.Hour, 24 * time.Hour} {
-			if testing.Short() && duration > time.Hour {
+			if (testing.Short() || raceEnabled) && duration > time.Hour {
 				continue
 			}
 			t.Run(name+" for "+duration.String(), func(t *testing.T) {

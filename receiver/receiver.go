@@ -11,6 +11,7 @@ import (
 	"hash/fnv"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -57,7 +58,7 @@ type messageTraceReceiver struct {
 	memory ledger.Memory
 	// recorder is the record of the jobs, nil without a Job Inspector.
 	recorder *jobs.Recorder
-	poller   *poll.Poller
+	poller   atomic.Pointer[poll.Poller]
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -135,10 +136,12 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	r.cancel, r.done = cancel, make(chan struct{})
 	go func() {
 		defer close(r.done)
+		defer r.quota.Leave()
 		defer r.record(ctx)()
-		r.poller = poll.New(r.pollOptions())
+		poller := poll.New(r.pollOptions())
+		r.poller.Store(poller)
 		defer r.show()()
-		r.poller.Run(ctx)
+		poller.Run(ctx)
 	}()
 	return nil
 }
@@ -194,9 +197,9 @@ func (r *messageTraceReceiver) logOnce() {
 	switch {
 	case r.cfg.StorageID != nil:
 	case r.plan.Range != nil:
-		r.set.Logger.Warn("storage is not set: a restart begins date_range anew, misses the ticks in between, and may deliver rows once more")
+		r.set.Logger.Warn("storage is not set: a restart starts date_range over, misses the ticks in between, and may deliver rows again")
 	default:
-		r.set.Logger.Warn("storage is not set: a restart begins anew, initial_lookback back, and may deliver rows once more",
+		r.set.Logger.Warn("storage is not set: a restart starts over from initial_lookback ago, and may deliver rows again",
 			zap.Stringer("initial_lookback", r.cfg.InitialLookback))
 	}
 }
@@ -216,7 +219,7 @@ func (r *messageTraceReceiver) logClamped(now time.Time) {
 
 // Shutdown ends the poller, also in the middle of a page, and waits for it as long as ctx allows.
 func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
-	r.report.Shutdown()
+	defer r.report.Shutdown()
 	if r.cancel == nil {
 		return nil
 	}
@@ -226,7 +229,6 @@ func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the poller did not end in time: %w", ctx.Err())
 	}
-	r.quota.Leave()
 	return nil
 }
 

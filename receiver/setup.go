@@ -215,14 +215,15 @@ func (r *messageTraceReceiver) httpClient(
 // answered tells of a response, nil if none came.
 func (r *messageTraceReceiver) answered(ctx context.Context, resp *http.Response) {
 	r.report.Answered(ctx, resp)
-	if resp == nil || r.poller == nil {
+	poller := r.poller.Load()
+	if resp == nil || poller == nil {
 		return
 	}
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {
 		date = time.Time{}
 	}
-	r.poller.Heard(resp.StatusCode, date)
+	poller.Heard(resp.StatusCode, date)
 }
 
 // watchedTransport tells of the responses that pass through it.

@@ -18,6 +18,9 @@ import (
 // TestShortPagesWithWhatIsNotToBeTrusted reads pages of 100 rows that do not tell truly what follows them: whose rows have no
 // usable Index, that have no link, or whose link is dead.
 func TestShortPagesWithWhatIsNotToBeTrusted(t *testing.T) {
+	if raceEnabled {
+		t.Skip("reads too many rows for the race detector")
+	}
 	for _, api := range []API{Graph, ReportingWebService} {
 		for name, rules := range map[string][]fault.Rule{
 			"malformed rows":                    {{Kind: fault.MalformedRows}},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -109,7 +110,7 @@ func TestEveryAskedWindowEndsInOneFinalState(t *testing.T) {
 		i, with := w.inspect()
 		w.extensions[id] = e
 		w.start(func(c *Config) { with(c); c.LeaderElectorID = &id })
-		time.Sleep(time.Second)
+		synctest.Wait()
 		began := time.Now().UTC()
 		e.started(t.Context())
 		time.Sleep(10*time.Minute + time.Second)

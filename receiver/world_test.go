@@ -103,7 +103,7 @@ func (w *world) kill() {
 
 // state is what the receiver has to remember of what it has read.
 func (w *world) state() plan.State {
-	state, _ := w.current.poller.State()
+	state, _ := w.current.poller.Load().State()
 	return state
 }
 

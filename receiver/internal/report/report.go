@@ -49,7 +49,7 @@ var (
 // Options is what a report depends on.
 type Options struct {
 	receiver.Settings
-	// UnhealthyAfter is how long something must be wrong before the collector is told, 0 for not at all.
+	// UnhealthyAfter is how long something must be wrong before the collector is told, 0 for at once.
 	UnhealthyAfter time.Duration
 	// SummaryEvery is how often what has been read is logged, 0 for never.
 	SummaryEvery time.Duration

@@ -42,6 +42,8 @@ type status struct {
 	// told is what the collector was told last, and timer tells it what it has not been told yet.
 	told  string
 	timer *time.Timer
+	// stopped reports whether the collector is told nothing more.
+	stopped bool
 	// logged is what has been logged of late, by name.
 	logged map[string]*logged
 }
@@ -159,6 +161,7 @@ func (s *status) worst() (worst trouble.Scope, f *failures) {
 func (s *status) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.stopped = true
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -166,6 +169,9 @@ func (s *status) stop() {
 
 // tell tells the collector how the receiver is, if that has changed and has lasted for long enough.
 func (s *status) tell() {
+	if s.stopped {
+		return
+	}
 	worst, f := s.worst()
 	if f == nil {
 		if s.timer != nil {
@@ -199,7 +205,10 @@ func nameOf(err error) string {
 	var refused *transport.Error
 	var signIn *entra.Error
 	var refusal *collect.RefusalError
+	var unreadable *collect.UnreadableError
 	switch {
+	case errors.As(err, &unreadable):
+		return "unreadable"
 	case errors.As(err, &refusal):
 		return fmt.Sprint("refusal, permanent: ", refusal.Permanent)
 	case errors.As(err, &signIn) && signIn.Code != 0:
