@@ -100,6 +100,7 @@ func (r *messageTraceReceiver) Describe() jobs.Description {
 		PausedUntil:  r.quota.Resume(),
 	}
 	d.Health.Status, d.Health.Hint, d.Health.Since = r.report.Health()
+	d.Progress = r.report.Backfill()
 	rate := r.quota.Rate()
 	d.Quota = jobs.Quota{Used: r.quota.Used() * float64(rate.Requests), Limit: rate.Requests, Interval: rate.Interval}
 	if state, ok := r.poller.Load().State(); ok {

@@ -74,6 +74,22 @@ func TestJobsAreRecorded(t *testing.T) {
 	})
 }
 
+func TestAnInputSaysHowFarItsBackfillIs(t *testing.T) {
+	punctual(t, 1000, 10*24*time.Hour, func(t *testing.T, w *world) {
+		i, with := w.inspect()
+		w.start(func(c *Config) {
+			with(c)
+			c.InitialLookback, c.RateLimit.Requests = 10*24*time.Hour, 2
+		})
+		time.Sleep(12 * time.Minute)
+		p := i.Inputs()[0].Describe().Progress
+		assert.InDelta(t, 10*24*time.Hour, p.Total, float64(24*time.Hour))
+		assert.Less(t, p.Open, p.Total)
+		assert.InDelta(t, 1-float64(p.Open)/float64(p.Total), p.Share, 0.01)
+		w.stop()
+	})
+}
+
 func TestFailedJobSaysWhatToDoAndOutlivesARestart(t *testing.T) {
 	punctual(t, 10_000, time.Hour, func(t *testing.T, w *world) {
 		i, with := w.inspect()

@@ -88,6 +88,14 @@ func (r *Report) Credential(tokens *entra.TokenSource) { r.metrics.credential.St
 // Health returns the component status, its hint, and since when it is so; zero if none has been reported.
 func (r *Report) Health() (status, hint string, since time.Time) { return r.status.now() }
 
+// Backfill returns how far the reading of older mail is, as of the last position.
+func (r *Report) Backfill() jobs.Progress {
+	if state := r.metrics.state.Load(); state != nil {
+		return state.backfill
+	}
+	return jobs.Progress{}
+}
+
 // SignedIn logs, once, that the sign-in works, and what the token may do.
 func (r *Report) SignedIn(roles []string) {
 	if _, told := r.told.LoadOrStore("signed in", true); !told {
