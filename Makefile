@@ -44,7 +44,7 @@ demo: build ## watch records of a simulated tenant arrive; ^C ends it
 	@exec scripts/demo.sh
 
 test: ## run the tests
-	CGO_ENABLED=0 go test $(TESTFLAGS) ./...
+	CGO_ENABLED=0 go test -timeout 20m $(TESTFLAGS) ./...
 
 CHECKS := check-generated lint check-vet check-race check-mappings check-queries build check-examples check-e2e check-browser
 
@@ -125,7 +125,7 @@ check-vet:
 check-race:
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || \
 	{ echo "The race detector needs a C compiler, and there is no $$cc: install gcc or clang." >&2; exit 1; }
-	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+	CGO_ENABLED=1 go test -race -timeout 30m $(TESTFLAGS) ./...
 
 # The mappings in examples/mappings and the filters in docs/records.md, on golden records.
 check-mappings:

@@ -183,7 +183,7 @@ func TestWhatTheLoginHostTells(t *testing.T) {
 			require.NoError(t, r.Shutdown(t.Context()))
 			assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
 			for _, part := range says {
-				assert.ErrorContains(t, event.Err(), part)
+				require.ErrorContains(t, event.Err(), part)
 			}
 			asked := 0
 			for _, request := range sim.Requests() {

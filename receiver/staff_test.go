@@ -53,7 +53,10 @@ func TestOneMessageToAllStaff(t *testing.T) {
 				w.startVia(tripper(func(r *http.Request) (*http.Response, error) {
 					if strings.Contains(r.URL.RawQuery, "skiptoken") {
 						if links++; links == c.dead {
-							assert.NoError(t, sim.Faults().Set(fault.Rule{Kind: fault.DeadLink, On: fault.ContinuedPage, Count: 1}))
+							err := sim.Faults().Set(fault.Rule{Kind: fault.DeadLink, On: fault.ContinuedPage, Count: 1})
+							if err != nil {
+								return nil, err
+							}
 						}
 					}
 					return way.RoundTrip(r)
