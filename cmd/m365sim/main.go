@@ -36,8 +36,8 @@ func main() {
 	}
 }
 
-// run serves until ctx is over. Its first and only line on stdout says that it
-// is ready.
+// run serves until ctx is over. Its first and only line on stdout is printed once it
+// listens.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	opt, err := parse(args, getenv, stdout)
 	if err != nil {

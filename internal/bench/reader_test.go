@@ -90,7 +90,7 @@ func (c *counter) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	return nil
 }
 
-// watcher counts what our path says that it has done.
+// watcher counts the rows that our path reports.
 type watcher struct{ seen trace.Outcomes }
 
 func (w *watcher) Page(_ context.Context, _ trace.Lane, p collect.Page) {

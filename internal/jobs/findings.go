@@ -58,7 +58,7 @@ type FindingQuery struct {
 	Limit int
 }
 
-// Findings returns findings, the one that was added last first. More says that there are more.
+// Findings returns findings, the newest first, and reports whether there are more.
 func (r *Registry) Findings(q FindingQuery) (found []Finding, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
