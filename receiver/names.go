@@ -11,7 +11,7 @@ const (
 	ofStorage  = "leave it out; what was not read stays open in storage"
 )
 
-// criblNames are the settings of Cribl's Office 365 Message Trace source, as examples/migrate-from-cribl.md lists them.
+// criblNames are the settings of Cribl's Office 365 Message Trace source, as docs/migrate-from-cribl.md lists them.
 var criblNames = confcheck.Names{
 	"id":                                     "it is the ID of the receiver: o365messagetrace/contoso",
 	"type":                                   "it is the ID of the receiver: o365messagetrace/contoso",

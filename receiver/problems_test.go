@@ -154,7 +154,7 @@ tags: ["${env:NUMBER}"]
 
 func TestSettingsOfCriblAreKnown(t *testing.T) {
 	t.Parallel()
-	guide, err := os.ReadFile(filepath.Join("..", "examples", "migrate-from-cribl.md"))
+	guide, err := os.ReadFile(filepath.Join("..", "docs", "migrate-from-cribl.md"))
 	require.NoError(t, err)
 	same := map[string]bool{"resource": true, "timeout": true, "environment": true, "multiplier": true, "passphrase": true}
 	known := map[string]bool{}

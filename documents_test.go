@@ -5,7 +5,9 @@ package o365messagetrace_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -16,13 +18,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/o365messagetrace/o365messagetrace/connector/findings"
+	"github.com/o365messagetrace/o365messagetrace/extension/jobinspector"
 	"github.com/o365messagetrace/o365messagetrace/receiver"
 )
 
-// unset is how the README writes the default of a key that has none.
+// unset is how the documents write the default of a key that has none.
 const unset = "–"
 
 func read(t *testing.T, path string) string {
@@ -43,12 +48,12 @@ func section(t *testing.T, document, heading string) string {
 
 var keyRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\| (\\S.*?) \\| \\S.* \\|$")
 
-func TestREADMEListsAllKeysWithTheirDefaults(t *testing.T) {
+func TestConfigurationPageListsAllKeysWithTheirDefaults(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
 	describe(want, "", reflect.ValueOf(receiver.NewFactory().CreateDefaultConfig()).Elem())
 
-	_, table, found := strings.Cut(section(t, read(t, "README.md"), "Configuration keys"), "\n| Key | Default | Rule |\n")
+	_, table, found := strings.Cut(section(t, read(t, "docs/configuration.md"), "Keys"), "\n| Key | Default | Rule |\n")
 	require.True(t, found)
 	table, _, _ = strings.Cut(table, "\n\n")
 	got := map[string]string{}
@@ -120,63 +125,128 @@ func written(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+// documents are the Markdown files of the repository, with slashes.
+func documents(t *testing.T) (paths []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch name := entry.Name(); {
+		case err != nil:
+			return err
+		case entry.IsDir() && (strings.HasPrefix(name, ".") && name != "." || slices.Contains([]string{"testdata", "build", "dist"}, name)):
+			return fs.SkipDir
+		case filepath.Ext(name) == ".md":
+			paths = append(paths, filepath.ToSlash(path))
+		}
+		return nil
+	}))
+	require.Contains(t, paths, "docs/configuration.md")
+	return paths
+}
+
+// READMEs that are longer are not read.
+func TestREADMEIsShort(t *testing.T) {
+	t.Parallel()
+	assert.LessOrEqual(t, strings.Count(read(t, "README.md"), "\n"), 220, "lines: move what is not needed first to docs/")
+}
+
+var (
+	fenced = regexp.MustCompile("(?s)\n```.*?\n```")
+	link   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+)
 
 func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"} {
-		text := read(t, document)
-		for _, target := range link.FindAllStringSubmatch(text, -1) {
-			path, anchor, _ := strings.Cut(target[1], "#")
-			switch {
-			case strings.Contains(target[1], "://"):
-			case path != "":
-				assert.FileExists(t, filepath.FromSlash(path), "link in %s", document)
-			default:
-				assert.Contains(t, anchors(text), anchor, "link in %s", document)
+	for _, document := range documents(t) {
+		for _, match := range link.FindAllStringSubmatch(fenced.ReplaceAllString(read(t, document), ""), -1) {
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(match[1], "#")
+			target := document
+			if file != "" {
+				target = path.Join(path.Dir(document), file)
+			}
+			_, err := os.Stat(filepath.FromSlash(target))
+			if assert.NoError(t, err, "link in %s", document) && anchor != "" {
+				assert.Contains(t, anchors(read(t, target)), anchor, "link in %s to %s", document, target)
 			}
 		}
 	}
 }
 
-var heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+var (
+	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	punctuation = regexp.MustCompile(`[^\p{L}\p{N}\-_ ]`)
+)
 
 // anchors are the names under which GitHub knows the headings of a document.
 func anchors(document string) (names []string) {
-	for _, match := range heading.FindAllStringSubmatch(document, -1) {
-		names = append(names, strings.ReplaceAll(strings.ToLower(match[1]), " ", "-"))
+	for _, match := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(document, ""), -1) {
+		name := punctuation.ReplaceAllString(strings.ToLower(match[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
 	}
 	return names
 }
 
 var (
 	yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
-	// variable is what the environment fills in; a domain is valid wherever the README has one.
+	// variable is what the environment fills in; a domain is valid wherever a document has one.
 	variable = regexp.MustCompile(`\$\{env:\w+\}`)
 )
 
-func TestConfigurationsInTheREADMEAreValid(t *testing.T) {
-	t.Parallel()
-	configurations := 0
-	for _, block := range yamlBlock.FindAllStringSubmatch(read(t, "README.md"), -1) {
-		retrieved, err := confmap.NewRetrievedFromYAML([]byte(variable.ReplaceAllString(block[1], "contoso.com")))
-		require.NoError(t, err)
-		conf, err := retrieved.AsConf()
-		require.NoError(t, err, block[1])
-		if !conf.IsSet("service") {
-			continue
+// configurations are the YAML blocks of the documents that have a service, by document and position.
+func configurations(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, document := range documents(t) {
+		for i, block := range yamlBlock.FindAllStringSubmatch(read(t, document), -1) {
+			retrieved, err := confmap.NewRetrievedFromYAML([]byte(block[1]))
+			require.NoError(t, err)
+			conf, err := retrieved.AsConf()
+			require.NoError(t, err, "%s: %s", document, block[1])
+			if conf.IsSet("service") {
+				found[fmt.Sprint(document, " block ", i+1)] = block[1]
+			}
 		}
-		configurations++
-		for top := range conf.ToStringMap() {
-			assert.Contains(t, []string{"receivers", "processors", "exporters", "connectors", "extensions", "service"}, top)
-		}
-		own, err := conf.Sub("receivers::o365messagetrace")
-		require.NoError(t, err)
-		cfg := receiver.NewFactory().CreateDefaultConfig()
-		require.NoError(t, own.Unmarshal(cfg), block[1])
-		require.NoError(t, cfg.(*receiver.Config).Validate(), block[1])
 	}
-	assert.GreaterOrEqual(t, configurations, 2, "a minimal and a production configuration")
+	return found
+}
+
+func TestConfigurationsInTheDocumentsAreValid(t *testing.T) {
+	t.Parallel()
+	found := configurations(t)
+	assert.Contains(t, found, "README.md block 2", "a minimal and a production configuration")
+	for place, text := range found {
+		retrieved, err := confmap.NewRetrievedFromYAML([]byte(variable.ReplaceAllString(text, "contoso.com")))
+		require.NoError(t, err, place)
+		conf, err := retrieved.AsConf()
+		require.NoError(t, err, place)
+		for top, components := range conf.ToStringMap() {
+			assert.Contains(t, []string{"receivers", "processors", "exporters", "connectors", "extensions", "service"}, top, place)
+			parts, _ := components.(map[string]any)
+			for id := range parts {
+				kind, _, _ := strings.Cut(id, "/")
+				var cfg component.Config
+				switch {
+				case top == "receivers" && kind == "o365messagetrace":
+					cfg = receiver.NewFactory().CreateDefaultConfig()
+				case top == "connectors" && kind == "o365findings":
+					cfg = findings.NewFactory().CreateDefaultConfig()
+				case top == "extensions" && kind == "o365jobinspector":
+					cfg = jobinspector.NewFactory().CreateDefaultConfig()
+				default:
+					continue
+				}
+				own, err := conf.Sub(top + "::" + id)
+				require.NoError(t, err, place)
+				require.NoError(t, own.Unmarshal(cfg), place)
+				// The example that the Job Inspector's README shortens.
+				if !strings.Contains(text, "# ...") {
+					require.NoError(t, confmap.Validate(cfg), place)
+				}
+			}
+		}
+	}
 }
 
 var versionConstant = regexp.MustCompile(`(?m)^const version = "(.+)"$`)
@@ -200,7 +270,7 @@ var (
 	flagNamed   = regexp.MustCompile("`--([a-z-]+)`")
 )
 
-func TestREADMEListsAllFlagsOfTheSimulator(t *testing.T) {
+func TestSimulatorPageListsAllFlags(t *testing.T) {
 	t.Parallel()
 	names := func(matches [][]string) (all []string) {
 		for _, match := range matches {
@@ -208,7 +278,7 @@ func TestREADMEListsAllFlagsOfTheSimulator(t *testing.T) {
 		}
 		return all
 	}
-	_, table, _ := strings.Cut(section(t, read(t, "README.md"), "The simulator"), "\n|")
+	_, table, _ := strings.Cut(read(t, "docs/simulator.md"), "\n|")
 	table, _, _ = strings.Cut(table, "\n\n")
 	var got []string
 	for row := range strings.Lines(table) {
