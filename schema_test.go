@@ -68,7 +68,7 @@ func TestSchemaHasTheKeysOfTheConfigurationWithTheirDefaults(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// ofClient says that a key is one of the HTTP client's.
+// ofClient is set where a key is one of the HTTP client's.
 func ofClient(key string) bool {
 	name, _, _ := strings.Cut(key, ".")
 	fields := reflect.TypeFor[receiver.Config]().Field(0).Type.Fields()

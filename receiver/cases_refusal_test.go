@@ -113,7 +113,7 @@ func TestDamagedPagesAreAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestWhatARefusalTells answers everything with a case. The status says what to do, and nothing is asked for in a hurry.
+// TestWhatARefusalTells answers everything with a case. The status decides what to do, and nothing is asked for in a hurry.
 func TestWhatARefusalTells(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -177,9 +177,9 @@ func TestWhatTheLoginHostTells(t *testing.T) {
 			}))
 			r, _ := observedReceiver(t, fmt.Sprintf("tenant_id: %s\nendpoint: %s%s\nauthority_host: %s\ntls: {ca_file: '%s'}\npoll_interval: 1s\nunhealthy_after: 0\n"+
 				"authentication: {oauth: {client_id: c, client_secret: s}}", simulator.DefaultTenantID, sim.URL, graphPath, sim.URL, sim.CAFile))
-			host := &statusHost{told: make(chan *componentstatus.Event, 100)}
+			host := &statusHost{shown: make(chan *componentstatus.Event, 100)}
 			require.NoError(t, r.Start(t.Context(), host))
-			event := <-host.told
+			event := <-host.shown
 			require.NoError(t, r.Shutdown(t.Context()))
 			assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
 			for _, part := range says {

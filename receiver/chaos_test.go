@@ -24,7 +24,7 @@ import (
 )
 
 // TestFourDaysOfEveryFault reads four days of mail through faults of every kind, restarts and kills, without a revisit that
-// could make good what was missed. O365MT_CHAOS_SEEDS says how many seeds are tried, 3 unless set.
+// could make good what was missed. O365MT_CHAOS_SEEDS is how many seeds are tried, 3 unless set.
 func TestFourDaysOfEveryFault(t *testing.T) {
 	seeds := 3
 	if raceEnabled || testing.Short() {
@@ -54,12 +54,12 @@ type chaos struct {
 	*world
 	api    API
 	random *rand.Rand
-	// short says that pages are asked to have 100 rows.
+	// short is set where pages are asked to have 100 rows.
 	short bool
 	// bulk is how many messages to all staff there are. What a service without links hands out of one is its first page.
 	bulk       int
 	began, end time.Time
-	// unsure says that something may not have been stored, so that a kill could repeat more than a batch.
+	// unsure is set where something may not have been stored, so that a kill could repeat more than a batch.
 	unsure bool
 }
 

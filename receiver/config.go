@@ -49,12 +49,12 @@ type Config struct {
 
 	// TenantID is the tenant's GUID or one of its verified domains. Every way to sign in but basic and auth needs it.
 	TenantID string `mapstructure:"tenant_id"`
-	// SubscriptionPlan says which cloud the tenant is in.
+	// SubscriptionPlan is the cloud that the tenant is in.
 	SubscriptionPlan Plan `mapstructure:"subscription_plan"`
 	// API is the service to read from; empty means Graph, for gcc_high, dod and china the Reporting Web Service, which is the
 	// only one there.
 	API API `mapstructure:"api"`
-	// Authentication says how to sign in: exactly one of its blocks. An extension named in auth takes its place.
+	// Authentication is the way to sign in: exactly one of its blocks. An extension named in auth takes its place.
 	Authentication Authentication `mapstructure:"authentication"`
 	// AuthorityHost is the https URL of the login host; empty means https://login.microsoftonline.com, for gcc_high and dod
 	// https://login.microsoftonline.us, for china https://login.partner.microsoftonline.cn.
@@ -83,7 +83,7 @@ type Config struct {
 	// Graph and 2000 with the Reporting Web Service. Not set means the most.
 	PageSize *int `mapstructure:"page_size"`
 
-	// Retry says which failed requests are sent again, and when.
+	// Retry defines which failed requests are sent again, and when.
 	Retry Retry `mapstructure:"retry"`
 	// RateLimit bounds the requests of all receivers of the tenant in this process.
 	RateLimit RateLimit `mapstructure:"rate_limit"`
@@ -102,9 +102,9 @@ type Config struct {
 	// UnhealthyAfter is how long something must be wrong before the component counts as unhealthy; 0 means at once.
 	UnhealthyAfter time.Duration `mapstructure:"unhealthy_after"`
 
-	// Statuses says which statuses are delivered.
+	// Statuses selects which statuses are delivered.
 	Statuses Statuses `mapstructure:"statuses"`
-	// Body says what the body of a record is.
+	// Body selects what the body of a record is.
 	Body Body `mapstructure:"body"`
 	// Omit names properties of rows that are left out of attributes and body.
 	Omit []string `mapstructure:"omit"`

@@ -36,7 +36,7 @@ type Filter struct {
 	_ struct{}
 }
 
-// RetryType says how the waits between the attempts of a request grow.
+// RetryType is how the waits between the attempts of a request grow.
 type RetryType string
 
 // The types of retry.
@@ -54,9 +54,9 @@ func (RetryType) Choices() []string {
 	return []string{string(RetryBackoff), string(RetryStatic), string(RetryDisabled)}
 }
 
-// Retry says which failed requests are sent again, and when.
+// Retry defines which failed requests are sent again, and when.
 type Retry struct {
-	// Type says how the waits grow.
+	// Type is how the waits grow.
 	Type RetryType `mapstructure:"type"`
 	// InitialInterval is the first wait, 0 to 20s.
 	InitialInterval time.Duration `mapstructure:"initial_interval"`

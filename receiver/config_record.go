@@ -21,7 +21,7 @@ type Field struct {
 	_ struct{}
 }
 
-// Statuses says which statuses are delivered.
+// Statuses selects which statuses are delivered.
 type Statuses string
 
 // The choices of Statuses.
@@ -35,7 +35,7 @@ const (
 // Choices returns all choices.
 func (Statuses) Choices() []string { return []string{string(AllStatuses), string(FinalStatuses)} }
 
-// Body says what the body of a record is.
+// Body selects what the body of a record is.
 type Body string
 
 // The choices of Body.

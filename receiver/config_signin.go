@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 )
 
-// Authentication says how to sign in: exactly one of its blocks, or an authentication extension instead of it.
+// Authentication is the way to sign in: exactly one of its blocks, or an authentication extension instead of it.
 type Authentication struct {
 	// OAuth signs in as an application with a client secret.
 	OAuth configoptional.Optional[OAuth] `mapstructure:"oauth"`

@@ -57,7 +57,7 @@ func (cfg *Config) planRange() *plan.Range {
 	}
 	b, err := cfg.DateRange.Get().bounds()
 	if err != nil {
-		// Validate has said so already.
+		// Validate has reported it.
 		return nil
 	}
 	r := &plan.Range{At: b.at}

@@ -18,8 +18,8 @@ type statusHost struct {
 
 	mu     sync.Mutex
 	events []*componentstatus.Event
-	// told gets each event as well, if somebody listens.
-	told chan *componentstatus.Event
+	// shown gets each event as well, if somebody listens.
+	shown chan *componentstatus.Event
 }
 
 var _ componentstatus.Reporter = (*statusHost)(nil)
@@ -30,8 +30,8 @@ func (h *statusHost) Report(event *componentstatus.Event) {
 	h.mu.Lock()
 	h.events = append(h.events, event)
 	h.mu.Unlock()
-	if h.told != nil {
-		h.told <- event
+	if h.shown != nil {
+		h.shown <- event
 	}
 }
 

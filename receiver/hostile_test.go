@@ -90,8 +90,8 @@ func quoted(text string) string {
 	return string(encoded[1 : len(encoded)-1])
 }
 
-// says answers with a format that the echo is put into.
-func says(status int, contentType, format string) behaviour {
+// echoing answers with a format that the echo is put into.
+func echoing(status int, contentType, format string) behaviour {
 	return func(w http.ResponseWriter, _ *http.Request, echo string) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -118,12 +118,12 @@ func redirects(location string) behaviour {
 }
 
 var hostileLogins = map[string]behaviour{
-	"a wrong secret":       says(401, "application/json", `{"error":"invalid_client","error_description":"AADSTS7000215: ECHO is wrong. Trace ID: ECHO"}`),
-	"a wrong assertion":    says(401, "application/json", `{"error":"invalid_client","error_description":"AADSTS700027: What of ECHO?"}`),
-	"of a code of its own": says(400, "application/json", `{"error":"ECHO","error_description":"ECHO","error_codes":[1]}`),
-	"no JSON":              says(500, "text/html", `<html><title>ECHO</title></html>`),
-	"a token that is none": says(200, "application/json", `{"access_token":{"ECHO":"ECHO"},"ECHO":1}`),
-	"a token cut short":    says(200, "application/json", `{"token_type":"Bearer","expires_in":3599,"access_token":"ECHO`),
+	"a wrong secret":       echoing(401, "application/json", `{"error":"invalid_client","error_description":"AADSTS7000215: ECHO is wrong. Trace ID: ECHO"}`),
+	"a wrong assertion":    echoing(401, "application/json", `{"error":"invalid_client","error_description":"AADSTS700027: What of ECHO?"}`),
+	"of a code of its own": echoing(400, "application/json", `{"error":"ECHO","error_description":"ECHO","error_codes":[1]}`),
+	"no JSON":              echoing(500, "text/html", `<html><title>ECHO</title></html>`),
+	"a token that is none": echoing(200, "application/json", `{"access_token":{"ECHO":"ECHO"},"ECHO":1}`),
+	"a token cut short":    echoing(200, "application/json", `{"token_type":"Bearer","expires_in":3599,"access_token":"ECHO`),
 	"a redirect":           redirects("https://127.0.0.1:1/ECHO?ECHO"),
 	"a header of no sense": bare("HTTP/1.1 200 OK\r\nECHO\r\n\r\n"),
 	"a status of no sense": bare("HTTP/1.1 ECHO\r\n\r\n"),
@@ -131,16 +131,16 @@ var hostileLogins = map[string]behaviour{
 }
 
 var hostileServices = map[string]behaviour{
-	"unauthorised":          says(401, "application/json", `{"error":{"code":"ECHO","message":"ECHO"}}`),
-	"forbidden, old":        says(403, "application/json", `{"odata.error":{"code":"ECHO","message":{"value":"ECHO"}}}`),
-	"forbidden, bare":       says(403, "application/json", `{"ErrorCode":"ECHO","Message":"ECHO"}`),
-	"bad, in XML":           says(400, "application/xml", `<ServiceFault><ErrorCode>1</ErrorCode><Message>ECHO</Message></ServiceFault>`),
-	"broken, in HTML":       says(500, "text/html", `<html><title>ECHO</title></html>`),
-	"throttling":            says(429, "application/json", `{"error":{"code":"TooManyRequests","message":"ECHO"}}`),
-	"unavailable":           says(503, "application/json", `{"error":{"code":"x","message":"ECHO"}}`),
-	"no page":               says(200, "text/ECHO", `ECHO`),
-	"damaged JSON":          says(200, "application/json", `{"value":[{"ECHO":"ECHO"},{"id":"ECHO`),
-	"rows of another shape": says(200, "application/json", `{"ECHO":{},"value":"ECHO"}`),
+	"unauthorised":          echoing(401, "application/json", `{"error":{"code":"ECHO","message":"ECHO"}}`),
+	"forbidden, old":        echoing(403, "application/json", `{"odata.error":{"code":"ECHO","message":{"value":"ECHO"}}}`),
+	"forbidden, bare":       echoing(403, "application/json", `{"ErrorCode":"ECHO","Message":"ECHO"}`),
+	"bad, in XML":           echoing(400, "application/xml", `<ServiceFault><ErrorCode>1</ErrorCode><Message>ECHO</Message></ServiceFault>`),
+	"broken, in HTML":       echoing(500, "text/html", `<html><title>ECHO</title></html>`),
+	"throttling":            echoing(429, "application/json", `{"error":{"code":"TooManyRequests","message":"ECHO"}}`),
+	"unavailable":           echoing(503, "application/json", `{"error":{"code":"x","message":"ECHO"}}`),
+	"no page":               echoing(200, "text/ECHO", `ECHO`),
+	"damaged JSON":          echoing(200, "application/json", `{"value":[{"ECHO":"ECHO"},{"id":"ECHO`),
+	"rows of another shape": echoing(200, "application/json", `{"ECHO":{},"value":"ECHO"}`),
 	"damaged XML": func(w http.ResponseWriter, _ *http.Request, echo string) {
 		name := strings.NewReplacer(" ", "_", "/", "_", ":", ".").Replace(echo)
 		fmt.Fprintf(w, "<feed xmlns='http://www.w3.org/2005/Atom'><t%s>&%s;</feed>", name, strings.Fields(echo)[0])
@@ -149,9 +149,9 @@ var hostileServices = map[string]behaviour{
 		_, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		fmt.Fprintf(w, "<feed xmlns='http://www.w3.org/2005/Atom'>&%s;</feed>", strings.NewReplacer("/", "", "+", "", "=", "", "~", "").Replace(credentials))
 	},
-	"a link elsewhere":      says(200, "application/json", `{"value":[],"@odata.nextLink":"https://evil.example/ECHO","odata.nextLink":"https://evil.example/ECHO"}`),
-	"a link of addresses":   says(200, "application/json", `{"value":[],"@odata.nextLink":"https://ann.lee@evil.example/","odata.nextLink":"https://ann.lee@evil.example/"}`),
-	"a link that is no URL": says(200, "application/json", `{"value":[],"@odata.nextLink":"%%zz ECHO","odata.nextLink":"%%zz ECHO"}`),
+	"a link elsewhere":      echoing(200, "application/json", `{"value":[],"@odata.nextLink":"https://evil.example/ECHO","odata.nextLink":"https://evil.example/ECHO"}`),
+	"a link of addresses":   echoing(200, "application/json", `{"value":[],"@odata.nextLink":"https://ann.lee@evil.example/","odata.nextLink":"https://ann.lee@evil.example/"}`),
+	"a link that is no URL": echoing(200, "application/json", `{"value":[],"@odata.nextLink":"%%zz ECHO","odata.nextLink":"%%zz ECHO"}`),
 	"a redirect":            redirects("https://evil.example/ECHO?ECHO"),
 	"a redirect below":      redirects("/ECHO?ECHO"),
 	"no redirect":           redirects("%%zz ECHO"),

@@ -110,9 +110,9 @@ func TestShutdownWaitsNoLongerThanItMay(t *testing.T) {
 func TestAServiceThatCannotBeReachedIsReported(t *testing.T) {
 	t.Parallel()
 	r := newTestReceiver(t, nil)
-	host := &statusHost{told: make(chan *componentstatus.Event, 10)}
+	host := &statusHost{shown: make(chan *componentstatus.Event, 10)}
 	require.NoError(t, r.Start(t.Context(), host))
-	event := <-host.told
+	event := <-host.shown
 	assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
 	require.ErrorContains(t, event.Err(), "sign-in failed")
 	require.ErrorContains(t, event.Err(), "authority_host")
@@ -133,9 +133,9 @@ func TestAFileThatIsMissingLeavesTheReceiverIdle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newTestReceiver(t, func(cfg *Config) { c.change(cfg, filepath.Join(t.TempDir(), "missing")) })
-			host := &statusHost{told: make(chan *componentstatus.Event, 10)}
+			host := &statusHost{shown: make(chan *componentstatus.Event, 10)}
 			require.NoError(t, r.Start(t.Context(), host), "other receivers must run")
-			event := <-host.told
+			event := <-host.shown
 			assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
 			require.ErrorContains(t, event.Err(), c.hint)
 			require.NoError(t, r.Shutdown(t.Context()))

@@ -16,7 +16,7 @@ var levels = map[LogLevel]zapcore.Level{
 	LogError: zapcore.ErrorLevel,
 }
 
-// logger returns the logger of the receiver: the collector's, with the receiver's tags, and as quiet as log_level says.
+// logger returns the logger of the receiver: the collector's, with the receiver's tags, and as quiet as log_level sets it.
 // louder reports whether log_level asks for more than the collector lets through.
 func (cfg *Config) logger(l *zap.Logger) (_ *zap.Logger, louder bool) {
 	if len(cfg.Tags) > 0 {

@@ -5,5 +5,5 @@
 
 package receiver
 
-// raceEnabled says that the race detector is on, which makes everything ten times slower.
+// raceEnabled reports whether the race detector is on, which makes everything ten times slower.
 const raceEnabled = false

@@ -76,14 +76,14 @@ func newMessageTraceReceiver(set receiver.Settings, cfg *Config, next consumer.L
 	if err != nil {
 		return nil, err
 	}
-	told, err := report.New(report.Options{Settings: set, UnhealthyAfter: cfg.UnhealthyAfter, SummaryEvery: cfg.SummaryInterval})
+	reporter, err := report.New(report.Options{Settings: set, UnhealthyAfter: cfg.UnhealthyAfter, SummaryEvery: cfg.SummaryInterval})
 	if err != nil {
 		return nil, err
 	}
-	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, report: told, tooLoud: tooLoud, memory: ledger.Memory{}}
+	r := &messageTraceReceiver{cfg: cfg, set: set, next: next, obs: obs, report: reporter, tooLoud: tooLoud, memory: ledger.Memory{}}
 	r.plan = cfg.planConfig(offset(set.ID, cfg.PollSpread))
 	r.dial = r.connect
-	r.fields, err = fields.Compile(cfg.definitions(), set.TelemetrySettings, told.FieldFailed)
+	r.fields, err = fields.Compile(cfg.definitions(), set.TelemetrySettings, reporter.FieldFailed)
 	return r, err
 }
 

@@ -32,7 +32,7 @@ func readSchema(t *testing.T) *jsonschema.Resolved {
 	return resolved
 }
 
-// inSchema says what the schema finds wrong with a configuration.
+// inSchema returns what the schema finds wrong with a configuration.
 func inSchema(t *testing.T, schema *jsonschema.Resolved, conf *confmap.Conf) error {
 	t.Helper()
 	text, err := json.Marshal(conf.ToStringMap())

@@ -110,8 +110,8 @@ func hidden(h *hostile) []string {
 	return all
 }
 
-// told is all that logs, status and errors say.
-func told(t *testing.T, logs *zapobserver.ObservedLogs, events []*componentstatus.Event) string {
+// shown is all that logs, status and errors contain.
+func shown(t *testing.T, logs *zapobserver.ObservedLogs, events []*componentstatus.Event) string {
 	t.Helper()
 	var all strings.Builder
 	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "m", NameKey: "n"})
@@ -147,18 +147,18 @@ func runHostile(t *testing.T, method, api string, h *hostile) {
 	id := component.MustNewID("bearertokenauth")
 	host := &statusHost{
 		extensions: map[component.ID]component.Component{id: signer{header: "Bearer " + hiddenExtension}},
-		told:       make(chan *componentstatus.Event, 100),
+		shown:      make(chan *componentstatus.Event, 100),
 	}
 	require.NoError(t, r.Start(t.Context(), host))
 	select {
-	case event := <-host.told:
+	case event := <-host.shown:
 		assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
 	case <-time.After(20 * time.Second):
 		assert.Fail(t, "no failure has been reported")
 	}
 	require.NoError(t, r.Shutdown(t.Context()))
 	require.Positive(t, logs.Len())
-	text := told(t, logs, host.events)
+	text := shown(t, logs, host.events)
 	for _, secret := range hidden(h) {
 		if secret != "" {
 			require.NotContains(t, text, secret)

@@ -70,7 +70,7 @@ func (r *messageTraceReceiver) open(
 		}
 		client = opened
 	}
-	books, err := r.openLedger(ctx, client)
+	known, err := r.openLedger(ctx, client)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,15 +78,15 @@ func (r *messageTraceReceiver) open(
 	if err != nil {
 		return nil, nil, &clientError{err}
 	}
-	return collect.New(r.collectOptions(endpoint, source, books, gate, now)), closeAll, nil
+	return collect.New(r.collectOptions(endpoint, source, known, gate, now)), closeAll, nil
 }
 
 func (r *messageTraceReceiver) collectOptions(
-	endpoint *url.URL, source collect.Source, books *ledger.Ledger, gate collect.Gate, now func() time.Time,
+	endpoint *url.URL, source collect.Source, known *ledger.Ledger, gate collect.Gate, now func() time.Time,
 ) collect.Options {
 	return collect.Options{
 		Source: source,
-		Ledger: books,
+		Ledger: known,
 		Origin: &records.Origin{
 			InputID:       r.set.ID.String(),
 			TenantID:      r.cfg.TenantID,

@@ -175,7 +175,7 @@ func (r *messageTraceReceiver) identify(token claims.Set) {
 // inspect warns, once, of what a token lacks that the service will ask for.
 func (r *messageTraceReceiver) inspect(token claims.Set) {
 	wanted := claims.Wanted{TenantID: r.cfg.TenantID, Resource: r.cfg.signIn().Resource, Role: r.cfg.role()}
-	for _, lack := range token.Lacks(wanted) {
+	for _, lack := range token.Missing(wanted) {
 		r.report.Once("the service may refuse the token: " + lack)
 	}
 }

@@ -84,7 +84,7 @@ func (cfg *Config) validateOwner(key string, u *url.URL) error {
 	return nil
 }
 
-// validPort says whether the port of a URL can exist, if the URL has one.
+// validPort reports whether the port of a URL can exist, if the URL has one.
 func validPort(u *url.URL) bool {
 	if !strings.Contains(strings.TrimPrefix(u.Host, "["+u.Hostname()+"]"), ":") {
 		return true
@@ -93,7 +93,7 @@ func validPort(u *url.URL) bool {
 	return err == nil && port > 0
 }
 
-// loopback says whether host is this machine.
+// loopback reports whether host is this machine.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()

@@ -40,7 +40,7 @@ func (cfg *Config) validatePolling() error {
 		validateRange("poll_spread", cfg.PollSpread, 0, max(cfg.PollInterval, 0)),
 		validateNumber("page_size", cfg.pageSize(), minPageSize, cfg.limits().pageSize),
 	}
-	// A date range has no use for the other keys, and says so itself.
+	// A date range has no use for the other keys, and has its own error for them.
 	if !cfg.DateRange.HasValue() {
 		errs = append(errs,
 			validateRange("initial_lookback", cfg.InitialLookback, 0, cfg.limits().retention),

@@ -45,7 +45,7 @@ var domainName = regexp.MustCompile(`^([\pL\pN_]([\pL\pN_-]*[\pL\pN_])?\.)*[\pL\
 // localPart matches what stands before the @ of an address, or a wildcard for all there is.
 var localPart = regexp.MustCompile(`^(\*|[^\s\pC@,;*<>"]+|"[^\pC*]+")$`)
 
-// validateRecord checks the keys that say what a record looks like.
+// validateRecord checks the keys that shape a record.
 func (cfg *Config) validateRecord() error {
 	errs := []error{confcheck.Choose("statuses", cfg.Statuses), confcheck.Choose("body", cfg.Body)}
 	for i, name := range cfg.Omit {

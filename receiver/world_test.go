@@ -208,7 +208,7 @@ func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	return nil
 }
 
-// live says whether the process of the pipeline is alive.
+// live reports whether the process of the pipeline is alive.
 func (s *sink) live(alive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -272,7 +272,7 @@ func (s *sink) take(record plog.LogRecord) {
 type crashable struct {
 	ledger.Memory
 	dead atomic.Bool
-	// broken says that writing fails.
+	// broken is set where writing fails.
 	broken atomic.Bool
 }
 

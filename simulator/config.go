@@ -29,7 +29,7 @@ const (
 	// tenant, by the Microsoft Graph documentation of messageTraces.
 	DefaultQuota         = 100
 	DefaultQuotaInterval = 5 * time.Minute
-	// DefaultHistory is how far mail reaches back when nothing is said.
+	// DefaultHistory is how far mail reaches back by default.
 	DefaultHistory = 24 * time.Hour
 )
 

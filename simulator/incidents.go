@@ -35,7 +35,7 @@ type stagedIncidents struct {
 func (s *Simulator) Stage(kind mail.Incident, at time.Time) (Staged, error) {
 	rows, err := s.generator.Incident(kind, at)
 	if err != nil {
-		return Staged{}, err //nolint:wrapcheck // says where it comes from
+		return Staged{}, err //nolint:wrapcheck // names its origin
 	}
 	if err := s.Add(rows...); err != nil {
 		return Staged{}, err
@@ -94,7 +94,7 @@ func (s *Simulator) stageAll(text []byte) error {
 	for i, o := range orders {
 		kind, err := mail.ParseIncident(o.Kind)
 		if err != nil {
-			return err //nolint:wrapcheck // says what there is
+			return err //nolint:wrapcheck // lists what there is
 		}
 		staged[i] = Staged{Kind: kind, At: now}
 		if o.In != "" {

@@ -25,7 +25,7 @@ const (
 	closeTimeout = 500 * time.Millisecond
 )
 
-// ListenConfig says where and how to serve.
+// ListenConfig is where and how to serve.
 type ListenConfig struct {
 	// Address is host:port; port 0 picks a free one. Empty means
 	// 127.0.0.1:0.

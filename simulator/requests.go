@@ -25,7 +25,7 @@ type Request struct {
 	Path string `json:"path"`
 	// Query is the part of the URL behind the question mark, as sent.
 	Query string `json:"query,omitempty"`
-	// Authorized says that there was an Authorization header, of any worth.
+	// Authorized reports whether there was an Authorization header, of any worth.
 	Authorized bool `json:"authorized"`
 	// Start and End are the window of received time that the filter asked for.
 	// They are zero if the request was no query, or the query is wrong.
@@ -33,7 +33,7 @@ type Request struct {
 	End   time.Time `json:"end,omitzero"`
 	// Size is how many rows the page might have had, by $top or without it.
 	Size int `json:"size,omitempty"`
-	// Continued says that the request followed a link to a further page.
+	// Continued reports whether the request followed a link to a further page.
 	Continued bool `json:"continued,omitempty"`
 	// Status is the HTTP status answered, 0 if there was none. Rows is the
 	// number of rows of the tenant on the page, 0 if the page was damaged.

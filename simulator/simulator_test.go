@@ -85,7 +85,7 @@ func readAll(tb testing.TB, sim *simulator.Simulator, start, end time.Time) map[
 	return rows
 }
 
-// What a client reads at an instant is what the ledger says of that instant.
+// What a client reads at an instant is what the ledger holds for that instant.
 func TestReadersSeeWhatTheLedgerSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now().UTC()

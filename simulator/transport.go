@@ -121,7 +121,7 @@ func (r *recorder) response(request *http.Request) *http.Response {
 			length = have
 		}
 		if r.broken == nil && have < length {
-			r.broken = io.ErrUnexpectedEOF // as any transport says
+			r.broken = io.ErrUnexpectedEOF // as from any transport
 		}
 		body = &kept{memory: r.body, end: cmp.Or(r.broken, io.EOF)}
 	} else if !declared {

@@ -126,7 +126,7 @@ func (o *options) parseIncident(text string) error {
 	name, delay, delayed := strings.Cut(text, "@")
 	kind, err := mail.ParseIncident(name)
 	if err != nil {
-		return err //nolint:wrapcheck // says what there is
+		return err //nolint:wrapcheck // lists what there is
 	}
 	s := staged{kind: kind}
 	if delayed {
@@ -204,7 +204,7 @@ func (o *options) addAllStaff(text string) error {
 	}
 	if timed {
 		if message.received, err = time.Parse(time.RFC3339, at); err != nil {
-			return err //nolint:wrapcheck // flag says where
+			return err //nolint:wrapcheck // flag names the place
 		}
 	}
 	o.allStaff = append(o.allStaff, message)

@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	sim, err := simulator.New(opt.simulator) //nolint:contextcheck // requests bring their own
 	if err != nil {
-		return err //nolint:wrapcheck // says where it comes from
+		return err //nolint:wrapcheck // names its origin
 	}
 	if opt.chaos.Probability > 0 {
 		if err := sim.Faults().Set(opt.chaos); err != nil {
@@ -64,13 +64,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	if opt.caKeyFile != "" && !opt.listen.Plain {
 		if opt.listen.Authority, err = simulator.KeepAuthority(opt.caKeyFile); err != nil {
-			return err //nolint:wrapcheck // says where it comes from
+			return err //nolint:wrapcheck // names its origin
 		}
 	}
 	opt.listen.ErrorLog = log.New(stderr, "m365sim: ", log.LstdFlags|log.Lmsgprefix)
 	server, err := simulator.Listen(ctx, sim, opt.listen)
 	if err != nil {
-		return err //nolint:wrapcheck // says where it comes from
+		return err //nolint:wrapcheck // names its origin
 	}
 	if err := announce(server, opt.caFile, stdout); err != nil {
 		return errors.Join(err, server.Close()) //nolint:contextcheck // bounds itself
@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case <-ctx.Done():
 	case <-server.Done():
 	}
-	return server.Close() //nolint:wrapcheck,contextcheck // says where it comes from, bounds itself
+	return server.Close() //nolint:wrapcheck,contextcheck // names its origin, bounds itself
 }
 
 // announce writes the CA file, then the line that scripts wait for.
@@ -93,7 +93,7 @@ func announce(server *simulator.Server, caFile string, stdout io.Writer) error {
 		return fmt.Errorf("CA file: %w", err)
 	}
 	if err := authority.WriteFile(path); err != nil {
-		return err //nolint:wrapcheck // says where it comes from
+		return err //nolint:wrapcheck // names its origin
 	}
 	return printLine(stdout, "listening on %s, CA in %s", server.URL(), path)
 }

@@ -39,7 +39,7 @@ func configured(t *testing.T, text string) (*Config, error) {
 	return cfg, err
 }
 
-// row is what a record says.
+// row is what a record holds.
 type row struct {
 	id, sender, recipient, status, previous string
 	at                                      time.Time

@@ -17,7 +17,7 @@ var _ jobs.FindingInspector = (*inspector)(nil)
 // localPart is what comes before the @ of an address.
 var localPart = regexp.MustCompile(`[^\s@;,()]+@`)
 
-// AddFinding keeps a finding. Without capture, nothing is kept that says who it is about.
+// AddFinding keeps a finding. Without capture, nothing is kept that identifies anybody.
 func (i *inspector) AddFinding(f jobs.Finding) {
 	if !i.cfg.captures() {
 		f = masked(f)

@@ -48,7 +48,7 @@ func TestFindingsAreListedNewestFirst(t *testing.T) {
 	assert.InDelta(t, 3, s.get(t, "/api/v1/inspector")["findings"], 0)
 }
 
-// Without capture nothing is kept that says who it was.
+// Without capture nothing is kept that identifies anybody.
 func TestFindingsAreMaskedWithoutCapture(t *testing.T) {
 	t.Parallel()
 	cfg := createDefaultConfig().(*Config)

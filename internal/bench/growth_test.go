@@ -39,7 +39,7 @@ func BenchmarkRemembered(b *testing.B) {
 			require.NoError(b, err)
 			_, _, err = r.read(b.Context(), w)
 			require.NoError(b, err)
-			remember(b, r.books, rows-100_000, w.Start)
+			remember(b, r.ledger, rows-100_000, w.Start)
 			all := rounds{rows: 100_000}
 			for b.Loop() {
 				all.add(measure(func() { check(b, bare(b.Context(), client, s.Plain, w), all.rows) }),
@@ -51,7 +51,7 @@ func BenchmarkRemembered(b *testing.B) {
 }
 
 // remember enters rows, spread over the day and a half before an instant.
-func remember(b *testing.B, books *ledger.Ledger, rows int, before time.Time) {
+func remember(b *testing.B, known *ledger.Ledger, rows int, before time.Time) {
 	b.Helper()
 	batch := make([]ledger.Row, 0, 1000)
 	for i := range rows {
@@ -60,8 +60,8 @@ func remember(b *testing.B, books *ledger.Ledger, rows int, before time.Time) {
 		age := time.Duration(float64(36*time.Hour) * float64(i+1) / float64(rows+1))
 		batch = append(batch, ledger.Row{Received: before.Add(-age), Key: key, Status: trace.Delivered})
 		if len(batch) == cap(batch) || i == rows-1 {
-			require.NoError(b, books.Remember(b.Context(), batch))
-			require.NoError(b, books.Commit(b.Context()))
+			require.NoError(b, known.Remember(b.Context(), batch))
+			require.NoError(b, known.Commit(b.Context()))
 			batch = batch[:0]
 		}
 	}

@@ -114,7 +114,7 @@ type reader struct {
 	*collect.Collector
 	counter *counter
 	watcher *watcher
-	books   *ledger.Ledger
+	ledger  *ledger.Ledger
 }
 
 // newReader returns a reader whose ledger, in memory, remembers nothing.
@@ -128,12 +128,12 @@ func newReaderWith(store storage.Client, client *http.Client, base string) (*rea
 	if err != nil {
 		return nil, err
 	}
-	books, err := ledger.Open(context.Background(), ledger.Options{Client: store, Tenant: "contoso.com"})
+	known, err := ledger.Open(context.Background(), ledger.Options{Client: store, Tenant: "contoso.com"})
 	if err != nil {
 		return nil, err
 	}
 	// Mail is read again after hours, so nothing may be forgotten.
-	books.SetState(plan.State{Head: newest, Served: []plan.Served{{Age: 48 * time.Hour, UpTo: newest.Add(-48 * time.Hour)}}})
+	known.SetState(plan.State{Head: newest, Served: []plan.Served{{Age: 48 * time.Hour, UpTo: newest.Add(-48 * time.Hour)}}})
 	id := component.MustNewID("o365messagetrace")
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID: id, Transport: "http", ReceiverCreateSettings: receiver.Settings{TelemetrySettings: componenttest.NewNopTelemetrySettings()},
@@ -143,14 +143,14 @@ func newReaderWith(store storage.Client, client *http.Client, base string) (*rea
 	}
 	zipped := *client
 	zipped.Transport = transport.Unzip(client.Transport)
-	r := &reader{counter: &counter{}, watcher: &watcher{}, books: books}
+	r := &reader{counter: &counter{}, watcher: &watcher{}, ledger: known}
 	httpClient := transport.NewClient(transport.Options{
 		HTTP: &zipped, Endpoint: endpoint, Auth: signedIn{}, Scheme: "Bearer", Service: graph.Service{},
 		Quota: transport.NewQuota(transport.Rate{Requests: 1_000_000, Interval: time.Second}), Observer: r.watcher,
 	})
 	r.Collector = collect.New(collect.Options{
 		Source: graph.NewClient(httpClient, endpoint, source.Query{PageSize: pageSize}),
-		Ledger: books,
+		Ledger: known,
 		Origin: &records.Origin{
 			InputID: id.String(), TenantID: "11111111-1111-1111-1111-111111111111", Endpoint: endpoint.String(),
 			ServerAddress: endpoint.Hostname(), ScopeName: "o365messagetrace", ScopeVersion: "0.1.0", Body: true, Internal: true,

@@ -22,7 +22,7 @@ const (
 	path = "/v1.0/admin/exchange/tracing/messageTraces"
 )
 
-// rowsIn returns the numbers of the rows that were received in a window, ends included. A row's number says when it was
+// rowsIn returns the numbers of the rows that were received in a window, ends included. A row's number shows when it was
 // received.
 func rowsIn(start, end time.Time) (first, last int64) {
 	return (start.UnixNano() + int64(pace) - 1) / int64(pace), end.UnixNano() / int64(pace)

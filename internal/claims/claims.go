@@ -62,18 +62,18 @@ var applications = map[string][]string{
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F-]{36}$`)
 
-// Lacks returns what is wrong with the token, in words.
-func (s Set) Lacks(w Wanted) (lacks []string) {
+// Missing returns what is wrong with the token, in words.
+func (s Set) Missing(w Wanted) (missing []string) {
 	if guid.MatchString(w.TenantID) && s.TenantID != "" && !strings.EqualFold(s.TenantID, w.TenantID) {
-		lacks = append(lacks, "it is of another tenant than tenant_id")
+		missing = append(missing, "it is of another tenant than tenant_id")
 	}
 	if s.Audience != "" && !sameAudience(s.Audience, w.Resource) {
-		lacks = append(lacks, "it is for another audience than "+w.Resource+", the resource of api")
+		missing = append(missing, "it is for another audience than "+w.Resource+", the resource of api")
 	}
 	if !s.Has(w.Role) {
-		lacks = append(lacks, fmt.Sprintf("it has no role %[1]s; grant the application the permission %[1]s with admin consent", w.Role))
+		missing = append(missing, fmt.Sprintf("it has no role %[1]s; grant the application the permission %[1]s with admin consent", w.Role))
 	}
-	return lacks
+	return missing
 }
 
 // Has reports whether the token has the role.

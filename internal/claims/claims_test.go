@@ -81,7 +81,7 @@ func TestLacks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lacks := c.claims.Lacks(c.wanted)
+			lacks := c.claims.Missing(c.wanted)
 			require.Len(t, lacks, len(c.lacks), "%v", lacks)
 			for i, want := range c.lacks {
 				assert.Contains(t, lacks[i], want)

@@ -31,7 +31,7 @@ func refused(err error, permanent bool) *RefusalError {
 	return &RefusalError{Permanent: permanent, text: transport.Clean(err.Error())}
 }
 
-// answer is what a pipeline says of the records that it was offered.
+// answer is what a pipeline answers to the records that it was offered.
 type answer struct {
 	// permanent reports whether what it did not take need not be offered again.
 	permanent bool

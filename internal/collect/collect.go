@@ -63,7 +63,7 @@ type Page struct {
 	Late []time.Duration
 }
 
-// Options is what a collector needs. All of it is required but what says otherwise.
+// Options is what a collector needs. All of it is required unless a comment makes it optional.
 type Options struct {
 	Source   Source
 	Ledger   *ledger.Ledger
@@ -75,7 +75,7 @@ type Options struct {
 	Now func() time.Time
 	// Finest is the shortest window that a query can be narrowed to.
 	Finest time.Duration
-	// Plan says which rows are held back because a later window will bring them again.
+	// Plan decides which rows are held back because a later window will bring them again.
 	Plan plan.Config
 	// WithinWindow drops rows that were received outside the window that was asked for.
 	WithinWindow bool
@@ -95,8 +95,8 @@ type Collector struct {
 	section chan struct{}
 	// known is what can be told of the ledger without waiting for it.
 	known atomic.Pointer[known]
-	// barren counts the dead links since a job has read something, and barrenPages the pages before them.
-	barren, barrenPages atomic.Int64
+	// fruitlessLinks counts the dead links since a job has read something, and fruitlessPages the pages before them.
+	fruitlessLinks, fruitlessPages atomic.Int64
 }
 
 type known struct {

@@ -126,7 +126,7 @@ func (o *offer) logs() plog.Logs {
 	return o.batch.again(o.pending).Logs()
 }
 
-// answered notes what the pipeline says, and returns the items that it has taken, and how many others it never will.
+// answered notes the pipeline's answer, and returns the items that it has taken, and how many others it never will.
 func (o *offer) answered(a answer) (taken []int, lost int) {
 	failed, known := o.find(a.carried)
 	if !known {
@@ -176,7 +176,7 @@ func (o *offer) find(carried []plog.Logs) (items []int, known bool) {
 		}
 	}
 	if len(items) == 0 {
-		// An error that carries nothing says nothing of what was taken.
+		// An error that carries no records tells nothing about what was taken.
 		return o.pending, true
 	}
 	slices.Sort(items)

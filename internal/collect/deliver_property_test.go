@@ -197,7 +197,7 @@ func TestWaitsBetweenOffers(t *testing.T) {
 		b := newBench(t, &service{rows: mails(1), pageSize: 9}, nil)
 		sink := &replies{}
 		for range 200 {
-			sink.all = append(sink.all, reply{"", saying(errFull)})
+			sink.all = append(sink.all, reply{"", answering(errFull)})
 		}
 		b.Consumer = sink
 		began := time.Now()

@@ -88,7 +88,7 @@ func without(logs plog.Logs, taken string) plog.Logs {
 }
 
 // The ways to answer.
-func saying(err error) func(plog.Logs) error { return func(plog.Logs) error { return err } }
+func answering(err error) func(plog.Logs) error { return func(plog.Logs) error { return err } }
 
 func some(err error) func(plog.Logs) error {
 	return func(rest plog.Logs) error { return consumererror.NewLogs(err, rest) }
@@ -120,27 +120,27 @@ func TestSequencesOfAnswers(t *testing.T) {
 		taken  string
 	}{
 		"nil":                                    {nil, []string{"1234"}, "1234"},
-		"passing, nil":                           {[]reply{{"", saying(errFull)}}, []string{"1234", "1234"}, "1234"},
-		"passing, joined, nil":                   {[]reply{{"", saying(errFull)}, {"", saying(joined)}}, []string{"1234", "1234", "1234"}, "1234"},
+		"passing, nil":                           {[]reply{{"", answering(errFull)}}, []string{"1234", "1234"}, "1234"},
+		"passing, joined, nil":                   {[]reply{{"", answering(errFull)}, {"", answering(joined)}}, []string{"1234", "1234", "1234"}, "1234"},
 		"part, nil":                              {[]reply{{"12", some(errFull)}}, []string{"1234", "34"}, "1234"},
-		"part, passing, nil":                     {[]reply{{"12", some(errFull)}, {"", saying(errFull)}}, []string{"1234", "34", "34"}, "1234"},
+		"part, passing, nil":                     {[]reply{{"12", some(errFull)}, {"", answering(errFull)}}, []string{"1234", "34", "34"}, "1234"},
 		"part of nothing, nil":                   {[]reply{{"", some(errFull)}}, []string{"1234", "1234"}, "1234"},
 		"part, smaller, smaller, nil":            {[]reply{{"2", some(errFull)}, {"4", some(errFull)}, {"1", some(errFull)}}, []string{"1234", "134", "13", "3"}, "2413"},
-		"part, smaller, permanent":               {[]reply{{"2", some(errFull)}, {"4", some(errFull)}, {"", saying(permanent)}}, []string{"1234", "134", "13"}, "24"},
-		"part, permanent":                        {[]reply{{"123", some(errFull)}, {"", saying(permanent)}}, []string{"1234", "4"}, "123"},
-		"part, passing, permanent":               {[]reply{{"123", some(errFull)}, {"", saying(errFull)}, {"", saying(permanent)}}, []string{"1234", "4", "4"}, "123"},
+		"part, smaller, permanent":               {[]reply{{"2", some(errFull)}, {"4", some(errFull)}, {"", answering(permanent)}}, []string{"1234", "134", "13"}, "24"},
+		"part, permanent":                        {[]reply{{"123", some(errFull)}, {"", answering(permanent)}}, []string{"1234", "4"}, "123"},
+		"part, passing, permanent":               {[]reply{{"123", some(errFull)}, {"", answering(errFull)}, {"", answering(permanent)}}, []string{"1234", "4", "4"}, "123"},
 		"part around a join, nil":                {[]reply{{"12", some(joined)}}, []string{"1234", "34"}, "1234"},
 		"part around a join, 3 times":            {[]reply{{"1", some(joined)}, {"", some(joined)}, {"2", some(joined)}}, []string{"1234", "234", "234", "34"}, "1234"},
 		"part around permanent":                  {[]reply{{"12", some(permanent)}}, []string{"1234"}, "12"},
 		"part, part around permanent":            {[]reply{{"1", some(errFull)}, {"2", some(permanent)}}, []string{"1234", "234"}, "12"},
-		"permanent":                              {[]reply{{"", saying(permanent)}}, []string{"1234"}, ""},
-		"permanent around a join":                {[]reply{{"", saying(consumererror.NewPermanent(joined))}}, []string{"1234"}, ""},
+		"permanent":                              {[]reply{{"", answering(permanent)}}, []string{"1234"}, ""},
+		"permanent around a join":                {[]reply{{"", answering(consumererror.NewPermanent(joined))}}, []string{"1234"}, ""},
 		"permanent around a part":                {[]reply{{"13", wrapping(consumererror.NewPermanent, some(errFull))}}, []string{"1234"}, "13"},
 		"permanent around a part around a join":  {[]reply{{"13", wrapping(consumererror.NewPermanent, some(joined))}}, []string{"1234"}, "13"},
-		"passing, permanent around a part":       {[]reply{{"", saying(errFull)}, {"13", wrapping(consumererror.NewPermanent, some(errFull))}}, []string{"1234", "1234"}, "13"},
-		"wrapped part, wrapped permanent":        {[]reply{{"1", wrapping(wrapped, some(errFull))}, {"", wrapping(wrapped, saying(permanent))}}, []string{"1234", "234"}, "1"},
-		"permanent from every pipeline":          {[]reply{{"", saying(errors.Join(permanent, permanent))}}, []string{"1234"}, ""},
-		"permanent from one of two, nil":         {[]reply{{"", saying(errors.Join(permanent, errFull))}}, []string{"1234", "1234"}, "1234"},
+		"passing, permanent around a part":       {[]reply{{"", answering(errFull)}, {"13", wrapping(consumererror.NewPermanent, some(errFull))}}, []string{"1234", "1234"}, "13"},
+		"wrapped part, wrapped permanent":        {[]reply{{"1", wrapping(wrapped, some(errFull))}, {"", wrapping(wrapped, answering(permanent))}}, []string{"1234", "234"}, "1"},
+		"permanent from every pipeline":          {[]reply{{"", answering(errors.Join(permanent, permanent))}}, []string{"1234"}, ""},
+		"permanent from one of two, nil":         {[]reply{{"", answering(errors.Join(permanent, errFull))}}, []string{"1234", "1234"}, "1234"},
 		"a part from each sub-request, nil":      {[]reply{{"14", someOfEach(errFull, errors.Join)}}, []string{"1234", "23"}, "1423"},
 		"a part for good from each":              {[]reply{{"14", someOfEach(permanent, errors.Join)}}, []string{"1234"}, "14"},
 		"a part, a part for good from each":      {[]reply{{"4", some(errFull)}, {"2", someOfEach(permanent, errors.Join)}}, []string{"1234", "123"}, "42"},
@@ -187,11 +187,11 @@ func sorted(text string) string {
 	return strings.Join(letters, "")
 }
 
-// An error that carries nothing says nothing of what was taken.
+// An error that carries no records tells nothing about what was taken.
 func TestAnErrorThatCarriesNothingIsAboutEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, &service{rows: mails(4), pageSize: 9}, nil)
-		sink := &replies{all: []reply{{"12", saying(consumererror.NewLogs(errFull, plog.NewLogs()))}}}
+		sink := &replies{all: []reply{{"12", answering(consumererror.NewLogs(errFull, plog.NewLogs()))}}}
 		b.Consumer = sink
 		_, err := b.run(t.Context())
 		require.NoError(t, err)
@@ -216,10 +216,10 @@ func TestRecordsThatCannotBeToldFromEachOther(t *testing.T) {
 		remembered int
 	}{
 		"taken":             {nil, []string{"1234", "x"}, 4},
-		"passing, taken":    {[]reply{{"", saying(errFull)}}, []string{"1234", "x", "x"}, 4},
+		"passing, taken":    {[]reply{{"", answering(errFull)}}, []string{"1234", "x", "x"}, 4},
 		"again, taken":      {[]reply{{"", unknown}}, []string{"1234", "x", "x"}, 4},
-		"refused for good":  {[]reply{{"", saying(consumererror.NewPermanent(errLarge))}}, []string{"1234", "x"}, 0},
-		"of a row, unknown": {[]reply{{"", saying(consumererror.NewLogs(errFull, logsOf("foreign")))}}, nil, 4},
+		"refused for good":  {[]reply{{"", answering(consumererror.NewPermanent(errLarge))}}, []string{"1234", "x"}, 0},
+		"of a row, unknown": {[]reply{{"", answering(consumererror.NewLogs(errFull, logsOf("foreign")))}}, nil, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestWhatIsRefusedForGoodIsOfferedOnce(t *testing.T) {
 		refusal := consumererror.NewPermanent(errors.Join(errors.New("a"), errors.New("b")))
 		sink := &replies{}
 		for range 5 {
-			sink.all = append(sink.all, reply{"", saying(refusal)})
+			sink.all = append(sink.all, reply{"", answering(refusal)})
 		}
 		b.Consumer = sink
 		began := time.Now()
@@ -264,7 +264,7 @@ func TestRevisitsDoNotRepeatWhatWasAcceptedOfARefusedBatch(t *testing.T) {
 		b := newBench(t, &service{rows: mails(4), pageSize: 9}, nil)
 		sink := &replies{}
 		for range 8 {
-			sink.all = append(sink.all, reply{"123", some(errFull)}, reply{"", saying(consumererror.NewPermanent(errLarge))})
+			sink.all = append(sink.all, reply{"123", some(errFull)}, reply{"", answering(consumererror.NewPermanent(errLarge))})
 		}
 		b.Consumer = sink
 		for range 8 {

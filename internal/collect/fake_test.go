@@ -244,10 +244,10 @@ func newBench(t *testing.T, s *service, p *pipeline) *bench {
 
 // resume is a bench with what another one has stored.
 func resume(t *testing.T, s *service, p *pipeline, store ledger.Memory) *bench {
-	books, err := ledger.Open(t.Context(), ledger.Options{Client: store, Tenant: "contoso.com", Warn: func(m string) { t.Error(m) }})
+	known, err := ledger.Open(t.Context(), ledger.Options{Client: store, Tenant: "contoso.com", Warn: func(m string) { t.Error(m) }})
 	require.NoError(t, err)
-	if books.State().Head.IsZero() {
-		books.SetState(plan.Tick(plan.State{}, ten, ten, plan.Config{Interval: 5 * time.Minute, InitialLookback: time.Hour}))
+	if known.State().Head.IsZero() {
+		known.SetState(plan.Tick(plan.State{}, ten, ten, plan.Config{Interval: 5 * time.Minute, InitialLookback: time.Hour}))
 	}
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID:             component.MustNewID("o365messagetrace"),
@@ -258,7 +258,7 @@ func resume(t *testing.T, s *service, p *pipeline, store ledger.Memory) *bench {
 	w := &watcher{}
 	return &bench{
 		Collector: New(Options{
-			Source: s, Ledger: books, Origin: &records.Origin{InputID: "o365messagetrace", Body: true, Internal: true}, Consumer: p, Obs: obs, Observer: w,
+			Source: s, Ledger: known, Origin: &records.Origin{InputID: "o365messagetrace", Body: true, Internal: true}, Consumer: p, Obs: obs, Observer: w,
 			Now: func() time.Time { return ten }, Finest: time.Millisecond / 2,
 			Retry: func(_ context.Context, n int) (time.Duration, bool) { return time.Millisecond, n <= 2 },
 		}),

@@ -228,7 +228,7 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 			break
 		}
 		if w.progress.stands() {
-			if err = transport.Sleep(ctx, 2*barrenWait); err != nil {
+			if err = transport.Sleep(ctx, 2*fruitlessWait); err != nil {
 				break
 			}
 		}
@@ -279,7 +279,7 @@ func (j *job) leave(ctx context.Context) {
 	}
 }
 
-// ahead begins to fetch the next page, if the page says which one before its rows have been walked and is not so large that
+// ahead begins to fetch the next page, if the page names it before its rows have been walked and is not so large that
 // two of the kind are too many.
 func (j *job) ahead(ctx context.Context, page *source.Page, p *progress) (next func() (*source.Page, error)) {
 	link := page.Next()

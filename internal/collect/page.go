@@ -51,8 +51,8 @@ func (j *job) close(read trace.Window) {
 	if read.Empty() {
 		return
 	}
-	j.barren.Store(0)
-	j.barrenPages.Store(0)
+	j.fruitlessLinks.Store(0)
+	j.fruitlessPages.Store(0)
 	j.read = j.read.Add(read)
 	j.report.Read = j.read.Duration()
 	if read = j.whole(read); read.Empty() {

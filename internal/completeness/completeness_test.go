@@ -30,7 +30,7 @@ func TestThisReceiverLosesAndRepeatsNothing(t *testing.T) {
 	assert.Less(t, result.latency(0.5), 5.0, "half of the rows come with the next poll")
 	assert.Less(t, result.requests, 73.0)
 	assert.Less(t, result.reads, 11.0)
-	assert.Less(t, ours.books.Rows(), 2*rowsPerDay, "mail that is settled is forgotten")
+	assert.Less(t, ours.ledger.Rows(), 2*rowsPerDay, "mail that is settled is forgotten")
 }
 
 // A model in which nothing can go wrong would prove nothing.

@@ -11,15 +11,15 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 )
 
-// receiver reads what the plan of this receiver says, with the defaults of its configuration.
+// receiver reads what the plan of this receiver selects, with the defaults of its configuration.
 type receiver struct {
-	cfg   plan.Config
-	books *ledger.Ledger
+	cfg    plan.Config
+	ledger *ledger.Ledger
 }
 
 func newReceiver() (*receiver, error) {
 	const m, h = time.Minute, time.Hour
-	books, err := ledger.Open(context.Background(), ledger.Options{Client: ledger.Memory{}, Tenant: "contoso.com"})
+	l, err := ledger.Open(context.Background(), ledger.Options{Client: ledger.Memory{}, Tenant: "contoso.com"})
 	return &receiver{
 		cfg: plan.Config{
 			Interval:        5 * m,
@@ -27,23 +27,23 @@ func newReceiver() (*receiver, error) {
 			Ages:            []time.Duration{5 * m, 15 * m, 30 * m, 1 * h, 2 * h, 4 * h, 8 * h, 30 * h},
 			Retention:       90 * 24 * h,
 		},
-		books: books,
+		ledger: l,
 	}, err
 }
 
 func (c *receiver) run(s *service, deliver func(*row)) error {
 	ctx := context.Background()
-	state := plan.Tick(c.books.State(), s.now, c.books.OldestKnown(), c.cfg)
-	c.books.SetState(state)
-	if err := c.books.Commit(ctx); err != nil {
+	state := plan.Tick(c.ledger.State(), s.now, c.ledger.OldestKnown(), c.cfg)
+	c.ledger.SetState(state)
+	if err := c.ledger.Commit(ctx); err != nil {
 		return err
 	}
 	for step := range plan.Steps(state, s.now, plan.Limits{Longest: plan.MaxWindow}, nil, c.cfg) {
 		if err := c.deliverNew(ctx, s.now, s.read(step.Window), deliver); err != nil {
 			return err
 		}
-		c.books.SetState(plan.Read(c.books.State(), step.Window, s.now))
-		if err := c.books.Commit(ctx); err != nil {
+		c.ledger.SetState(plan.Read(c.ledger.State(), step.Window, s.now))
+		if err := c.ledger.Commit(ctx); err != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func (c *receiver) deliverNew(ctx context.Context, now time.Time, rows []*row, d
 	var delivered []ledger.Row
 	for _, r := range rows {
 		version := ledger.Row{Received: r.received, Key: r.key, Status: r.status(now)}
-		isNew, _, err := c.books.IsNew(ctx, version)
+		isNew, _, err := c.ledger.IsNew(ctx, version)
 		if err != nil {
 			return err
 		}
@@ -63,5 +63,5 @@ func (c *receiver) deliverNew(ctx context.Context, now time.Time, rows []*row, d
 			delivered = append(delivered, version)
 		}
 	}
-	return c.books.Remember(ctx, delivered)
+	return c.ledger.Remember(ctx, delivered)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/timeexpr"
 )
 
-// someDuration says what a duration is.
+// someDuration describes a duration.
 const someDuration = "a number with a unit, such as 5m, 1h30m or 90d"
 
 var (
@@ -21,7 +21,7 @@ var (
 	part = regexp.MustCompile(`^(\d+(?:\.\d+)?)\s*([A-Za-zµ]+)\.?,?\s*(?:and\s+)?`)
 )
 
-// ParseDuration reads what time.ParseDuration reads, and days: 90d, 1d12h. A day has 24 hours. The error says what to write
+// ParseDuration reads what time.ParseDuration reads, and days: 90d, 1d12h. A day has 24 hours. The error tells what to write
 // instead.
 func ParseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(days.ReplaceAllStringFunc(text, func(part string) string {

@@ -16,7 +16,7 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 )
 
-// A type whose values are few says which there are.
+// A type whose values are few lists them.
 type chooser interface{ Choices() []string }
 
 // Choose reports a value that is none of the choices of its type.
@@ -46,7 +46,7 @@ const (
 	someBlock = "a block of keys"
 )
 
-// expected says in words what a value of the type is.
+// expected describes a value of the type in words.
 func expected(t reflect.Type) string {
 	if c, ok := reflect.TypeAssert[chooser](reflect.Zero(t)); ok {
 		choices := c.Choices()
@@ -68,7 +68,7 @@ func expected(t reflect.Type) string {
 	return "a whole number"
 }
 
-// kind says in words what a value is.
+// kind describes a value in words.
 func kind(value any) string {
 	switch value := value.(type) {
 	case node:
@@ -101,7 +101,7 @@ func kind(value any) string {
 // goType matches what the collector writes in place of the key of a squashed part that decodes itself.
 var goType = regexp.MustCompile(`^[a-z]\w*\.[A-Z]\w*(: )?`)
 
-// translate says what the collector finds wrong without names of Go types, each error with its key.
+// translate words what the collector finds wrong without names of Go types, each error with its key.
 func translate(err error, at string) []error {
 	var (
 		part        *mapstructure.DecodeError

@@ -74,7 +74,7 @@ func (c *checker) has(path string) bool {
 	return true
 }
 
-// elsewhere says which other blocks have the key.
+// elsewhere returns which other blocks have the key.
 func (c *checker) elsewhere(all []field, block, key string) (blocks []string) {
 	for _, f := range all {
 		if bare(f.key) == bare(key) && f.key != enabled {

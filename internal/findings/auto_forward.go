@@ -156,7 +156,7 @@ func (r *autoForward) least() int { return int(r.limit) }
 
 func (r *autoForward) describe(s *series, w *window, f *Finding) {
 	f.Recipients = []string{s.about}
-	f.Text = say("%s passed on %s to %s%s", s.key, number(w.distinct, "message"), s.about, w.within())
+	f.Text = sentence("%s passed on %s to %s%s", s.key, number(w.distinct, "message"), s.about, w.within())
 	f.Technique, f.Severity = "T1114.003", Error
 }
 

@@ -61,7 +61,7 @@ func (r *bulkMail) observe(e *Engine, m *mail) {
 }
 
 func (r *bulkMail) describe(s *series, w *window, f *Finding) {
-	f.Text = say("%s sent %s to %s%s; %s", s.key, number(w.messages, "message"), number(w.distinct, "recipient"),
+	f.Text = sentence("%s sent %s to %s%s; %s", s.key, number(w.messages, "message"), number(w.distinct, "recipient"),
 		w.within(), wereDelivered(w.delivered))
 	f.Technique = "T1566"
 	if s.inside {

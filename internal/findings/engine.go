@@ -90,7 +90,7 @@ func clock(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), maxTime)) }
 
 func secondsOf(d time.Duration) uint32 { return uint32(min(d/time.Second, math.MaxInt32)) } //nolint:gosec // bounded
 
-// Observe takes in an observation that arrives now. It reports whether the observation says enough to be looked at. What
+// Observe takes in an observation that arrives now. It reports whether the observation holds enough to be looked at. What
 // is found is returned by Settle.
 func (e *Engine) Observe(o *Observation, now time.Time) bool {
 	if !e.prepare(o) {

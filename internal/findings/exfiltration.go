@@ -137,9 +137,9 @@ func (r *exfiltration) describe(s *series, w *window, f *Finding) {
 	if to == allFreemail {
 		to = "freemail domains"
 	}
-	f.Text = say("%s sent %s with %s to %s%s", s.key, number(w.messages, "message"), size(w.bytes), to, w.within())
+	f.Text = sentence("%s sent %s with %s to %s%s", s.key, number(w.messages, "message"), size(w.bytes), to, w.within())
 	if bytes, messages := s.usual(w.start); bytes+messages > 0 {
-		f.Text += say("; a usual day has %s with %s", number(int64(math.Ceil(messages)), "message"), size(int64(bytes)))
+		f.Text += sentence("; a usual day has %s with %s", number(int64(math.Ceil(messages)), "message"), size(int64(bytes)))
 	}
 	f.Technique, f.Severity = "T1048", Error
 }

@@ -45,7 +45,7 @@ func (r *failureBurst) observe(e *Engine, m *mail) {
 }
 
 func (r *failureBurst) describe(s *series, w *window, f *Finding) {
-	f.Text = say("%s of %s to %s failed%s", number(w.messages, "message"), s.key, number(w.distinct, "recipient"),
+	f.Text = sentence("%s of %s to %s failed%s", number(w.messages, "message"), s.key, number(w.distinct, "recipient"),
 		w.within())
 	f.Technique = "T1589.002"
 	if s.inside {

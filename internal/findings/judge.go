@@ -142,7 +142,7 @@ func (w *window) reaches(r rule, s *series, part *tally) uint8 {
 	return min(levels(w.count, w.limit), levels(2*count, limit))
 }
 
-// fullest are the fullest windows of a period: of those that lie in it as a whole, and of all others. The former say more.
+// fullest are the fullest windows of a period: of those that lie in it as a whole, and of all others. The former prove more.
 type fullest struct{ inside, across *window }
 
 // offer makes the window the fullest one of a period, if it is.

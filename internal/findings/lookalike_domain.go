@@ -67,7 +67,7 @@ func (r *lookalikeDomain) least() int { return int(r.limit) }
 
 func (r *lookalikeDomain) describe(s *series, w *window, f *Finding) {
 	resembles, how := resemblance(s.key, r.protected)
-	f.Text = say("%s resembles %s (%s) and sent %s%s; %s", s.key, resembles, how, number(w.distinct, "message"),
+	f.Text = sentence("%s resembles %s (%s) and sent %s%s; %s", s.key, resembles, how, number(w.distinct, "message"),
 		w.within(), wereDelivered(w.delivered))
 	f.Technique = "T1566"
 }

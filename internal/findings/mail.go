@@ -65,7 +65,7 @@ func mix(a, b uint64) uint64 {
 	return bits.RotateLeft64(a*0x9E3779B97F4A7C15, 32) + b*0xC2B2AE3D27D4EB4F
 }
 
-// prepare looks at an observation. It returns false for one that says too little.
+// prepare looks at an observation. It returns false for one that holds too little.
 func (e *Engine) prepare(o *Observation) bool {
 	m := &e.mail
 	received := o.Received

@@ -42,9 +42,9 @@ func (p *passed) is(o *passed) bool {
 	return p.message == o.message && p.kind == o.kind && p.mailbox == o.mailbox && p.other == o.other
 }
 
-// shelf is a stretch of rows in the order in which they came. Only those that are rare are found by their message at once:
+// generation is a stretch of rows in the order in which they came. Only those that are rare are found by their message at once:
 // relayed and listed ones.
-type shelf struct {
+type generation struct {
 	serial    uint32
 	started   uint32
 	rows      []passed
@@ -54,19 +54,19 @@ type shelf struct {
 	saved     int
 }
 
-// roomAtFirst is for how many rows a shelf has room from the beginning on, at most.
+// roomAtFirst is for how many rows a generation has room from the beginning on, at most.
 const roomAtFirst = 1 << 14
 
-func newShelf(serial, started uint32, capacity int) *shelf {
+func newGeneration(serial, started uint32, capacity int) *generation {
 	room := min(capacity, roomAtFirst)
-	return &shelf{
+	return &generation{
 		serial: serial, started: started, rows: make([]passed, 0, room), bySubject: make(map[uint64]int32, room),
 		byMessage: map[uint64]int32{}, names: map[uint64]string{},
 	}
 }
 
-// reuse empties a shelf.
-func (h *shelf) reuse(serial, started uint32) *shelf {
+// reuse empties a generation.
+func (h *generation) reuse(serial, started uint32) *generation {
 	clear(h.rows)
 	clear(h.bySubject)
 	clear(h.byMessage)
@@ -75,16 +75,16 @@ func (h *shelf) reuse(serial, started uint32) *shelf {
 	return h
 }
 
-// messages are the rows that may be halves of messages passed on, on two shelves: when one is full or old, the other one
+// messages are the rows that may be halves of messages passed on, in two generations: when one is full or old, the other one
 // makes place for it.
 type messages struct {
-	now, before *shelf
+	now, before *generation
 	capacity    int
 }
 
 func newMessages(maxTracked int) messages {
 	capacity := max(maxTracked/8, 64)
-	return messages{now: newShelf(1, 0, capacity), before: newShelf(0, 0, capacity), capacity: capacity}
+	return messages{now: newGeneration(1, 0, capacity), before: newGeneration(0, 0, capacity), capacity: capacity}
 }
 
 // longestChain bounds how many rows of one message or subject are looked at.
@@ -111,7 +111,7 @@ func (s *messages) add(p passed) {
 // rare reports whether there are few of the kind.
 func (k kind) rare() bool { return k == relayed || k == listed }
 
-func (h *shelf) add(p passed) {
+func (h *generation) add(p passed) {
 	named := p.other
 	if p.kind == received {
 		named = p.mailbox
@@ -136,7 +136,7 @@ func (s *messages) turn(started uint32) {
 	s.before, s.now = s.now, s.before.reuse(s.now.serial+1, started)
 }
 
-// rotate begins a new shelf when the present one is older than late rows may be.
+// rotate begins a new generation when the present one is older than late rows may be.
 func (s *messages) rotate(now, lateness uint32) {
 	switch {
 	case s.now.started == 0:
@@ -150,7 +150,7 @@ func (s *messages) rotate(now, lateness uint32) {
 func (s *messages) ofSubject(subject uint64) iter.Seq[*passed] {
 	return func(yield func(*passed) bool) {
 		n := 0
-		for _, h := range [...]*shelf{s.now, s.before} {
+		for _, h := range [...]*generation{s.now, s.before} {
 			for at := h.bySubject[subject]; at > 0 && n < longestChain; at = h.rows[at-1].nextSubject {
 				n++
 				if !yield(&h.rows[at-1]) {
@@ -168,7 +168,7 @@ func (s *messages) rareOf(message uint64) bool {
 
 // ofMessage are the rows of a message. It looks through all.
 func (s *messages) ofMessage(message uint64) (all []*passed) {
-	for _, h := range [...]*shelf{s.now, s.before} {
+	for _, h := range [...]*generation{s.now, s.before} {
 		for i := range h.rows {
 			if h.rows[i].message == message && len(all) < longestChain {
 				all = append(all, &h.rows[i])

@@ -5,7 +5,7 @@ package findings
 
 import "time"
 
-// Observation is what one record says of one message and one recipient. Texts are not kept unless they are copied.
+// Observation is what one record holds about one message and one recipient. Texts are not kept unless they are copied.
 type Observation struct {
 	// Tenant is the tenant as configured; it may be empty.
 	Tenant string

@@ -61,7 +61,7 @@ func (r *removedAfterDelivery) describe(s *series, w *window, f *Finding) {
 	if w.messages == 1 {
 		were, they = "was", "it"
 	}
-	f.Text = say("%s of %s reached %s and %s then %s; %s could be read for up to %s", number(w.messages, "message"), s.key,
+	f.Text = sentence("%s of %s reached %s and %s then %s; %s could be read for up to %s", number(w.messages, "message"), s.key,
 		number(w.distinct, "recipient"), were, or(how), they, span(longest))
 	f.Technique = "T1566"
 }

@@ -22,7 +22,7 @@ type protected struct {
 	label, suffix, skeleton string
 }
 
-// The shortest labels of which each kind of resemblance says anything. Short names are near to too many others.
+// The shortest labels at which each kind of resemblance means anything. Short names are near to too many others.
 const (
 	leastForSuffix = 4
 	leastForPart   = 4

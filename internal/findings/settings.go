@@ -27,7 +27,7 @@ const (
 	MostTracked = 10_000_000
 )
 
-// Settings say what an engine looks for.
+// Settings are what an engine looks for.
 type Settings struct {
 	// LocalDomains are the tenant's own domains. Their subdomains count as well.
 	LocalDomains []string

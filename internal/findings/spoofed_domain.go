@@ -74,7 +74,7 @@ func (r *spoofedDomain) measure(_ *series, f *figures) (count, limit int64) {
 func (r *spoofedDomain) least() int { return int(r.limit) }
 
 func (r *spoofedDomain) describe(s *series, w *window, f *Finding) {
-	f.Text = say("%s with a sender of %s came from outside of sending_networks%s; %s", number(w.distinct, "message"), s.key,
+	f.Text = sentence("%s with a sender of %s came from outside of sending_networks%s; %s", number(w.distinct, "message"), s.key,
 		w.within(), wereDelivered(w.delivered))
 	f.Technique = "T1566"
 }

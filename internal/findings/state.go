@@ -50,7 +50,7 @@ func (e *Engine) Save(put func(key string, value []byte)) {
 		put("findings-found-"+strconv.Itoa(bucket), sealed(append([]byte{format}, p.found...)))
 	}
 	e.unsaved = [buckets]bool{}
-	for _, h := range []*shelf{e.messages.before, e.messages.now} {
+	for _, h := range []*generation{e.messages.before, e.messages.now} {
 		h.save(put)
 	}
 	var p part
@@ -98,7 +98,7 @@ func (e *Engine) Load(get func(key string) ([]byte, error)) error {
 		}
 	}
 	slices.SortFunc(e.waiting, func(a, b waiting) int { return cmp.Compare(a.due, b.due) })
-	for _, h := range []*shelf{e.messages.before, e.messages.now} {
+	for _, h := range []*generation{e.messages.before, e.messages.now} {
 		h.load(read)
 	}
 	e.unsaved = [buckets]bool{}
@@ -113,11 +113,11 @@ func (s *series) lastUsed() (at uint32) {
 	return at
 }
 
-func (h *shelf) key(block int) string {
+func (h *generation) key(block int) string {
 	return fmt.Sprintf("findings-messages-%d-%d", h.serial%2, block)
 }
 
-func (h *shelf) save(put func(key string, value []byte)) {
+func (h *generation) save(put func(key string, value []byte)) {
 	for block := h.saved / blockRows; block*blockRows < len(h.rows); block++ {
 		p := part{buf: []byte{format}}
 		p.numbers(uint64(h.serial))
@@ -131,7 +131,7 @@ func (h *shelf) save(put func(key string, value []byte)) {
 	h.saved = len(h.rows)
 }
 
-func (h *shelf) load(read func(key string) *cursor) {
+func (h *generation) load(read func(key string) *cursor) {
 	for block := 0; ; block++ {
 		c := read(h.key(block))
 		if c == nil || c.time() != h.serial {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/message"
 )
 
-// say formats a sentence, with separators in large numbers.
-func say(format string, args ...any) string {
+// sentence formats one, with separators in large numbers.
+func sentence(format string, args ...any) string {
 	return message.NewPrinter(language.English).Sprintf(format, args...)
 }
 
@@ -21,7 +21,7 @@ func number(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return say("%d %ss", n, thing)
+	return sentence("%d %ss", n, thing)
 }
 
 // span is a time in words, never less than it is.
@@ -38,7 +38,7 @@ func span(seconds uint32) string {
 	return number((minutes+24*60-1)/(24*60), "day")
 }
 
-// within says how long the window is, nothing where that is no time.
+// within is the length of the window in words, nothing where that is no time.
 func (w *window) within() string {
 	if w.end == w.start {
 		return ""
@@ -52,9 +52,9 @@ func size(bytes int64) string {
 	case bytes < 10_000:
 		return number(bytes, "byte")
 	case bytes < 10_000_000:
-		return say("%d KB", bytes/1000)
+		return sentence("%d KB", bytes/1000)
 	}
-	return say("%d MB", bytes/1_000_000)
+	return sentence("%d MB", bytes/1_000_000)
 }
 
 func wereDelivered(n int64) string {
@@ -64,7 +64,7 @@ func wereDelivered(n int64) string {
 	case 1:
 		return "1 was delivered"
 	}
-	return say("%d were delivered", n)
+	return sentence("%d were delivered", n)
 }
 
 // or joins words.

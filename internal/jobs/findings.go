@@ -49,7 +49,7 @@ func (r *Registry) AddFinding(f Finding) {
 	r.findings = append(r.findings, f)
 }
 
-// FindingQuery says which findings to list. Fields that are zero select all.
+// FindingQuery selects findings. Fields that are zero select all.
 type FindingQuery struct {
 	Tenant, Rule string
 	// Before is the ID of a finding: only those that were added before it are listed.

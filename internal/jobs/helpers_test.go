@@ -49,7 +49,7 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// warnings are what a recorder has said.
+// warnings are what a recorder has logged.
 type warnings struct {
 	mu   sync.Mutex
 	said []string

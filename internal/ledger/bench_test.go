@@ -22,7 +22,7 @@ const maxBatch = 1000
 
 // fill remembers n rows received within 30 hours, the greatest age of the defaults, and commits them as they are
 // delivered: batch by batch.
-func fill(tb testing.TB, b *books, n int) {
+func fill(tb testing.TB, b *watched, n int) {
 	tb.Helper()
 	batch := make([]ledger.Row, 0, maxBatch)
 	for i := range n {
@@ -79,18 +79,18 @@ func BenchmarkBytesPerRow(b *testing.B) {
 }
 
 func BenchmarkIsNew(b *testing.B) {
-	books := open(b, ledger.Memory{})
-	books.SetState(collecting())
+	l := open(b, ledger.Memory{})
+	l.SetState(collecting())
 	const rows = 40_000
 	for i := range rows {
-		require.NoError(b, books.Remember(b.Context(), []ledger.Row{row(i, float64(i%60), trace.Delivered)}))
+		require.NoError(b, l.Remember(b.Context(), []ledger.Row{row(i, float64(i%60), trace.Delivered)}))
 	}
 	known, fresh := row(1, 1, trace.Delivered), row(rows, 1, trace.Delivered)
 	for name, r := range map[string]ledger.Row{"known": known, "new": fresh} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := books.IsNew(b.Context(), r); err != nil {
+				if _, _, err := l.IsNew(b.Context(), r); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -114,7 +114,7 @@ func BenchmarkCommit(b *testing.B) {
 
 func benchmarkDeliver(b *testing.B, s *store, remembering, committing func(*testing.B)) {
 	b.Helper()
-	books := open(b, s)
+	l := open(b, s)
 	state := collecting()
 	batch := make([]ledger.Row, maxBatch)
 	n := 0
@@ -127,13 +127,13 @@ func benchmarkDeliver(b *testing.B, s *store, remembering, committing func(*test
 			n++
 		}
 		state.Head, state.Served[0].UpTo = at(minutes), at(minutes-30*60)
-		books.SetState(state)
+		l.SetState(state)
 		remembering(b)
-		if err := books.Remember(b.Context(), batch); err != nil {
+		if err := l.Remember(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
 		committing(b)
-		if err := books.Commit(b.Context()); err != nil {
+		if err := l.Commit(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
@@ -144,12 +144,12 @@ func benchmarkDeliver(b *testing.B, s *store, remembering, committing func(*test
 // BenchmarkLoad reads a bucket that is not in memory.
 func BenchmarkLoad(b *testing.B) {
 	s := storeIn(ledger.Memory{})
-	books := open(b, s)
-	books.SetState(collecting())
-	fill(b, books, 1_000_000)
+	l := open(b, s)
+	l.SetState(collecting())
+	fill(b, l, 1_000_000)
 	for b.Loop() {
-		books := open(b, s)
-		if _, _, err := books.IsNew(b.Context(), row(0, 600, trace.Delivered)); err != nil {
+		l := open(b, s)
+		if _, _, err := l.IsNew(b.Context(), row(0, 600, trace.Delivered)); err != nil {
 			b.Fatal(err)
 		}
 	}

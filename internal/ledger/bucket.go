@@ -52,7 +52,7 @@ type bucket struct {
 	unsaved []trace.Key
 	// The entries in the storage have the numbers from first up to, but without, next.
 	first, next uint64
-	// merging says that the pending write replaces all entries.
+	// merging is set when the pending write replaces all entries.
 	merging bool
 	// used is when the bucket was used last, by the ledger's count of uses.
 	used int64
@@ -148,7 +148,7 @@ func (l *Ledger) use(ctx context.Context, index int64, b *bucket) error {
 	if err := l.Client.Batch(ctx, ops...); err != nil {
 		return unreadable(err)
 	}
-	// There are no more rows than in the entries. What the index says is not trusted.
+	// There are no more rows than in the entries. The index is not trusted.
 	rows := 0
 	for _, op := range ops {
 		rows += min(len(op.Value), maxEntry) / entryRow

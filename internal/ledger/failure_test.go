@@ -74,7 +74,7 @@ func TestWhileWritesFailSettledMailIsForgotten(t *testing.T) {
 
 	s.failBatch = false
 	b.commit(t)
-	for _, b := range []*books{b, open(t, s)} {
+	for _, b := range []*watched{b, open(t, s)} {
 		assert.Equal(t, some(10, 20), b.deliver(t, some(0, 20)...))
 		assert.Empty(t, b.warnings)
 	}

@@ -145,20 +145,20 @@ type tb interface {
 	Context() context.Context
 }
 
-// books is a ledger with its warnings.
-type books struct {
+// watched is a ledger with its warnings.
+type watched struct {
 	*ledger.Ledger
 	warnings []string
 }
 
-func open(t tb, client storage.Client) *books {
+func open(t tb, client storage.Client) *watched {
 	t.Helper()
 	return openAs(t, client, tenant)
 }
 
-func openAs(t tb, client storage.Client, tenant string) *books {
+func openAs(t tb, client storage.Client, tenant string) *watched {
 	t.Helper()
-	b := &books{}
+	b := &watched{}
 	l, err := ledger.Open(t.Context(), ledger.Options{
 		Client: client,
 		Tenant: tenant,
@@ -182,7 +182,7 @@ func row(n int, minutes float64, status trace.Status) ledger.Row {
 }
 
 // deliver delivers the versions that are new, one after the other, and returns which these are.
-func (b *books) deliver(t tb, rows ...ledger.Row) (delivered []ledger.Row) {
+func (b *watched) deliver(t tb, rows ...ledger.Row) (delivered []ledger.Row) {
 	t.Helper()
 	for _, r := range rows {
 		isNew, _, err := b.IsNew(t.Context(), r)
@@ -196,7 +196,7 @@ func (b *books) deliver(t tb, rows ...ledger.Row) (delivered []ledger.Row) {
 	return delivered
 }
 
-func (b *books) commit(t tb) {
+func (b *watched) commit(t tb) {
 	t.Helper()
 	require.NoError(t, b.Commit(t.Context()))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// The index says where the entries of each bucket are. It is written with every commit, so it is small: for each bucket
+// The index holds where the entries of each bucket are. It is written with every commit, so it is small: for each bucket
 // four numbers of variable length, its own as the distance to the bucket before it.
 
 // encodeIndex writes the index as it is once the pending entries have been written.

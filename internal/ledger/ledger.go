@@ -36,7 +36,7 @@ const (
 
 // StorageError is a storage that cannot be read or written.
 type StorageError struct {
-	// Doing says what could not be done.
+	// Doing is what could not be done.
 	Doing string
 	Err   error
 }
@@ -66,7 +66,7 @@ type Row struct {
 	Stray bool
 }
 
-// Options says whose ledger to open.
+// Options selects whose ledger to open.
 type Options struct {
 	// Client stores the ledger. It is not closed with it.
 	Client storage.Client

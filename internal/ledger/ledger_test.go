@@ -59,7 +59,7 @@ func TestIsNew(t *testing.T) {
 						require.Len(t, b.deliver(t, row(1, 0, status)), 1)
 					}
 					b.commit(t)
-					for _, b := range []*books{b, open(t, s)} {
+					for _, b := range []*watched{b, open(t, s)} {
 						isNew, previous, err := b.IsNew(t.Context(), row(1, 0, c.next))
 						require.NoError(t, err)
 						assert.Equal(t, c.isNew, isNew)
@@ -104,7 +104,7 @@ func TestMoreUnknownStatusesThanAByteCanTellApart(t *testing.T) {
 		require.Len(t, b.deliver(t, row(n, 0, status(n))), 1)
 	}
 	b.commit(t)
-	for _, b := range []*books{b, open(t, s)} {
+	for _, b := range []*watched{b, open(t, s)} {
 		for n := range 2 * many {
 			isNew, previous, err := b.IsNew(t.Context(), row(n, 0, status(n)))
 			require.NoError(t, err)

@@ -27,9 +27,9 @@ type last struct {
 
 // model is a ledger that is a map, and beside it the ledger that is compared with it.
 type model struct {
-	t     *rapid.T
-	store *store
-	books *books
+	t      *rapid.T
+	store  *store
+	ledger *watched
 	// saved is what a restart goes back to.
 	rows, saved map[ledger.Row]last
 	upTo        int
@@ -98,7 +98,7 @@ func (m *model) anyRow() ledger.Row {
 
 func (m *model) look() {
 	r := m.anyRow()
-	isNew, previous, err := m.books.IsNew(m.t.Context(), r)
+	isNew, previous, err := m.ledger.IsNew(m.t.Context(), r)
 	require.NoError(m.t, err)
 	wantNew, wantPrevious := m.isNew(r)
 	require.Equal(m.t, fmt.Sprint(wantNew, wantPrevious.Folded()), fmt.Sprint(isNew, previous.Folded()), "%v", r)
@@ -107,7 +107,7 @@ func (m *model) look() {
 func (m *model) remember() {
 	for range rapid.IntRange(1, 60).Draw(m.t, "rows") {
 		r := m.anyRow()
-		delivered := m.books.deliver(m.t, r)
+		delivered := m.ledger.deliver(m.t, r)
 		isNew, _ := m.isNew(r)
 		require.Equal(m.t, isNew, len(delivered) == 1, "%v", r)
 		if isNew {
@@ -119,7 +119,7 @@ func (m *model) remember() {
 // settle moves what has been settled on, so that mail is forgotten.
 func (m *model) settle() {
 	m.upTo += rapid.IntRange(0, 25).Draw(m.t, "settled")
-	m.books.SetState(m.state())
+	m.ledger.SetState(m.state())
 }
 
 // pin begins a job, and may end another one.
@@ -127,11 +127,11 @@ func (m *model) pin() {
 	if len(m.unpin) > 2 {
 		m.unpin[0]()
 		m.pinned, m.unpin = m.pinned[1:], m.unpin[1:]
-		m.books.SetState(m.state())
+		m.ledger.SetState(m.state())
 	}
 	start := float64(rapid.IntRange(0, 240).Draw(m.t, "start"))
 	w := window(start, start+float64(rapid.IntRange(1, 60).Draw(m.t, "length")))
-	m.pinned, m.unpin = append(m.pinned, w), append(m.unpin, m.books.Pin(w))
+	m.pinned, m.unpin = append(m.pinned, w), append(m.unpin, m.ledger.Pin(w))
 }
 
 func (m *model) state() plan.State {
@@ -142,7 +142,7 @@ func (m *model) state() plan.State {
 
 func (m *model) commit() {
 	m.forgetSettled()
-	m.books.commit(m.t)
+	m.ledger.commit(m.t)
 	m.saved, m.savedUpTo = maps.Clone(m.rows), m.upTo
 }
 
@@ -150,7 +150,7 @@ func (m *model) commit() {
 func (m *model) failingCommit() {
 	before := len(m.store.values)
 	m.store.failBatch = true
-	err := m.books.Commit(m.t.Context())
+	err := m.ledger.Commit(m.t.Context())
 	m.store.failBatch = false
 	m.forgetSettled()
 	if err != nil {
@@ -171,17 +171,17 @@ func (m *model) forgetSettled() {
 }
 
 func (m *model) restart() {
-	m.books = open(m.t, m.store)
+	m.ledger = open(m.t, m.store)
 	m.rows, m.upTo = maps.Clone(m.saved), m.savedUpTo
 	m.pinned, m.unpin = nil, nil
-	defer m.books.SetState(m.state())
-	require.Empty(m.t, m.books.warnings)
-	require.True(m.t, m.state().Served[0].UpTo.Equal(m.books.State().Served[0].UpTo))
+	defer m.ledger.SetState(m.state())
+	require.Empty(m.t, m.ledger.warnings)
+	require.True(m.t, m.state().Served[0].UpTo.Equal(m.ledger.State().Served[0].UpTo))
 }
 
 // check compares what can be counted. The number of entries is bounded by what the rows need, so nothing is left behind.
 func (m *model) check() {
-	require.Equal(m.t, len(m.rows), m.books.Rows())
+	require.Equal(m.t, len(m.rows), m.ledger.Rows())
 	if !maps.Equal(m.rows, m.saved) {
 		return
 	}
@@ -205,8 +205,8 @@ func TestLedgerIsAMap(t *testing.T) {
 				test++
 				name := fmt.Sprint("tenant", test)
 				own := storeIn(&part{Client: s.Client, prefix: name + "/"})
-				m := &model{t: t, store: own, books: open(t, own), rows: map[ledger.Row]last{}}
-				m.books.SetState(m.state())
+				m := &model{t: t, store: own, ledger: open(t, own), rows: map[ledger.Row]last{}}
+				m.ledger.SetState(m.state())
 				m.commit()
 				t.Repeat(map[string]func(*rapid.T){
 					"look":           func(*rapid.T) { m.look() },
@@ -223,7 +223,7 @@ func TestLedgerIsAMap(t *testing.T) {
 				for _, unpin := range m.unpin {
 					unpin()
 				}
-				m.books.SetState(m.state())
+				m.ledger.SetState(m.state())
 				m.commit()
 				m.check()
 				require.LessOrEqual(t, len(own.entries()), 17, "only rows without a time are left")

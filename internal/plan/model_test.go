@@ -63,14 +63,14 @@ func (b *bitmap) has(i int) bool { return b[past+i] }
 
 // mail is what the model knows of the mail received within a unit.
 type mail struct {
-	// read says that the mail was read at all, reads at which instants, as far as these can be believed.
+	// read is set where the mail was read at all, reads at which instants, as far as these can be believed.
 	read  bool
 	reads []int
-	// unkept says that the service was thought to have dropped the mail, gap that it had not been read until then.
+	// unkept is set where the service was thought to have dropped the mail, gap that it had not been read until then.
 	unkept, gap bool
 }
 
-// readAt says whether all mail of unit i has been read at the age.
+// readAt reports whether all mail of unit i has been read at the age.
 func (m *mail) readAt(i, age int) bool {
 	return slices.ContainsFunc(m.reads, func(at int) bool { return at >= i+1+age })
 }
@@ -83,7 +83,7 @@ type world struct {
 	t      *rapid.T
 	cfg    plan.Config
 	client ledger.Memory
-	books  *ledger.Ledger
+	ledger *ledger.Ledger
 	// now is this machine's clock, furthest the furthest that it has been at.
 	now, furthest int
 	// from is the beginning of the mail that was ever asked for.
@@ -122,16 +122,16 @@ func settings(t *rapid.T) plan.Config {
 
 // open opens the ledger, as the receiver does when it starts.
 func (w *world) open() {
-	books, err := ledger.Open(w.t.Context(), ledger.Options{Client: w.client, Tenant: "contoso.com"})
+	opened, err := ledger.Open(w.t.Context(), ledger.Options{Client: w.client, Tenant: "contoso.com"})
 	require.NoError(w.t, err)
-	w.books = books
+	w.ledger = opened
 }
 
 // restart forgets everything but what is stored.
 func (w *world) restart(changed bool) {
-	before := w.books.State()
+	before := w.ledger.State()
 	w.open()
-	assertSame(w.t, before, w.books.State())
+	assertSame(w.t, before, w.ledger.State())
 	if !changed {
 		return
 	}
@@ -142,7 +142,7 @@ func (w *world) restart(changed bool) {
 
 // tick opens what is due at the last instant that is a tick, in the order in which the receiver does.
 func (w *world) tick() {
-	state := w.books.State()
+	state := w.ledger.State()
 	w.furthest = max(w.furthest, w.now)
 	if state.Head.After(instant(w.now).Add(time.Minute)) {
 		pulled := plan.PullBack(state, instant(w.now), w.cfg)
@@ -154,7 +154,7 @@ func (w *world) tick() {
 		at -= w.now % int(w.cfg.Interval/unit)
 	}
 	w.expect(state, at)
-	ticked := plan.Tick(state, instant(at), w.books.OldestKnown(), w.cfg)
+	ticked := plan.Tick(state, instant(at), w.ledger.OldestKnown(), w.cfg)
 	w.neverBack(state, ticked)
 	head := instant(at).Add(-w.cfg.MinAge)
 	require.Equal(w.t, later(state.Head, head), ticked.Head, "the head follows the tick and never moves back")
@@ -182,7 +182,7 @@ func (w *world) expect(state plan.State, at int) {
 		case first:
 			dues[age] = due{from: max(at-age, w.from), since: at}
 		default:
-			dues[age] = due{from: max(at-age, units(w.books.OldestKnown())), since: at}
+			dues[age] = due{from: max(at-age, units(w.ledger.OldestKnown())), since: at}
 		}
 	}
 	w.dues = dues
@@ -213,8 +213,8 @@ func (w *world) pulledBack(before, after plan.State) {
 }
 
 func (w *world) save(s plan.State) {
-	w.books.SetState(s)
-	require.NoError(w.t, w.books.Commit(w.t.Context()))
+	w.ledger.SetState(s)
+	require.NoError(w.t, w.ledger.Commit(w.t.Context()))
 }
 
 // read reads a window, or of it what is newer than from. While a clock that went back is still ahead of the position, the
@@ -222,7 +222,7 @@ func (w *world) save(s plan.State) {
 func (w *world) read(step plan.Step, from time.Time) {
 	w.furthest = max(w.furthest, w.now)
 	read := trace.Window{Start: from, End: step.Window.End}
-	before := w.books.State()
+	before := w.ledger.State()
 	after := plan.Read(before, read, instant(w.now))
 	w.neverBack(before, after)
 	for i := units(read.Start); i < units(read.End); i++ {

@@ -49,7 +49,7 @@ type Config struct {
 	// Hold reports whether rows are held back until their last age has passed, so that what has been read may not have been
 	// delivered.
 	Hold bool
-	// Range is the stretch of mail that each tick reads instead of what InitialLookback, MinAge and Ages say; nil if they do.
+	// Range is the stretch of mail that each tick reads instead of what InitialLookback, MinAge and Ages select; nil if they do.
 	Range *Range
 }
 

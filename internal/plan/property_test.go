@@ -71,7 +71,7 @@ func (w *world) work() {
 	}).Draw(w.t, "service")
 	var tried plan.Intervals
 	for range rapid.SampledFrom([]int{0, 3, 40, 400}).Draw(w.t, "windows") {
-		step, ok := first(w.books.State(), w.now, size, tried, w.cfg)
+		step, ok := first(w.ledger.State(), w.now, size, tried, w.cfg)
 		if !ok {
 			return
 		}
@@ -108,15 +108,15 @@ func first(s plan.State, now int, size time.Duration, tried plan.Intervals, cfg 
 // settle reads all that is left, at this tick and at one by which everything is old enough. Then no mail may be left
 // that has neither been read at every age nor been given up.
 func (w *world) settle() {
-	head := units(w.books.State().Head)
+	head := units(w.ledger.State().Head)
 	// What became due by a clock that was ahead since stays due until the clock is there again.
-	w.now = max(w.now, units(w.books.State().Ticked))
+	w.now = max(w.now, units(w.ledger.State().Ticked))
 	for range 2 {
-		for step := range plan.Steps(w.books.State(), instant(w.now), plan.Limits{Longest: plan.MaxWindow}, nil, w.cfg) {
+		for step := range plan.Steps(w.ledger.State(), instant(w.now), plan.Limits{Longest: plan.MaxWindow}, nil, w.cfg) {
 			w.read(step, step.Window.Start)
 		}
-		require.Empty(w.t, w.books.State().Unread)
-		require.Empty(w.t, w.books.State().Again)
+		require.Empty(w.t, w.ledger.State().Unread)
+		require.Empty(w.t, w.ledger.State().Again)
 		w.now = max(w.now, head) + 14*hour
 		w.tick()
 	}
@@ -128,7 +128,7 @@ func (w *world) settle() {
 
 // check compares the state with what the model expects at the tick, and what is asked for next with the state.
 func (w *world) check(at int) {
-	s := w.books.State()
+	s := w.ledger.State()
 	unread, again := bitmapOf(s.Unread), bitmapOf(s.Again)
 	for i := w.from; i < units(s.Head); i++ {
 		m := &w.mails[past+i]

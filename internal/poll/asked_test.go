@@ -152,7 +152,7 @@ func TestAskedWindowThatCannotBeReadToItsEndHasFailed(t *testing.T) {
 		pass(80 * time.Minute)
 		assert.Zero(t, d.missing(ago(began, 20*hour, 18*hour)))
 		assert.Empty(t, d.state().Asked)
-		assert.Empty(t, d.told.failing())
+		assert.Empty(t, d.shown.failing())
 	})
 }
 
@@ -175,12 +175,12 @@ func TestADisputeAboutTheTimeGivesNothingUp(t *testing.T) {
 		assert.True(t, job.Record().State.Ended())
 		assert.True(t, d.clock.disputed())
 		assert.LessOrEqual(t, len(s.asked(since(began.Add(2*time.Minute)))), 10, "nothing is asked for meanwhile")
-		assert.Empty(t, of[Gap](d.told))
+		assert.Empty(t, of[Gap](d.shown))
 		assert.GreaterOrEqual(t, d.state().Asked.Duration(), 9*hour)
 		pass(10 * time.Minute)
 		assert.Zero(t, d.missing(ago(began, 20*hour, 5*hour)))
-		assert.Empty(t, of[Gap](d.told))
-		assert.Empty(t, d.told.failing())
+		assert.Empty(t, of[Gap](d.shown))
+		assert.Empty(t, d.shown.failing())
 	})
 }
 
@@ -229,7 +229,7 @@ func TestCancelledJobs(t *testing.T) {
 		assert.Equal(t, jobs.Cancelled, running.Record().State)
 		require.ErrorIs(t, d.Cancel(running.ID()), jobs.ErrEnded)
 		var gaps plan.Intervals
-		for _, gap := range of[Gap](d.told) {
+		for _, gap := range of[Gap](d.shown) {
 			assert.True(t, gap.Cancelled)
 			gaps = gaps.Union(gap.Windows)
 		}

@@ -45,7 +45,7 @@ func TestWhatTheServiceCallsTooOldIsAGap(t *testing.T) {
 				pass(4 * hour)
 				refused := s.asked(func(r request) bool { return r.window.Start.Before(r.at.Add(-tt.kept)) })
 				var given plan.Intervals
-				for _, gap := range of[Gap](d.told) {
+				for _, gap := range of[Gap](d.shown) {
 					assert.False(t, gap.Cancelled)
 					for _, w := range gap.Windows {
 						given = given.Add(w)
@@ -62,7 +62,7 @@ func TestWhatTheServiceCallsTooOldIsAGap(t *testing.T) {
 				assert.LessOrEqual(t, len(refused), int(dropped/hour)+20)
 				assert.LessOrEqual(t, len(s.asked(isNoProbe))-len(refused), 240+48+20)
 				t.Log(dropped, given.Duration(), len(refused), len(s.asked(isNoProbe))-len(refused))
-				assert.Empty(t, d.told.failing(), "what is given up is no trouble any more")
+				assert.Empty(t, d.shown.failing(), "what is given up is no trouble any more")
 				assert.False(t, d.term.Load().bounds.limits(0).AnyNarrowed())
 				assert.Len(t, d.state().Unread, 1, "the newest second: %v", d.state().Unread)
 			})
@@ -84,8 +84,8 @@ func TestARevisitThatComesTooLateIsNoGap(t *testing.T) {
 		d.start()
 		pass(4 * hour)
 		assert.NotEmpty(t, s.asked(func(r request) bool { return r.lane == trace.Revisit && r.window.Start.Before(began) }))
-		assert.Empty(t, of[Gap](d.told))
-		assert.Empty(t, d.told.failing())
+		assert.Empty(t, of[Gap](d.shown))
+		assert.Empty(t, d.shown.failing())
 		assert.Zero(t, d.missing(trace.Window{Start: began.Add(-hour), End: wallClock().Add(-6 * time.Minute)}))
 		assert.LessOrEqual(t, d.state().Again.Duration(), 10*time.Minute)
 	})
@@ -109,9 +109,9 @@ func TestWhatIsTheFutureToTheServiceIsAskedForALittleLater(t *testing.T) {
 				d.start()
 				pass(hour + time.Minute)
 				assert.Zero(t, d.missing(trace.Window{Start: began.Add(-hour), End: began.Add(hour - 3*time.Second)}))
-				assert.Empty(t, of[Trouble](d.told), "it is a matter of seconds")
+				assert.Empty(t, of[Trouble](d.shown), "it is a matter of seconds")
 				assert.LessOrEqual(t, len(s.asked()), 13*3+3)
-				assert.Empty(t, of[Gap](d.told))
+				assert.Empty(t, of[Gap](d.shown))
 			})
 		})
 	}

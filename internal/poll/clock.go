@@ -30,9 +30,9 @@ type clock struct {
 	// trial is another difference, told since the given time.
 	trial time.Duration
 	since time.Time
-	// agreed is since when the clocks have agreed, zero if they do not, and told when the service told the time last.
-	agreed, told time.Time
-	// last is when the service answered last, whether or not it told the time.
+	// agreed is since when the clocks have agreed, zero if they do not, and dated when an answer last had a date.
+	agreed, dated time.Time
+	// last is when the service answered last, with a date or without.
 	last time.Time
 	// seen is when this machine's clock was looked at last.
 	seen time.Time
@@ -42,7 +42,7 @@ type clock struct {
 func (c *clock) hear(ahead time.Duration, now time.Time) (believed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.told, c.last = now, now
+	c.dated, c.last = now, now
 	switch {
 	case ahead.Abs() > maxSkew:
 		c.agreed = time.Time{}
@@ -100,7 +100,7 @@ func (c *clock) differs() bool {
 func (c *clock) proven() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.agreed.IsZero() && c.told.Sub(c.agreed) >= skewTrial && c.ahead.Abs() <= maxSkew
+	return !c.agreed.IsZero() && c.dated.Sub(c.agreed) >= skewTrial && c.ahead.Abs() <= maxSkew
 }
 
 // answered notes an answer that does not tell the time.

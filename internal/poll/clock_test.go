@@ -22,50 +22,50 @@ const (
 	hour   = time.Hour
 )
 
-// told is a difference that so many answers tell.
-func told(answers int, ahead time.Duration) []time.Duration {
+// shown is a difference that so many answers tell.
+func shown(answers int, ahead time.Duration) []time.Duration {
 	return slices.Repeat([]time.Duration{ahead}, answers)
 }
 
 func TestDifferenceIsBelievedWhenItIsToldForAMinute(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		// told is by how much the service's clock is ahead in answers that come every ten seconds.
-		told []time.Duration
-		want time.Duration
+		// shown is by how much the service's clock is ahead in answers that come every ten seconds.
+		shown []time.Duration
+		want  time.Duration
 		// disputed and proven are what is so after the last of them.
 		disputed, proven bool
 	}{
 		"nothing":                     {},
-		"a small difference at first": {told: []time.Duration{-second}, want: -second},
-		"agreement for a minute":      {told: []time.Duration{0, second, -second, 0, second, 0, -second}, proven: true},
-		"agreement for less":          {told: []time.Duration{0, second, -second, 0, second, 0}},
-		"up to a minute is agreement": {told: told(7, 60*second), want: 60 * second, proven: true},
-		"more than a minute is none":  {told: told(7, 61*second), want: 61 * second},
-		"told for a minute":           {told: []time.Duration{-hour, -hour, -hour, -hour + second, -hour, -hour, -hour}, want: -hour},
-		"told too short":              {told: told(6, -hour), disputed: true},
-		"one right answer ends it":    {told: slices.Concat(told(2, -hour), told(1, 0), told(6, -hour))},
-		"but not for good":            {told: slices.Concat(told(2, -hour), told(1, 0), told(7, -hour)), want: -hour},
-		"two kinds of wrong":          {told: []time.Duration{-hour, hour, -hour, hour, -hour, hour, -hour, hour, -hour}, disputed: true},
-		"known before it is wrong":    {told: slices.Concat(told(1, 0), told(6, -hour))},
-		"and wrong for long":          {told: slices.Concat(told(1, 0), told(7, -hour)), want: -hour},
-		"and right again too short":   {told: slices.Concat(told(7, hour), told(6, 0)), want: hour},
-		"and right again":             {told: slices.Concat(told(7, hour), told(7, 0)), proven: true},
-		"a wrong answer ends a proof": {told: slices.Concat(told(7, 0), told(1, hour))},
-		"a drift is followed":         {told: slices.Concat(told(1, 0), told(7, 3*second)), want: 3 * second, proven: true},
+		"a small difference at first": {shown: []time.Duration{-second}, want: -second},
+		"agreement for a minute":      {shown: []time.Duration{0, second, -second, 0, second, 0, -second}, proven: true},
+		"agreement for less":          {shown: []time.Duration{0, second, -second, 0, second, 0}},
+		"up to a minute is agreement": {shown: shown(7, 60*second), want: 60 * second, proven: true},
+		"more than a minute is none":  {shown: shown(7, 61*second), want: 61 * second},
+		"told for a minute":           {shown: []time.Duration{-hour, -hour, -hour, -hour + second, -hour, -hour, -hour}, want: -hour},
+		"told too short":              {shown: shown(6, -hour), disputed: true},
+		"one right answer ends it":    {shown: slices.Concat(shown(2, -hour), shown(1, 0), shown(6, -hour))},
+		"but not for good":            {shown: slices.Concat(shown(2, -hour), shown(1, 0), shown(7, -hour)), want: -hour},
+		"two kinds of wrong":          {shown: []time.Duration{-hour, hour, -hour, hour, -hour, hour, -hour, hour, -hour}, disputed: true},
+		"known before it is wrong":    {shown: slices.Concat(shown(1, 0), shown(6, -hour))},
+		"and wrong for long":          {shown: slices.Concat(shown(1, 0), shown(7, -hour)), want: -hour},
+		"and right again too short":   {shown: slices.Concat(shown(7, hour), shown(6, 0)), want: hour},
+		"and right again":             {shown: slices.Concat(shown(7, hour), shown(7, 0)), proven: true},
+		"a wrong answer ends a proof": {shown: slices.Concat(shown(7, 0), shown(1, hour))},
+		"a drift is followed":         {shown: slices.Concat(shown(1, 0), shown(7, 3*second)), want: 3 * second, proven: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var c clock
-			for i, told := range tt.told {
-				believed := c.hear(told, at.Add(time.Duration(i)*10*second))
-				assert.False(t, believed && c.ahead != told)
+			for i, shown := range tt.shown {
+				believed := c.hear(shown, at.Add(time.Duration(i)*10*second))
+				assert.False(t, believed && c.ahead != shown)
 			}
 			assert.Equal(t, tt.want, c.ahead)
 			assert.Equal(t, tt.disputed, c.disputed())
 			assert.Equal(t, tt.proven, c.proven())
 			assert.Equal(t, tt.want.Abs() > maxSkew, c.differs())
-			assert.Equal(t, len(tt.told) > 0 && !tt.disputed, c.isKnown())
+			assert.Equal(t, len(tt.shown) > 0 && !tt.disputed, c.isKnown())
 		})
 	}
 }
@@ -142,11 +142,11 @@ func TestTheLatestOfBothClocks(t *testing.T) {
 
 func TestADisputeThatNothingEndsIsSettledForTheEarlierClock(t *testing.T) {
 	t.Parallel()
-	for told, want := range map[time.Duration]time.Duration{-hour: -hour, hour: 0} {
+	for shown, want := range map[time.Duration]time.Duration{-hour: -hour, hour: 0} {
 		var c clock
-		c.hear(told, at)
-		c.hear(-told, at.Add(second))
-		c.hear(told, at.Add(2*second))
+		c.hear(shown, at)
+		c.hear(-shown, at.Add(second))
+		c.hear(shown, at.Add(2*second))
 		require.True(t, c.disputed())
 		c.settle()
 		assert.Equal(t, want, c.ahead)
@@ -194,7 +194,7 @@ func TestNoClockIsBelievedAlone(t *testing.T) {
 		now := at
 		// agreed is since when all answers that told the time have agreed with this machine's clock, zero if the last did not;
 		// steady is since when they have told the same as the last one.
-		var agreed, told, steady time.Time
+		var agreed, shown, steady time.Time
 		var last time.Duration
 		for range rapid.IntRange(1, 40).Draw(t, "answers") {
 			now = now.Add(rapid.SampledFrom([]time.Duration{1, second, 7 * second, 20 * second, 59 * second, 61 * second, hour}).Draw(t, "later"))
@@ -202,7 +202,7 @@ func TestNoClockIsBelievedAlone(t *testing.T) {
 			switch rapid.SampledFrom([]string{"told", "told", "told", "told", "untold", "settled"}).Draw(t, "answer") {
 			case "told":
 				ahead := rapid.SampledFrom([]time.Duration{0, second, -second, 5 * second, 60 * second, -60 * second, 61 * second, hour, hour + second, -hour, 2400 * hour}).Draw(t, "ahead")
-				if told.IsZero() || (ahead-last).Abs() > skewTolerance {
+				if shown.IsZero() || (ahead-last).Abs() > skewTolerance {
 					steady = now
 				}
 				if agreed.IsZero() && ahead.Abs() <= maxSkew {
@@ -210,7 +210,7 @@ func TestNoClockIsBelievedAlone(t *testing.T) {
 				} else if ahead.Abs() > maxSkew {
 					agreed = time.Time{}
 				}
-				told, last = now, ahead
+				shown, last = now, ahead
 				c.hear(ahead, now)
 				if c.ahead != believed && c.ahead.Abs() > maxSkew {
 					require.GreaterOrEqual(t, now.Sub(steady), skewTrial, "a difference is believed after a minute")
@@ -226,7 +226,7 @@ func TestNoClockIsBelievedAlone(t *testing.T) {
 			}
 			if c.proven() {
 				require.False(t, agreed.IsZero(), "the clocks do not agree")
-				require.GreaterOrEqual(t, told.Sub(agreed), skewTrial, "they have to agree for a minute")
+				require.GreaterOrEqual(t, shown.Sub(agreed), skewTrial, "they have to agree for a minute")
 				require.LessOrEqual(t, c.ahead.Abs(), maxSkew)
 			}
 			require.False(t, c.disputed() && (c.isKnown() || c.proven()))

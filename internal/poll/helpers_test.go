@@ -38,7 +38,7 @@ type desk struct {
 	t       *testing.T
 	service *service
 	sink    *sink
-	told    *reporter
+	shown   *reporter
 	store   ledger.Memory
 	// opened counts the terms that have been opened, and released those that have been closed.
 	opened, released int
@@ -48,7 +48,7 @@ type desk struct {
 // newDesk returns a desk whose poller does not run yet. It polls every five minutes, an hour back at first, with pages of up
 // to 5000 rows.
 func newDesk(t *testing.T, s *service, change func(*Options)) *desk {
-	d := &desk{t: t, service: s, sink: &sink{times: map[string]int{}}, told: &reporter{}, store: ledger.Memory{}}
+	d := &desk{t: t, service: s, sink: &sink{times: map[string]int{}}, shown: &reporter{}, store: ledger.Memory{}}
 	registry := jobs.NewRegistry(10_000, nil)
 	recorder, err := registry.Open(t.Context(), jobs.Options{Input: "o365messagetrace", TTL: 24 * time.Hour})
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func newDesk(t *testing.T, s *service, change func(*Options)) *desk {
 		Open:     d.open,
 		PageSize: 5000,
 		Budget:   &allowance{},
-		Reporter: d.told,
+		Reporter: d.shown,
 		Recorder: recorder,
 	}
 	if change != nil {
@@ -70,7 +70,7 @@ func newDesk(t *testing.T, s *service, change func(*Options)) *desk {
 
 func (d *desk) open(ctx context.Context, gate collect.Gate, now func() time.Time) (*collect.Collector, func(), error) {
 	client := &client{Memory: d.store, t: d.t}
-	books, err := ledger.Open(ctx, ledger.Options{Client: client, Tenant: "contoso.com", Warn: func(m string) { d.t.Error(m) }})
+	known, err := ledger.Open(ctx, ledger.Options{Client: client, Tenant: "contoso.com", Warn: func(m string) { d.t.Error(m) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,7 +84,7 @@ func (d *desk) open(ctx context.Context, gate collect.Gate, now func() time.Time
 	}
 	d.opened++
 	return collect.New(collect.Options{
-		Source: d.service, Ledger: books, Origin: &records.Origin{InputID: "o365messagetrace", Body: true}, Consumer: d.sink, Obs: obs,
+		Source: d.service, Ledger: known, Origin: &records.Origin{InputID: "o365messagetrace", Body: true}, Consumer: d.sink, Obs: obs,
 		Observer: unobserved{}, Now: now, Finest: time.Millisecond / 2, Plan: d.Plan, Gate: gate,
 		Retry: func(context.Context, int) (time.Duration, bool) { return 0, false },
 	}), func() { client.closed.Store(true); d.released++ }, nil

@@ -59,7 +59,7 @@ func testPoison(t *testing.T, err error, age time.Duration) {
 	first := found[0].at
 	burst := len(s.asked(func(r request) bool { return !r.at.Before(first) && r.at.Sub(first) < 4*time.Minute }))
 	assert.LessOrEqual(t, burst, 60, "requests to find it")
-	assert.Equal(t, []trouble.Scope{trouble.Window}, d.told.failing())
+	assert.Equal(t, []trouble.Scope{trouble.Window}, d.shown.failing())
 	left := d.state().Unread
 	assert.LessOrEqual(t, left.Duration(), 4*time.Second, "it, and the newest second: %v", left)
 	until := began.Add(10*time.Minute - time.Second)
@@ -75,13 +75,13 @@ func testPoison(t *testing.T, err error, age time.Duration) {
 	for _, r := range again {
 		assert.LessOrEqual(t, r.window.Duration(), 2*time.Second)
 	}
-	assert.Equal(t, []trouble.Scope{trouble.Window}, d.told.failing())
+	assert.Equal(t, []trouble.Scope{trouble.Window}, d.shown.failing())
 
 	heal()
 	pass(time.Hour)
-	assert.Empty(t, d.told.failing(), "it has been read")
+	assert.Empty(t, d.shown.failing(), "it has been read")
 	assert.Zero(t, d.missing(trace.Window{Start: began.Add(-time.Hour), End: wallClock().Add(-6 * time.Minute)}))
-	assert.Empty(t, of[Gap](d.told))
+	assert.Empty(t, of[Gap](d.shown))
 	assert.LessOrEqual(t, len(s.asked(isNoProbe)), 130, "the rest is one request a tick")
 }
 

@@ -28,9 +28,9 @@ type Budget interface {
 	Rate() transport.Rate
 }
 
-// Options is what a poller needs. All of it is required but what says otherwise.
+// Options is what a poller needs. All of it is required unless a comment makes it optional.
 type Options struct {
-	// Plan says what is due when.
+	// Plan decides what is due when.
 	Plan plan.Config
 	// Open connects what runs the jobs with everything that it needs, and sends nothing. What it opens is closed by release. It
 	// is called again at each tick until it succeeds, and anew for each term as leader.

@@ -12,7 +12,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
-// minMeasured is how long a backfill must have gone on for its speed to say anything.
+// minMeasured is how long a backfill must have gone on for its speed to mean anything.
 const minMeasured = 30 * time.Second
 
 // progress is how far the backfill is. It is safe for concurrent use.

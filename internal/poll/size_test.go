@@ -46,11 +46,11 @@ func TestAServiceThatRefusesLongPagesIsAskedForShorterOnes(t *testing.T) {
 				assert.Zero(t, d.missing(trace.Window{Start: began.Add(-2 * hour), End: began.Add(-time.Second)}))
 				assert.Len(t, windowsOf(s.asked(isNoProbe)), 2, "no window is made shorter")
 				assert.LessOrEqual(t, len(s.asked(isNoProbe)), 2*2+4, "and two pages an hour")
-				shrunk := of[PagesShrunk](d.told)
+				shrunk := of[PagesShrunk](d.shown)
 				if assert.Len(t, shrunk, 1) {
 					assert.Equal(t, PagesShrunk{From: 5000, To: 625, Err: err}, shrunk[0])
 				}
-				assert.Empty(t, of[Trouble](d.told), "nothing was wrong but the length of a page")
+				assert.Empty(t, of[Trouble](d.shown), "nothing was wrong but the length of a page")
 
 				// A longer page is tried now and then.
 				pass(5 * hour)
@@ -58,7 +58,7 @@ func TestAServiceThatRefusesLongPagesIsAskedForShorterOnes(t *testing.T) {
 				assert.LessOrEqual(t, len(failed), 3, "after an hour, two more, and four more")
 				assert.NotEmpty(t, failed)
 				assert.Zero(t, d.missing(trace.Window{Start: began.Add(-2 * hour), End: wallClock().Add(-6 * time.Minute)}))
-				assert.Empty(t, d.told.failing())
+				assert.Empty(t, d.shown.failing())
 			})
 		})
 	}
@@ -106,7 +106,7 @@ func TestAServiceThatFailsAtEveryContinuation(t *testing.T) {
 				assert.Zero(t, d.missing(trace.Window{Start: began.Add(-3 * hour), End: began.Add(-time.Second)}))
 				asked := len(s.asked())
 				assert.LessOrEqual(t, asked, 3*40, "an hour has four pages")
-				assert.Empty(t, d.told.failing())
+				assert.Empty(t, d.shown.failing())
 				pass(5 * time.Minute)
 				assert.LessOrEqual(t, len(s.asked())-asked, 2, "no storm afterwards")
 				for i := range s.mail {

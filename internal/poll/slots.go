@@ -14,7 +14,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
-// defaultSlotsPerCPU is how many jobs run at the same time for each CPU, unless max_concurrent_jobs says otherwise. Jobs
+// defaultSlotsPerCPU is how many jobs run at the same time for each CPU, unless max_concurrent_jobs is set. Jobs
 // wait for the service most of the time.
 const defaultSlotsPerCPU = 4
 

@@ -100,7 +100,7 @@ var errNoAnswer = errors.New("the service did not answer in " + timeexpr.Short(p
 // probe asks the service for a second of mail, which is not delivered, to see whether it answers. It is no later than the
 // service's present, even if the clocks differ by as much as cannot be told.
 func (t *term) probe(ctx context.Context) error {
-	// The wait for the quota, or for the end of a pause, says nothing of the service.
+	// The wait for the quota, or for the end of a pause, shows nothing about the service.
 	for !t.Budget.Await(ctx, trace.Live, maxSleep) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -230,7 +230,7 @@ func (w *worker) put(windows plan.Intervals, r reading) {
 // halfOf is half the length of a window, in whole seconds.
 func halfOf(w trace.Window) time.Duration { return (w.Duration() / 2).Truncate(shortest) }
 
-// tooOld gives up the mail up to the end of a short window of which the service itself has said that it no longer keeps it. A
+// tooOld gives up the mail up to the end of a short window which the service itself has reported as no longer kept. A
 // longer one is asked for in parts first, since one answer may be wrong; near the retention, what is older than such a window
 // is given up at once, and the mail after it tells more: if that is too old, all of it is.
 func (w *worker) tooOld(ctx context.Context, window trace.Window) {

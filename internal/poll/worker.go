@@ -133,7 +133,7 @@ func (w *worker) job(ctx context.Context, job *jobs.Job, lane trace.Lane, read f
 		err = read(ctx)
 	}
 	if err != nil && errors.Is(context.Cause(ctx), errCancelled) {
-		// Whatever was going on says so in its own way.
+		// Whatever was going on reports its own end.
 		err = errCancelled
 	}
 	state := outcome(ctx, err)

@@ -85,7 +85,7 @@ func direction(sender []byte, from, to domain) string {
 type domain struct {
 	// name is in lower case.
 	name string
-	// local says that the domain is one's own.
+	// local is set for a domain of one's own.
 	local bool
 	// registrable is the part of name that somebody has registered.
 	registrable string

@@ -65,7 +65,7 @@ func golden(t *testing.T, file string, logs plog.Logs) {
 	require.NoError(t, plogtest.CompareLogs(want, logs))
 }
 
-// dialect reads the first page of a service, and says where the service is.
+// dialect reads the first page of a service, and returns where the service is.
 type dialect func(ctx context.Context, p published) (page *source.Page, endpoint string, err error)
 
 func ofGraph(ctx context.Context, p published) (*source.Page, string, error) {

@@ -120,7 +120,7 @@ func (b *Batch) Len() int { return b.records.Len() }
 // Logs returns the batch. Whoever consumes it may change it.
 func (b *Batch) Logs() plog.Logs { return b.logs }
 
-// MarkFinal says of the last record that it is the last new one of its job.
+// MarkFinal marks the last record as the last new one of its job.
 func (b *Batch) MarkFinal() {
 	if n := b.Len(); n > 0 && b.origin.Internal {
 		b.records.At(n-1).Attributes().PutBool("__final", true)
@@ -167,7 +167,7 @@ var attributeNames = []string{
 	"event.outcome",
 }
 
-// Reserved says whether the attribute is one that records have already.
+// Reserved reports whether the attribute is one that records have already.
 func Reserved(name string) bool { return slices.Contains(attributeNames, name) }
 
 // putTexts sets the body and the attributes that are texts of the row. All of them are parts of one copy.

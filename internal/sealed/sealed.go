@@ -23,7 +23,7 @@ func Seal(record any) []byte {
 	return append(fmt.Appendf(nil, "%s\n", checksum(text)), text...)
 }
 
-// Open reads the stored form into record. An error says how it is damaged.
+// Open reads the stored form into record. An error describes the damage.
 func Open(stored []byte, record any) error {
 	sum, text, _ := bytes.Cut(stored, []byte("\n"))
 	if string(sum) != checksum(text) {

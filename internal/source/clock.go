@@ -17,7 +17,7 @@ type clock struct {
 	begin  time.Time
 }
 
-// read returns the time that text says, zero if none.
+// read returns the time in text, zero if there is none.
 func (c *clock) read(text []byte) time.Time {
 	if len(c.minute) > 0 && bytes.HasPrefix(text, c.minute) {
 		if rest, ok := trace.ParseSeconds(text[trace.MinuteLength:]); ok {

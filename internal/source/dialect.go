@@ -5,7 +5,7 @@ package source
 
 import "github.com/o365messagetrace/o365messagetrace/internal/trace"
 
-// Properties says where the properties of a dialect's rows belong: it returns the text that holds the property of that
+// Properties finds where the properties of a dialect's rows belong: it returns the text that holds the property of that
 // name, or the number, or neither.
 type Properties func(r *trace.Row, name []byte) (text *[]byte, number *trace.Number)
 

@@ -17,7 +17,7 @@ import (
 type Page struct {
 	// Arrived is when the page was complete.
 	Arrived time.Time
-	// Served is the service's clock when it answered, zero if it does not say.
+	// Served is the service's clock when it answered, zero if it sends none.
 	Served time.Time
 	// Size is the size of the page in bytes, after decompression.
 	Size int

@@ -56,7 +56,7 @@ var (
 	relative = regexp.MustCompile(`^(?:now|([+-]?)(\d+)([^@]*))?(?:@(.*))?$`)
 )
 
-// Parse reads a bound. Its errors begin with the text, quoted, and say what to write instead.
+// Parse reads a bound. Its errors begin with the text, quoted, and end with what to write instead.
 func Parse(text string) (Expr, error) {
 	if date.MatchString(text) {
 		return parseDate(text)

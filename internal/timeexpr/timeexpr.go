@@ -64,7 +64,7 @@ var lengths = [...]time.Duration{second: time.Second, minute: time.Minute, hour:
 // months are how many months the other units have.
 var months = [...]int64{month: 1, quarter: 3, year: 12}
 
-// Absolute says that the bound is the same instant whatever the time is.
+// Absolute reports whether the bound is the same instant whatever the time is.
 func (e Expr) Absolute() bool {
 	return e.absolute
 }

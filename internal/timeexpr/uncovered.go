@@ -23,7 +23,7 @@ func Uncovered(start, end Expr, interval time.Duration) time.Duration {
 		period = oneWeek
 	}
 	circle := int64(period / time.Second)
-	// change says how many more windows cover the second that begins there than the one before it.
+	// change is how many more windows cover the second that begins there than the one before it.
 	change := make([]int, circle+1)
 	for since := time.Duration(0); since < period; since += interval {
 		tick := middle.Add(since)

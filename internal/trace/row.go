@@ -13,7 +13,7 @@ import "time"
 type Row struct {
 	// Raw is the JSON text of the row as received.
 	Raw []byte
-	// Malformed says that Raw is no JSON object, so that nothing else of the row is known.
+	// Malformed reports whether Raw is no JSON object, so that nothing else of the row is known.
 	Malformed bool
 
 	// ID is the network message ID. All recipients of a message share it.

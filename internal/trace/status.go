@@ -53,12 +53,12 @@ func (s Status) Folded() Status {
 	return Status(strings.ToLower(string(s)))
 }
 
-// Underway says that the message is still on its way, so that the status is expected to change.
+// Underway reports whether the message is still on its way, so that the status is expected to change.
 func (s Status) Underway() bool {
 	return s == GettingStatus || s == Pending
 }
 
-// Bad says that the message did not reach its recipient's mailbox, and will not unless somebody acts.
+// Bad reports whether the message did not reach its recipient's mailbox, and will not unless somebody acts.
 func (s Status) Bad() bool {
 	return s == Failed || s == Quarantined || s == FilteredAsSpam
 }

@@ -10,7 +10,7 @@ type Window struct {
 	Start, End time.Time
 }
 
-// Empty says that the window holds no time.
+// Empty reports whether the window holds no time.
 func (w Window) Empty() bool {
 	return !w.Start.Before(w.End)
 }
@@ -20,7 +20,7 @@ func (w Window) Duration() time.Duration {
 	return w.End.Sub(w.Start)
 }
 
-// Contains says whether t is in the window, ends included.
+// Contains reports whether t is in the window, ends included.
 func (w Window) Contains(t time.Time) bool {
 	return !t.Before(w.Start) && !t.After(w.End)
 }
@@ -30,7 +30,7 @@ func (w Window) String() string {
 	return w.Start.UTC().Format(time.RFC3339Nano) + "/" + w.End.UTC().Format(time.RFC3339Nano)
 }
 
-// Lane says why a window is read. It is a label for people and for the order in which windows are read, nothing else.
+// Lane is why a window is read. It is a label for people and for the order in which windows are read, nothing else.
 type Lane string
 
 const (

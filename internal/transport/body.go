@@ -17,7 +17,7 @@ const (
 	maxBody = 64 << 20
 	// firstRoom is how much room, in bytes, there is for a page of unknown size at first. It doubles as the page grows.
 	firstRoom = 256 << 10
-	// maxFirstRoom is the most room, in bytes, that is made for a page because of what it says that it has.
+	// maxFirstRoom is the most room, in bytes, that is made for a page because of its declared length.
 	maxFirstRoom = 4 << 20
 	// maxRecycled is the most room, in bytes, that is kept for another page, and maxFree how often.
 	maxRecycled = 8 << 20
@@ -27,35 +27,35 @@ const (
 // ErrTooLarge is a response of more than 64 MiB after decompression.
 var ErrTooLarge = errors.New("the response has more than 64 MiB")
 
-// shelf holds the memory of pages that are done for the next pages of the same job.
-type shelf struct {
+// buffers holds the memory of pages that are done, for the next pages of the same job.
+type buffers struct {
 	mu sync.Mutex
 	// free is at most two: a page in hand and the one ahead of it.
 	free [][]byte
 }
 
-// shelves holds those of jobs that are done. Garbage collection empties it, so that a receiver that rests holds none.
-var shelves = sync.Pool{New: func() any { return &shelf{} }}
+// bufferPool holds those of jobs that are done. Garbage collection empties it, so that a receiver that rests holds none.
+var bufferPool = sync.Pool{New: func() any { return &buffers{} }}
 
-type shelfKey struct{}
+type buffersKey struct{}
 
 // Reuse returns a context in which pages use the memory of pages that have been released in it. done is to be called when
 // all of them have been read.
 func Reuse(ctx context.Context) (reusing context.Context, done func()) {
-	s := shelves.Get().(*shelf)
-	return context.WithValue(ctx, shelfKey{}, s), func() { shelves.Put(s) }
+	s := bufferPool.Get().(*buffers)
+	return context.WithValue(ctx, buffersKey{}, s), func() { bufferPool.Put(s) }
 }
 
-// shelfOf returns the shelf of the context; without one, an empty one.
-func shelfOf(ctx context.Context) *shelf {
-	if s, ok := ctx.Value(shelfKey{}).(*shelf); ok {
+// buffersOf returns the buffers of the context; without any, empty ones.
+func buffersOf(ctx context.Context) *buffers {
+	if s, ok := ctx.Value(buffersKey{}).(*buffers); ok {
 		return s
 	}
-	return &shelf{}
+	return &buffers{}
 }
 
 // take returns memory for a page that has about so many bytes.
-func (s *shelf) take(length int64) []byte {
+func (s *buffers) take(length int64) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.free); n > 0 {
@@ -68,7 +68,7 @@ func (s *shelf) take(length int64) []byte {
 }
 
 // put gives the memory of a page to the next one.
-func (s *shelf) put(body []byte) {
+func (s *buffers) put(body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.free) < maxFree && cap(body) <= maxRecycled {
@@ -76,8 +76,8 @@ func (s *shelf) put(body []byte) {
 	}
 }
 
-// readAll reads the page of a response into memory off the shelf.
-func (c *Client) readAll(resp *http.Response, s *shelf) ([]byte, error) {
+// readAll reads the page of a response into memory from the buffers.
+func (c *Client) readAll(resp *http.Response, s *buffers) ([]byte, error) {
 	length := resp.ContentLength
 	if length < 0 {
 		// Pages that follow each other are about as large.

@@ -13,17 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func page(t *testing.T, s *shelf, text string, length int64) *Response {
+func page(t *testing.T, s *buffers, text string, length int64) *Response {
 	t.Helper()
 	body, err := new(Client).readAll(&http.Response{Body: io.NopCloser(strings.NewReader(text)), ContentLength: length}, s)
 	require.NoError(t, err)
 	require.Equal(t, text, string(body))
-	return &Response{Body: body, shelf: s}
+	return &Response{Body: body, buffers: s}
 }
 
 func TestPagesUseTheMemoryOfPagesThatAreDone(t *testing.T) {
 	t.Parallel()
-	s := &shelf{}
+	s := &buffers{}
 	first, second := page(t, s, strings.Repeat("1", 5000), 5000), page(t, s, "22", -1)
 	one, two := &first.Body[0], &second.Body[0]
 	assert.Equal(t, strings.Repeat("1", 5000), string(first.Body), "a page in hand stays as it is")
@@ -40,12 +40,12 @@ func TestPagesUseTheMemoryOfPagesThatAreDone(t *testing.T) {
 
 func TestTheShelfHoldsLittle(t *testing.T) {
 	t.Parallel()
-	s := &shelf{}
+	s := &buffers{}
 	for range 5 {
 		s.put(make([]byte, 1))
 	}
 	assert.Len(t, s.free, maxFree)
-	s = &shelf{}
+	s = &buffers{}
 	s.put(make([]byte, maxRecycled+1))
 	assert.Empty(t, s.free)
 }
@@ -53,17 +53,17 @@ func TestTheShelfHoldsLittle(t *testing.T) {
 func TestRoomForAPage(t *testing.T) {
 	t.Parallel()
 	const length = 100_000
-	exact := page(t, &shelf{}, strings.Repeat("x", length), length)
+	exact := page(t, &buffers{}, strings.Repeat("x", length), length)
 	assert.Equal(t, length+1, cap(exact.Body), "as much as it says, and what the end takes")
-	assert.LessOrEqual(t, cap((&shelf{}).take(1<<40)), maxFirstRoom+1, "what a response says is not believed")
+	assert.LessOrEqual(t, cap((&buffers{}).take(1<<40)), maxFirstRoom+1, "what a response says is not believed")
 
 	c := &Client{}
 	resp := func() *http.Response {
 		return &http.Response{Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 3<<20))), ContentLength: -1}
 	}
-	_, err := c.readAll(resp(), &shelf{})
+	_, err := c.readAll(resp(), &buffers{})
 	require.NoError(t, err)
-	next, err := c.readAll(resp(), &shelf{})
+	next, err := c.readAll(resp(), &buffers{})
 	require.NoError(t, err)
 	assert.Less(t, cap(next), 4<<20, "as much as the page before took, and a little more")
 }
@@ -72,8 +72,8 @@ func TestReuse(t *testing.T) {
 	t.Parallel()
 	ctx, done := Reuse(t.Context())
 	defer done()
-	one, another := shelfOf(ctx), shelfOf(ctx)
+	one, another := buffersOf(ctx), buffersOf(ctx)
 	assert.Same(t, one, another)
-	one, another = shelfOf(t.Context()), shelfOf(t.Context())
+	one, another = buffersOf(t.Context()), buffersOf(t.Context())
 	assert.NotSame(t, one, another, "without it, every page has its own")
 }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package transport holds the HTTP rules that both services share: where a token may go, how much of a response is read,
-// and what an error says. It neither logs nor decides when to ask again.
+// and what an error carries. It neither logs nor decides when to ask again.
 package transport
 
 import (
@@ -34,7 +34,7 @@ type Authorizer interface {
 
 // Service is what differs from service to service.
 type Service interface {
-	// Explain returns what a response that is not 200 says is wrong.
+	// Explain returns what is wrong by a response that is not 200.
 	Explain(body []byte) (code, message string)
 	// Advise returns the configuration key or permission to change after the error; it may be empty.
 	Advise(e *Error) string
@@ -67,7 +67,7 @@ type Options struct {
 	HTTP *http.Client
 	// Endpoint is the only place that tokens are sent to.
 	Endpoint *url.URL
-	// FoldPath says that the service does not tell paths apart by case.
+	// FoldPath is set where the service ignores the case of paths.
 	FoldPath bool
 	// Auth gives the credentials of the header Authorization; nil if HTTP adds the header by itself.
 	Auth Authorizer
@@ -87,20 +87,20 @@ type Response struct {
 	ContentType string
 	// Arrived is when Body was complete.
 	Arrived time.Time
-	// Date is the service's clock when it answered, zero if it does not say.
+	// Date is the service's clock when it answered, zero if it sends none.
 	Date time.Time
 
-	// shelf is where the memory of Body goes when it is released.
-	shelf *shelf
+	// buffers is where the memory of Body goes when it is released.
+	buffers *buffers
 	// secrets are those that the service was sent, and may repeat.
 	secrets []string
 }
 
 // Release lets the memory of Body be used for another page of the context (Reuse). Nothing may refer to Body any more.
 func (r *Response) Release() {
-	if r.shelf != nil {
-		r.shelf.put(r.Body)
-		r.shelf, r.Body = nil, nil
+	if r.buffers != nil {
+		r.buffers.put(r.Body)
+		r.buffers, r.Body = nil, nil
 	}
 }
 
@@ -159,7 +159,7 @@ func (c *Client) Get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 }
 
 // again returns why a failed request is sent again, and after which wait. A tenant that is throttled is left alone for as
-// long as the service asks or the wait says; where that is no longer a matter of one request, it is not sent again.
+// long as the service asks or the wait lasts; where that is no longer a matter of one request, it is not sent again.
 func (c *Client) again(ctx context.Context, err error, wait time.Duration, attempt int) (reason string, _ time.Duration, again bool) {
 	reason = c.Retry.reason(err)
 	again = reason != "" && attempt < c.Retry.MaxRetries && !IsOnce(ctx)
@@ -187,7 +187,7 @@ func (c *Client) again(ctx context.Context, err error, wait time.Duration, attem
 
 type onceKey struct{}
 
-// Once returns a context in which requests are sent once, whatever the retry rules say.
+// Once returns a context in which requests are sent once, whatever the retry rules are.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 // IsOnce reports whether requests in the context are sent once.
@@ -249,7 +249,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		}
 		return nil, err
 	}
-	memory := shelfOf(ctx)
+	memory := buffersOf(ctx)
 	body, err := c.readAll(resp, memory)
 	if err != nil {
 		return nil, c.failed(resp, exchange.Explain(err), secrets)
@@ -257,7 +257,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	arrived := time.Now()
 	return &Response{
 		Body: body, ContentType: Clean(resp.Header.Get("Content-Type"), secrets...), Arrived: arrived, Date: date(resp),
-		shelf: memory, secrets: secrets,
+		buffers: memory, secrets: secrets,
 	}, nil
 }
 

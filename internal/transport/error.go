@@ -26,11 +26,11 @@ type Error struct {
 	Target string
 	// Status is the HTTP status code, 0 if no response arrived.
 	Status int
-	// Code and Message are what the service says is wrong.
+	// Code and Message are the service's own account of what is wrong.
 	Code, Message string
 	// RequestID is what Microsoft's support asks for.
 	RequestID string
-	// RetryAfter is how long the service asks to be left alone, 0 if it does not say.
+	// RetryAfter is how long the service asks to be left alone, 0 if it does not.
 	RetryAfter time.Duration
 	// Challenge is the claims that the service demands of the next token, as a JSON object; empty if it demands none.
 	Challenge string

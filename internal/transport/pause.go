@@ -6,10 +6,10 @@ package transport
 import "time"
 
 const (
-	// minPause is how long a tenant is left alone after a 429 that does not say how long, and maxPause what that doubles up to.
+	// minPause is how long a tenant is left alone after a 429 without Retry-After, and maxPause what that doubles up to.
 	minPause = 30 * time.Second
 	maxPause = 5 * time.Minute
-	// longestPause bounds how long a tenant is left alone because the service says so.
+	// longestPause bounds how long a tenant is left alone because the service asks for it.
 	longestPause = time.Hour
 )
 

@@ -16,7 +16,7 @@ import (
 var ErrForeignLink = errors.New("refused to follow")
 
 // pin accepts u if it has the scheme, host and effective port of the endpoint and a path equal to the endpoint's or
-// below it, without case where foldPath says so.
+// below it, without case if foldPath is set.
 func pin(endpoint, u *url.URL, foldPath bool) error {
 	root, p := endpoint.Path, u.Path
 	if foldPath {

@@ -60,10 +60,10 @@ type Quota struct {
 	// ended holds when requests ended, ascending, within the last interval.
 	ended    []time.Time
 	inFlight int
-	// waiting counts the requests that wait, by the rank of their lane, and hungry is since when a lane has got none, zero if
+	// waiting counts the requests that wait, by the rank of their lane, and unserved is since when a lane has got none, zero if
 	// it has not waited since.
-	waiting []int
-	hungry  []time.Time
+	waiting  []int
+	unserved []time.Time
 	// resume is when the tenant may be asked again after a pause; pause is the length of the last one that a 429 caused, 0
 	// once the service has answered since. refusals counts the 429s since then.
 	resume   time.Time
@@ -79,7 +79,7 @@ type Quota struct {
 
 // NewQuota returns a budget of which nothing has been used.
 func NewQuota(r Rate) *Quota {
-	return &Quota{rate: r, waiting: make([]int, len(lanes)), hungry: make([]time.Time, len(lanes)), changed: make(chan struct{})}
+	return &Quota{rate: r, waiting: make([]int, len(lanes)), unserved: make([]time.Time, len(lanes)), changed: make(chan struct{})}
 }
 
 // lock locks the budget, or the one that it has become a part of, and returns that.
@@ -166,7 +166,7 @@ func (q *Quota) Acquire(ctx context.Context, lane trace.Lane) error {
 		return err
 	}
 	q.inFlight++
-	q.hungry[rank] = onlyIf(q.waiting[rank] > 0, time.Now())
+	q.unserved[rank] = onlyIf(q.waiting[rank] > 0, time.Now())
 	return nil
 }
 
@@ -210,8 +210,8 @@ func (q *Quota) turn(ctx context.Context, rank int) (*Quota, error) {
 
 func (q *Quota) enter(rank int) {
 	q.waiting[rank]++
-	if q.hungry[rank].IsZero() {
-		q.hungry[rank] = time.Now()
+	if q.unserved[rank].IsZero() {
+		q.unserved[rank] = time.Now()
 	}
 }
 
@@ -256,7 +256,7 @@ func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
 		wait = q.ended[excess].Add(q.rate.Interval).Sub(now) + expired
 	}
 	// Its own turn comes in any case.
-	if turn := q.hungry[rank].Add(q.rate.Interval / 2).Sub(now); turn > 0 && (wait == 0 || turn < wait) {
+	if turn := q.unserved[rank].Add(q.rate.Interval / 2).Sub(now); turn > 0 && (wait == 0 || turn < wait) {
 		wait = turn
 	}
 	return wait, false
@@ -267,7 +267,7 @@ func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
 func (q *Quota) first(now time.Time) (first int) {
 	first = -1
 	for rank := range lanes {
-		if q.owed(rank, now) && (first < 0 || q.hungry[rank].Before(q.hungry[first])) {
+		if q.owed(rank, now) && (first < 0 || q.unserved[rank].Before(q.unserved[first])) {
 			first = rank
 		}
 	}
@@ -279,7 +279,7 @@ func (q *Quota) first(now time.Time) (first int) {
 
 // owed reports whether the lane waits for the only request that it has in an interval.
 func (q *Quota) owed(rank int, now time.Time) bool {
-	return q.waiting[rank] > 0 && now.Sub(q.hungry[rank]) >= q.rate.Interval/2
+	return q.waiting[rank] > 0 && now.Sub(q.unserved[rank]) >= q.rate.Interval/2
 }
 
 // sleep waits without the lock until d is over, if it is not 0, or something changes.

@@ -18,7 +18,7 @@ import (
 // maxJitter is the most that a wait is lengthened at random.
 const maxJitter = 0.1
 
-// Retry says which failed requests are sent again, and when.
+// Retry defines which failed requests are sent again, and when.
 type Retry struct {
 	// MaxRetries is how often at most; 0 means never.
 	MaxRetries int
@@ -30,7 +30,7 @@ type Retry struct {
 	// HonorRetryAfter waits as long as the service asks, up to MaxRetryAfter.
 	HonorRetryAfter bool
 	MaxRetryAfter   time.Duration
-	// Timeouts and Resets say whether a request is sent again after a time-out and after a broken connection.
+	// Timeouts and Resets select whether a request is sent again after a time-out and after a broken connection.
 	Timeouts, Resets bool
 }
 
@@ -95,7 +95,7 @@ func timedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
 }
 
-// broken says that the connection could not be made or broke, in whatever way, as far as another one may do better.
+// broken reports whether the connection could not be made or broke, in whatever way, as far as another one may do better.
 func broken(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	return !errors.As(err, &certificate)

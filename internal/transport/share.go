@@ -105,8 +105,8 @@ func (q *Quota) join(other *Quota) {
 		other.undecided = q.undecided
 	}
 	other.pause, other.refusals = max(q.pause, other.pause), max(q.refusals, other.refusals)
-	for rank, since := range q.hungry {
-		if mine := &other.hungry[rank]; !since.IsZero() && (mine.IsZero() || since.Before(*mine)) {
+	for rank, since := range q.unserved {
+		if mine := &other.unserved[rank]; !since.IsZero() && (mine.IsZero() || since.Before(*mine)) {
 			*mine = since
 		}
 	}

@@ -1,7 +1,7 @@
 // Copyright The o365messagetrace Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package trouble names what an error is about. An error says so itself, by a method Scope, and whoever owns the policy
+// Package trouble names what an error is about. An error declares it itself, by a method Scope, and whoever owns the policy
 // decides by it what follows.
 package trouble
 

@@ -25,7 +25,7 @@ type call struct {
 	mark     mark
 }
 
-// answer is what a service said, kept back. It is a ResponseWriter.
+// answer is a service's answer, kept back. It is a ResponseWriter.
 type answer struct {
 	header http.Header
 	status int

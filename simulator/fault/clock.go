@@ -12,7 +12,7 @@ import (
 // Clocks that are off. These go together with any other fault. The clock of a
 // service shows in the Date header, in dates in errors, and in the instant by which
 // windows are checked and filled in. When mail becomes visible does not go by it,
-// nor do tokens and the quota, so that the tenant stays what its ledger says.
+// nor do tokens and the quota, so that the tenant stays as its ledger has it.
 const (
 	// ClockAhead puts the clock of the service ahead of the client's by
 	// Rule.Skew, as when a virtual machine with a collector was asleep.

@@ -5,7 +5,7 @@
 // random: refusals, broken connections and bodies, links that lead astray, rows
 // that are no rows, sign-in that fails.
 //
-// An Injector stands between the record of requests and the services. Rules say
+// An Injector stands between the record of requests and the services. Rules set
 // what goes wrong, with which requests and for how long:
 //
 //	sim.Faults().Set(
@@ -39,9 +39,9 @@
 // holds or what became visible when, and rows they put into a page are on record
 // (Injected). But for NoLink, which is part of no mixture, they never hide a row
 // behind an answer that looks complete. So a test can hold what arrived against
-// what the tenant says, faults or not.
+// what the tenant holds, faults or not.
 //
-// The comment of each Kind says what is seen on the wire and where the like was
+// The comment of each Kind describes what is seen on the wire and where the like was
 // seen in real life. Issues are named as owner/repository#number on GitHub. Kinds
 // returns all kinds, and m365sim lists them at /_sim/faults/kinds.
 package fault

@@ -54,12 +54,12 @@ type Foreign struct {
 }
 
 // NewInjector returns an injector without rules, for the simulator's use. look
-// says of what sort a request is, and notes what it asks for.
+// classifies a request, and notes what it asks for.
 func NewInjector(seed uint64, now func() time.Time, look func(*exchange.Exchange) Target) *Injector {
 	return &Injector{seed: seed, now: now, look: look}
 }
 
-// Set replaces all rules, and starts the sequence of chance anew. The error says
+// Set replaces all rules, and starts the sequence of chance anew. The error tells
 // what is wrong with a rule; nothing is changed then.
 func (i *Injector) Set(rules ...Rule) error {
 	list, err := i.arm(rules)

@@ -24,7 +24,7 @@ var format = json.JoinOptions(
 		if err == nil {
 			*d, err = time.ParseDuration(quoted)
 		}
-		return err //nolint:wrapcheck // the caller says where
+		return err //nolint:wrapcheck // the caller names the place
 	})),
 )
 

@@ -73,7 +73,7 @@ type heldPage struct {
 	number int
 	rows   []json.RawMessage
 	link   string
-	// before says that the rows come before those of the next page, and not in
+	// before is set where the rows come before those of the next page, and not in
 	// their place.
 	before bool
 }

@@ -49,7 +49,7 @@ const (
 	// it (microsoftgraph/msgraph-sdk-dotnet#2661).
 	ServerErrorHTML Kind = "5xx-html"
 	// ServerErrorWordless is the same with the code UnknownError and an empty
-	// message: what Graph says if whatever is behind it says nothing.
+	// message: Graph's text where whatever is behind it sends none.
 	ServerErrorWordless Kind = "5xx-wordless"
 
 	// BadRequest is 400 with one of the texts that the message trace is known

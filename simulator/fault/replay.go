@@ -15,7 +15,7 @@ import (
 // Replay answers with Rule.Response, a whole HTTP/1.1 response, byte by byte, and
 // ends the connection. In process and with HTTP/2, where there are no such bytes,
 // the client sees what net/http makes of them; a body that is shorter than its
-// headers say breaks off.
+// headers claim breaks off.
 const Replay Kind = "replay"
 
 func replay(c *call) {

@@ -95,7 +95,7 @@ func TestReplayOfNonsense(t *testing.T) {
 	assert.Zero(t, last(t, sim).Status)
 }
 
-// Rules say which requests a recorded page answers.
+// Rules select which requests a recorded page answers.
 func TestReplayByCondition(t *testing.T) {
 	sim := tenant(t, standing, 250)
 	client := inProcess(sim)

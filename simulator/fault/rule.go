@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Rule says what goes wrong, with which requests, how often and for how long.
+// Rule is what goes wrong, with which requests, how often and for how long.
 // Conditions left at zero do not restrict it.
 type Rule struct {
 	// Kind is what goes wrong.
@@ -41,7 +41,7 @@ type Rule struct {
 	// asked about: whoever signs in anew is let through.
 	FirstToken bool `json:"firstToken,omitzero"`
 
-	// What follows is for some kinds only, whose comments say so.
+	// What follows is for some kinds only, as their comments tell.
 
 	// Status is the HTTP status. 0 means that the kind chooses.
 	Status int `json:"status,omitzero"`
@@ -62,7 +62,7 @@ type Rule struct {
 	Response string `json:"response,omitzero"`
 }
 
-// Validate says what is wrong with a rule, if anything.
+// Validate returns what is wrong with a rule, if anything.
 func (r *Rule) Validate() error {
 	var errs []error
 	kinds := r.members()

@@ -37,7 +37,7 @@ const (
 	EmptyBody Kind = "200-empty"
 	// OtherShape is 200 with JSON that is not what was asked for: an error
 	// document, an empty object, a list, a value that is no list. None of them
-	// says that there are no rows.
+	// means that there are no rows.
 	OtherShape Kind = "200-other-shape"
 	// SlowBody sends headers at once and the body in 50 parts over Rule.Delay,
 	// or DefaultDelay.
@@ -74,7 +74,7 @@ func shortBody(c *call, a *answer) bool {
 	return true
 }
 
-// raw answers with a body and whatever length it is said to have.
+// raw answers with a body and whatever length it claims.
 func (c *call) raw(status, length int, body []byte) {
 	c.x.Writer.Header().Set("Content-Length", strconv.Itoa(length))
 	c.x.WriteHeader(status)

@@ -104,7 +104,7 @@ func (w *walk) sort() {
 	}
 }
 
-// summary says from when on all rows of an hour are visible.
+// summary holds from when on all rows of an hour are visible.
 type summary struct {
 	first   *Row // of the slice that it is about: slices are replaced, not changed
 	rows    int

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Row is what the trace says of one message and one recipient, now and later.
+// Row is what the trace shows of one message and one recipient, now and later.
 // A nil string is a null on the wire, which services tell apart from an empty
 // one.
 type Row struct {
@@ -29,11 +29,11 @@ type Row struct {
 	Subject   *string `json:"subject"`
 	FromIP    *string `json:"fromIP"`
 	ToIP      *string `json:"toIP"`
-	// Size is in bytes. Microsoft's metadata says Edm.Int32.
+	// Size is in bytes. Microsoft's metadata declares Edm.Int32.
 	Size int32 `json:"size"`
 	// Incident names the scripted incident the row belongs to, if any.
 	Incident Incident `json:"incident,omitempty"`
-	// Timeline says from when the row shows which status, oldest first. Before
+	// Timeline holds from when the row shows which status, oldest first. Before
 	// the first entry nobody can see the row.
 	Timeline []Change `json:"timeline"`
 }

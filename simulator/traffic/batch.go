@@ -110,7 +110,7 @@ func (b *batch) ids() (id string, messageID *string) {
 }
 
 // address returns where a message came from: IPv4 as a rule, IPv6 at times, and
-// now and then nothing, which real rows say in two ways.
+// now and then nothing, which real rows show in two ways.
 func (b *batch) address() *string {
 	switch n := b.rng.IntN(100); {
 	case n < 3:

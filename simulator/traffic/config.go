@@ -26,7 +26,7 @@ const (
 	MaxRowsPerDay = 10_000_000
 )
 
-// Config says how much mail there is and how it behaves.
+// Config is how much mail there is and how it behaves.
 type Config struct {
 	// RowsPerDay is the number of rows received on each UTC day, spread evenly
 	// over its hours. 0 means no mail at all.
@@ -38,7 +38,7 @@ type Config struct {
 	From, To time.Time
 	// Domain is the tenant's own domain. Empty means DefaultDomain.
 	Domain string
-	// Delays says how long rows take to become visible. Nil means
+	// Delays is how long rows take to become visible. Nil means
 	// TypicalDelays().
 	Delays []Delay
 	// StatusChanges is the share of rows, between 0 and 1, that are seen with

@@ -22,7 +22,7 @@ import (
 // sink is a back end that speaks OTLP over HTTP. What it has answered to, it keeps, whatever becomes of the collector.
 type sink struct {
 	*httptest.Server
-	// refusing says that it answers 503.
+	// refusing is set where it answers 503.
 	refusing atomic.Bool
 
 	mu      sync.Mutex

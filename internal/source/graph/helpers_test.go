@@ -56,7 +56,7 @@ func open(tb testing.TB, body []byte) *source.Page {
 	return page
 }
 
-// kept is what a row says, kept beyond the next row.
+// kept is what a row holds, kept beyond the next row.
 type kept struct {
 	Raw, Fingerprint              string
 	ID, MessageID                 string

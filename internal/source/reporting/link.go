@@ -73,7 +73,7 @@ func (l link) follow(page *source.Page) {
 }
 
 // indexes are the Index properties of the rows of a page. The service numbers the rows of a result, so those of a page
-// follow each other; but rows are not trusted to be whole, in order, or to say what is true.
+// follow each other; but rows are not trusted to be whole, in order, or true.
 type indexes struct {
 	count           int64
 	least, greatest int64
@@ -88,7 +88,7 @@ func (x *indexes) add(index int64) {
 }
 
 // last returns the Index to go on behind, given the one that the page went on behind. The greatest one need not be true,
-// and would skip rows: where some are missing, the rows there are say how far the page reaches at least. Where most are
+// and would skip rows: where some are missing, the others show how far the page reaches at least. Where most are
 // missing, nothing is known, and before is returned.
 func (x *indexes) last(before int64) int64 {
 	switch missing := x.greatest - x.least + 1 - x.count; {

@@ -61,7 +61,7 @@ func properties(r *trace.Row, name []byte) (text *[]byte, number *trace.Number) 
 	return nil, nil
 }
 
-// echoes are the properties that merely repeat the query or say where in its result a row is.
+// echoes are the properties that merely repeat the query or give a row's place in its result.
 var echoes = map[string]bool{"StartDate": true, "EndDate": true, "Index": true, "__metadata": true}
 
 // withoutEchoes returns the text of a row without its echoes.

@@ -27,7 +27,7 @@ const (
 	// MaxPageSize is the most rows that a page has (observed: links carry $skiptoken=1999, 3999, …).
 	MaxPageSize = 2000
 	// Retention is how long mail can be asked for (the service's own message: "The StartDate can't be older than 10 days
-	// from today"). Microsoft's documentation says 30 days.
+	// from today"). Microsoft documents 30 days.
 	Retention = 10 * 24 * time.Hour
 )
 
@@ -75,7 +75,7 @@ func (c *Client) First(ctx context.Context, lane trace.Lane, w trace.Window, pag
 }
 
 // Next reads the page that a link of the page before leads to. Where the service does not know its own link, the page is
-// asked for by the index of the last row, which is what the links of the service say as well.
+// asked for by the index of the last row, as the links of the service do as well.
 func (c *Client) Next(ctx context.Context, lane trace.Lane, text string) (*source.Page, error) {
 	l, err := parseLink(text)
 	if err != nil {

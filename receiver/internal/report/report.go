@@ -36,8 +36,8 @@ type Report struct {
 	logger  *zap.Logger
 	// recorder records the jobs; nil records nothing.
 	recorder *jobs.Recorder
-	// told is what has been said once of fields and tokens.
-	told sync.Map
+	// logged is what has been logged once about fields and tokens.
+	logged sync.Map
 }
 
 var (
@@ -98,7 +98,7 @@ func (r *Report) Backfill() jobs.Progress {
 
 // SignedIn logs, once, that the sign-in works, and what the token may do.
 func (r *Report) SignedIn(roles []string) {
-	if _, told := r.told.LoadOrStore("signed in", true); !told {
+	if _, logged := r.logged.LoadOrStore("signed in", true); !logged {
 		r.logger.Info("signed in", zap.Strings("roles", roles))
 	}
 }
@@ -112,7 +112,7 @@ func (r *Report) Shutdown() {
 
 // Once logs a warning that has not been logged before.
 func (r *Report) Once(message string, fields ...zap.Field) {
-	if _, told := r.told.LoadOrStore(message, true); !told {
+	if _, logged := r.logged.LoadOrStore(message, true); !logged {
 		r.logger.Warn(message, fields...)
 	}
 }
@@ -280,7 +280,7 @@ func (r *Report) Answered(ctx context.Context, resp *http.Response) {
 // record holds.
 func (r *Report) FieldFailed(name string, err error) {
 	r.metrics.fieldError(name)
-	if _, told := r.told.LoadOrStore("field "+name, true); !told {
+	if _, logged := r.logged.LoadOrStore("field "+name, true); !logged {
 		r.logger.Warn("an expression of fields cannot be evaluated for a record, which goes without the attribute; such errors are "+
 			"counted from now on", zap.String("field", name), zap.String("hint", "see the value of the field; log_level debug tells the error"))
 		r.logger.Debug("the error of the expression", zap.String("field", name), zap.Error(err))

@@ -39,9 +39,9 @@ type status struct {
 	// since is when the receiver became what it is, well or not, and ever whether anything has ever been wrong.
 	since time.Time
 	ever  bool
-	// told is what the collector was told last, and timer tells it what it has not been told yet.
-	told  string
-	timer *time.Timer
+	// published is the last status that the collector got, and timer publishes the next one when it has lasted.
+	published string
+	timer     *time.Timer
 	// stopped reports whether the collector is told nothing more.
 	stopped bool
 	// logged is what has been logged of late, by name.
@@ -87,7 +87,7 @@ func (s *status) ok(scope trouble.Scope) {
 	if len(s.failing) == 0 {
 		s.since = time.Now()
 	}
-	s.tell()
+	s.publish()
 }
 
 // failed notes what is wrong in a scope, and logs it with what follows.
@@ -99,7 +99,7 @@ func (s *status) failed(scope trouble.Scope, message string, err error, fields .
 		s.since, s.ever = time.Now(), true
 	}
 	s.failing[scope] = &failures{err: err, name: name}
-	s.tell()
+	s.publish()
 	if fields, due := s.due(name, fields); due {
 		fields = append(fields, zap.String("error", err.Error()))
 		if hint := trouble.HintOf(err); hint != "" {
@@ -167,8 +167,8 @@ func (s *status) stop() {
 	}
 }
 
-// tell tells the collector how the receiver is, if that has changed and has lasted for long enough.
-func (s *status) tell() {
+// publish tells the collector how the receiver is, if that has changed and has lasted for long enough.
+func (s *status) publish() {
 	if s.stopped {
 		return
 	}
@@ -178,24 +178,24 @@ func (s *status) tell() {
 			s.timer.Stop()
 			s.timer = nil
 		}
-		if s.told != "" {
-			s.told = ""
+		if s.published != "" {
+			s.published = ""
 			s.report(componentstatus.NewEvent(componentstatus.StatusOK))
 		}
 		return
 	}
-	if wait := s.unhealthyAfter - time.Since(s.since); wait > 0 && s.told == "" {
+	if wait := s.unhealthyAfter - time.Since(s.since); wait > 0 && s.published == "" {
 		if s.timer == nil {
 			s.timer = time.AfterFunc(wait, func() {
 				s.mu.Lock()
 				defer s.mu.Unlock()
-				s.tell()
+				s.publish()
 			})
 		}
 		return
 	}
-	if told := worst.String() + f.name; told != s.told {
-		s.told = told
+	if now := worst.String() + f.name; now != s.published {
+		s.published = now
 		s.report(componentstatus.NewRecoverableErrorEvent(withHint(f.err)))
 	}
 }

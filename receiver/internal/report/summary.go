@@ -23,7 +23,7 @@ const (
 	minBackfill = time.Hour
 )
 
-// summary tells from time to time what has been read.
+// summary logs from time to time what has been read.
 type summary struct {
 	logger *zap.Logger
 	every  time.Duration
@@ -42,13 +42,13 @@ type summary struct {
 	logged   time.Time
 }
 
-// start begins to tell. Nothing is told of a receiver that does not collect.
+// start begins to log. Nothing is logged for a receiver that does not collect.
 func (s *summary) start(quota func() float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quota = quota
 	if s.every > 0 {
-		s.timer = time.AfterFunc(s.every, s.tell)
+		s.timer = time.AfterFunc(s.every, s.log)
 	}
 }
 
@@ -61,8 +61,8 @@ func (s *summary) stop() {
 	}
 }
 
-// tell logs what has happened since the last time.
-func (s *summary) tell() {
+// log logs what has happened since the last time.
+func (s *summary) log() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.timer == nil {

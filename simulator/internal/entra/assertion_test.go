@@ -44,7 +44,7 @@ func newCertificate(t *testing.T, key *rsa.PrivateKey, until time.Time) *x509.Ce
 	return certificate
 }
 
-// signJWT makes a JWT with a key, by RS256 whatever the header says, but for PS256.
+// signJWT makes a JWT with a key, by RS256 whatever the header claims, but for PS256.
 func signJWT(t *testing.T, key *rsa.PrivateKey, header, claims map[string]any) string {
 	t.Helper()
 	token := jwt.Token{Method: jwt.SigningMethodRS256, Header: header, Claims: jwt.MapClaims(claims)}

@@ -11,7 +11,7 @@ import (
 
 // What is wrong with client assertions. Texts and codes are those of Microsoft's
 // documentation of AADSTS error codes and of answers quoted in public issues,
-// unless a comment says otherwise.
+// unless a comment names another.
 
 // badSignature is also what an unknown key gets. The thumbprint is in capital
 // letters; found is the validity of the key, if there is one.

@@ -18,7 +18,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/exchange"
 )
 
-// CheckCertificate says why a certificate cannot be registered, or nil. Assertions
+// CheckCertificate returns why a certificate cannot be registered, or nil. Assertions
 // are signed by RS256 or PS256, which takes RSA.
 func CheckCertificate(certificate *x509.Certificate) error {
 	if certificate == nil {
@@ -67,7 +67,7 @@ func (d *Directory) registered(a *assertion) (certificate *x509.Certificate, thu
 	hash := func(c *x509.Certificate) []byte { sum := sha256.Sum256(c.Raw); return sum[:] }
 	text := a.head("x5t#S256")
 	if text == "" {
-		hash = func(c *x509.Certificate) []byte { sum := sha1.Sum(c.Raw); return sum[:] } //nolint:gosec // so says RFC 7515
+		hash = func(c *x509.Certificate) []byte { sum := sha1.Sum(c.Raw); return sum[:] } //nolint:gosec // RFC 7515 requires it
 		text = a.head("x5t")
 	}
 	named, ok := anyBase64(text)

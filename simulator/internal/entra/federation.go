@@ -43,7 +43,7 @@ type Federation struct {
 	keys       keySet
 }
 
-// NewFederation completes a credential, or says what is wrong with it.
+// NewFederation completes a credential, or returns what is wrong with it.
 func NewFederation(credential FederatedCredential) (Federation, error) {
 	credential.Audience = cmp.Or(credential.Audience, DefaultFederatedAudience)
 	f := Federation{credential: credential}
@@ -102,7 +102,7 @@ func (k keySet) find(id string) (*rsa.PublicKey, bool) {
 }
 
 // checkFederated checks an assertion of another identity provider against the
-// credentials of the application: first by what it says, then by who says so.
+// credentials of the application: first by its claims, then by its issuer.
 func (d *Directory) checkFederated(a *assertion, now time.Time, clientID string) *failure {
 	left := d.Federations
 	keep := func(matches func(c *FederatedCredential) bool) bool {

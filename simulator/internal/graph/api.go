@@ -6,8 +6,8 @@
 //	GET /v1.0/admin/exchange/tracing/messageTraces
 //
 // It is as strict as the documentation of messageTraces and observations of the
-// real service say. Where neither gives a wording, the error is made up in the
-// same style, and the comment says so.
+// real service show. Where neither gives a wording, the error is made up in the
+// same style, and a comment marks it.
 package graph
 
 import (

@@ -29,7 +29,7 @@ const (
 
 var noon = time.Date(2026, 1, 22, 12, 0, 0, 0, time.UTC)
 
-// anyToken accepts the token "good" and says of others what they are called.
+// anyToken accepts the token "good" and names others by what they are called.
 type anyToken map[string]error
 
 func (v anyToken) Verify(token, audience, role string, _ time.Time) error {

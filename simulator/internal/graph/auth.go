@@ -33,7 +33,7 @@ func (a *API) authorized(next exchange.Handler) exchange.Handler {
 	}
 }
 
-// check says what is wrong with a token, or nil. The texts are those Graph is
+// check returns what is wrong with a token, or nil. The texts are those Graph is
 // known for, by way of questions people ask about them.
 func (a *API) check(token string, x *exchange.Exchange) *failure {
 	if token == "" {

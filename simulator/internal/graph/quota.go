@@ -22,7 +22,7 @@ type Quota struct {
 	stamps []time.Time // of the last Limit requests let through, oldest first
 }
 
-// take counts a request made now, or says how long the next one has to wait.
+// take counts a request made now, or returns how long the next one must wait.
 func (q *Quota) take(now time.Time) (wait time.Duration, ok bool) {
 	if q.Limit <= 0 {
 		return 0, true

@@ -22,7 +22,7 @@ func TestNullsAndZeros(t *testing.T) {
 		"receivedDateTime":"2026-01-22T12:00:00Z","subject":null,"size":0,"fromIP":null,"toIP":null,"status":"delivered"}`, got)
 }
 
-// Generated mail, odd as it is, must arrive as the ledger says it is.
+// Generated mail, odd as it is, must arrive as the ledger has it.
 func TestGeneratedMailArrivesUnchanged(t *testing.T) {
 	generator, err := traffic.New(traffic.Config{RowsPerDay: 4_000, From: noon.Add(-24 * time.Hour), Delays: traffic.NoDelays()})
 	require.NoError(t, err)

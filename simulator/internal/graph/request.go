@@ -79,7 +79,7 @@ func parseSize(text string) (int, *failure) {
 	return size, nil
 }
 
-// checkWindow applies the documented limits. The documentation says of the end
+// checkWindow applies the documented limits. About the end, the documentation
 // only that it must not lie in the future, and of the order nothing: those two
 // wordings are inferred.
 func checkWindow(start, end, now time.Time) *failure {

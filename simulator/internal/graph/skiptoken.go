@@ -30,7 +30,7 @@ type skiptoken struct {
 const tokenTime = "2006-01-02T15:04:05.0000000Z"
 
 // nextLink returns the URL of the page behind a row. It repeats the options of
-// the request, as the documentation says.
+// the request, as documented.
 func (r *pageRequest) nextLink(address string, last *mail.Row) string {
 	at := mail.PositionOf(last)
 	text, err := json.Marshal(skiptoken{
@@ -89,7 +89,7 @@ func (r *pageRequest) resume(token string) *failure {
 	return nil
 }
 
-// cannotConvert is what the service says of tokens whose values it has quoted
+// cannotConvert is the service's error about tokens whose values it has quoted
 // twice.
 func cannotConvert(parameter, value string) *failure {
 	return badRequest("Cannot process argument transformation on parameter '%s'. Cannot convert value \"%s\".", parameter, value)

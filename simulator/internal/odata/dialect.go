@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package odata is what the services of the simulator have in common: options and
-// filters of queries, and strings and times of answers. A Dialect says where they
+// filters of queries, and strings and times of answers. A Dialect defines where they
 // differ.
 package odata
 
@@ -26,7 +26,7 @@ type Dialect struct {
 
 	// Joins are the words that may stand between conditions.
 	Joins []string
-	// Not says that "not" may stand in front of a condition.
+	// Not reports whether "not" may stand in front of a condition.
 	Not bool
 	// Literals are the prefixes of quoted literals that are no strings, such as
 	// datetime'…', in lower case. Without any, a quote always begins a string.

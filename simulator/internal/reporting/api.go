@@ -10,7 +10,7 @@
 // JSON light of OData 3. It follows Microsoft's documentation of the Reporting
 // Web Service and what public code has recorded of the real one. Where neither
 // gives a wording, that of WCF Data Services is used, or the error is made up in
-// the same style; the comments say which.
+// the same style; comments mark which.
 //
 // A page begins at a number, not at a row. The number counts from the newest row
 // that is visible at the moment: a row that becomes visible between two pages

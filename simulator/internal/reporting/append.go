@@ -10,7 +10,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/simulator/internal/odata"
 )
 
-// appendXML escapes text for an element or an attribute. What XML 1.0 cannot say
+// appendXML escapes text for an element or an attribute. What XML 1.0 cannot express
 // becomes the replacement character, and a carriage return, which parsers would
 // turn into a line feed, a reference.
 func appendXML(dst []byte, s string) []byte {

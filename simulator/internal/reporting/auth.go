@@ -29,7 +29,7 @@ func (a *API) authorized(next exchange.Handler) exchange.Handler {
 	}
 }
 
-// check says why a request is not let in, or nil. Whatever is wrong with a
+// check returns why a request is not let in, or nil. Whatever is wrong with a
 // token, public recordings have the same page in HTML; only a role that is
 // missing is told apart.
 func (a *API) check(x *exchange.Exchange) *failure {
@@ -54,7 +54,7 @@ func (a *API) check(x *exchange.Exchange) *failure {
 	}
 }
 
-// challenge says how to sign in, in the manner of Exchange Online.
+// challenge tells a client how to sign in, in the manner of Exchange Online.
 func (a *API) challenge(x *exchange.Exchange) {
 	header := x.Writer.Header()
 	header.Add("WWW-Authenticate", `Bearer client_id="00000002-0000-0ff1-ce00-000000000000", `+

@@ -52,7 +52,7 @@ func unsupportedFormat() *failure {
 	return invalid(http.StatusUnsupportedMediaType, "Unsupported media type requested.")
 }
 
-// beyondLimit is what the service says of rows behind the first million, as
+// beyondLimit is the service's error about rows behind the first million, as
 // recorded by somebody who asked Microsoft about it.
 func beyondLimit() *failure {
 	return &failure{

@@ -34,7 +34,7 @@ func manyRows(n int) []mail.Row {
 
 const hour = "StartDate eq datetime'2026-01-22T10:00:00Z' and EndDate eq datetime'2026-01-22T11:00:00Z'"
 
-// read follows links, resolved as RFC 3986 says, and returns the rows and the
+// read follows links, resolved by RFC 3986, and returns the rows and the
 // query of each request. It asks for each further page in the same format.
 func read(t *testing.T, a *API, query, accept string, between func()) (rows []row, queries []string) {
 	t.Helper()

@@ -31,11 +31,11 @@ type request struct {
 	start, end time.Time
 	// skip rows are passed over, and size rows are on the page.
 	skip, size int
-	// paged says that the service cuts the result into pages, and top how many
+	// paged is set where the service cuts the result into pages, and top how many
 	// rows the client wants of it, or -1 if all.
 	paged bool
 	top   int
-	// continued says that there was a skip token.
+	// continued is set where there was a skip token.
 	continued bool
 }
 

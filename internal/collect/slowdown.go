@@ -17,16 +17,16 @@ const (
 	// long as for those without. To find the one millisecond that cannot be read may take that many.
 	atOnce   = 2
 	patience = 20
-	// barrenWait is half the wait after the first dead link that came to nothing, and before a page behind those that had
-	// nothing new. It doubles from one dead link to the next, up to longestBarrenWait.
-	barrenWait        = 100 * time.Millisecond
-	longestBarrenWait = time.Minute
+	// fruitlessWait is half the wait after the first dead link that came to nothing, and before a page behind those that had
+	// nothing new. It doubles from one dead link to the next, up to longestFruitlessWait.
+	fruitlessWait        = 100 * time.Millisecond
+	longestFruitlessWait = time.Minute
 )
 
 // slowDown waits after a dead link that came to nothing, the longer the more of them there have been since any job has read
 // something, so that nonsense is not asked for in a hurry. Those with rows still give hope.
 func (j *job) slowDown(ctx context.Context, w *walk) error {
-	n, pages := j.barren.Add(1), j.barrenPages.Add(w.pages)
+	n, pages := j.fruitlessLinks.Add(1), j.fruitlessPages.Add(w.pages)
 	switch {
 	case w.rows > 0 && n <= atOnce:
 		return nil
@@ -34,7 +34,7 @@ func (j *job) slowDown(ctx context.Context, w *walk) error {
 		// A walk has two pages that leads to itself.
 		n = max(1, pages/2-patience)
 	}
-	wait := min(barrenWait<<min(n, 10), longestBarrenWait)
+	wait := min(fruitlessWait<<min(n, 10), longestFruitlessWait)
 	if wait >= silentAfter {
 		j.leave(ctx)
 	}
