@@ -42,4 +42,6 @@ const (
 	Scheduled Lane = "scheduled"
 	// Backfill is older mail that has not been read yet: from before the first start, or missed since.
 	Backfill Lane = "backfill"
+	// Details is no mail, but what happened to some of it.
+	Details Lane = "details"
 )
