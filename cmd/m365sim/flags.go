@@ -40,6 +40,8 @@ Mail:
   --history DURATION        how far mail reaches back at the start (24h)
   --from TIME               when mail begins (RFC 3339), in place of --history: makes a restarted
                             m365sim the same tenant
+  --tenants N               how many tenants, the further ones with IDs, domains and mail of their own
+                            and the same application; see /_sim/tenants (1)
   --seed N                  which of many possible tenants (1)
   --domain NAME             the tenant's domain (contoso.com)
   --late SPEC               how late rows become visible: typical, none, or shares such as
@@ -107,6 +109,7 @@ type options struct {
 	chaos     fault.Rule
 	allStaff  []allStaff
 	incidents []staged
+	tenants   int
 }
 
 // allStaff is a message to all staff.
@@ -158,6 +161,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 	set.IntVar(&tenant.RowsPerDay, "rows-per-day", defaultRowsPerDay, "")
 	set.DurationVar(&history, "history", simulator.DefaultHistory, "")
 	set.StringVar(&from, "from", "", "")
+	set.IntVar(&opt.tenants, "tenants", 1, "")
 	set.Uint64Var(&tenant.Seed, "seed", 1, "")
 	set.StringVar(&tenant.Domain, "domain", traffic.DefaultDomain, "")
 	set.StringVar(&late, "late", "typical", "")
@@ -215,6 +219,9 @@ func (o *options) addAllStaff(text string) error {
 func (o *options) complete(hosts, late, from string, history time.Duration) error {
 	if history < 0 {
 		return fmt.Errorf("--history must not be negative, but is %v", history)
+	}
+	if o.tenants < 1 {
+		return fmt.Errorf("--tenants must be at least 1, but is %d", o.tenants)
 	}
 	var err error
 	if o.simulator.Traffic.Delays, err = traffic.ParseDelays(late); err != nil {

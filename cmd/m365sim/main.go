@@ -62,13 +62,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 			return fmt.Errorf("--incident: %w", err)
 		}
 	}
+	tenants, err := opt.withFurther(sim) //nolint:contextcheck // requests bring their own
+	if err != nil {
+		return err
+	}
 	if opt.caKeyFile != "" && !opt.listen.Plain {
 		if opt.listen.Authority, err = simulator.KeepAuthority(opt.caKeyFile); err != nil {
 			return err //nolint:wrapcheck // names its origin
 		}
 	}
 	opt.listen.ErrorLog = log.New(stderr, "m365sim: ", log.LstdFlags|log.Lmsgprefix)
-	server, err := simulator.Listen(ctx, sim, opt.listen)
+	server, err := simulator.Listen(ctx, tenants, opt.listen)
 	if err != nil {
 		return err //nolint:wrapcheck // names its origin
 	}
@@ -80,6 +84,25 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case <-server.Done():
 	}
 	return server.Close() //nolint:wrapcheck,contextcheck // names its origin, bounds itself
+}
+
+// withFurther puts the further tenants beside the first. Chaos is among all of them; messages to all staff and incidents that
+// are ordered are the first one's.
+func (o *options) withFurther(first *simulator.Simulator) (*simulator.Tenants, error) {
+	all := []*simulator.Simulator{first}
+	for n := 1; n < o.tenants; n++ {
+		sim, err := simulator.New(o.simulator.Further(n))
+		if err != nil {
+			return nil, err //nolint:wrapcheck // says where it comes from
+		}
+		if o.chaos.Probability > 0 {
+			if err := sim.Faults().Set(o.chaos); err != nil {
+				return nil, fmt.Errorf("--chaos: %w", err)
+			}
+		}
+		all = append(all, sim)
+	}
+	return simulator.NewTenants(all...) //nolint:wrapcheck // says where it comes from
 }
 
 // announce writes the CA file, then the line that scripts wait for.

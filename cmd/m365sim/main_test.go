@@ -238,3 +238,22 @@ func TestIncidentsAreStagedAtTheStart(t *testing.T) {
 		require.ErrorContains(t, err, "incident", wrong)
 	}
 }
+
+func TestServesSeveralTenants(t *testing.T) {
+	line, stop := started(t, "--listen", "127.0.0.1:0", "--plain", "--rows-per-day", "0", "--tenants", "3", "--chaos", "0.1")
+	base := strings.TrimSuffix(strings.TrimPrefix(line, "listening on "), ", without TLS")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/_sim/tenants", http.NoBody)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	response, err := transport.RoundTrip(r)
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, 3, strings.Count(string(body), "\n"))
+	require.NoError(t, stop())
+
+	_, err = parse([]string{"--tenants", "0"}, noEnvironment, io.Discard)
+	require.ErrorContains(t, err, "--tenants")
+}
