@@ -39,55 +39,72 @@ func (c Certificate) read(ctx context.Context, now time.Time) (material, error) 
 	if err != nil {
 		return material{}, err
 	}
-	key, passphrase, err := c.parseKey(ctx, []byte(keyPEM))
+	block := privateKey([]byte(keyPEM))
+	if block == nil {
+		return material{}, c.Key.wrong("holds no private key in PEM", "set "+c.Key.Key+" to the private key in PEM")
+	}
+	var passphrase string
+	if block.Type == encrypted {
+		if passphrase, err = c.readPassphrase(ctx); err != nil {
+			return material{}, err
+		}
+	}
+	pair, err := pairs.get(func() (*keyPair, error) { return c.parse(certPEM, block, passphrase) }, certPEM, keyPEM, passphrase)
 	if err != nil {
 		return material{}, err
 	}
-	chain, err := c.parseChain([]byte(certPEM), key)
-	if err != nil {
-		return material{}, err
-	}
-	if err := c.checkTime(chain[0], now); err != nil {
+	if err := c.checkTime(pair.chain[0], now); err != nil {
 		return material{}, err
 	}
 	return material{
 		identity: certPEM + keyPEM,
 		secrets:  []string{keyPEM, passphrase},
-		expires:  chain[0].NotAfter,
+		expires:  pair.chain[0].NotAfter,
 		credential: func(cfg Config, o azcore.ClientOptions) (azcore.TokenCredential, error) {
-			return azidentity.NewClientCertificateCredential(cfg.TenantID, cfg.ClientID, chain, key, &azidentity.ClientCertificateCredentialOptions{
-				ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(), SendCertificateChain: true,
-			})
+			return azidentity.NewClientCertificateCredential(cfg.TenantID, cfg.ClientID, pair.chain, pair.key,
+				&azidentity.ClientCertificateCredentialOptions{
+					ClientOptions: o, DisableInstanceDiscovery: cfg.disableDiscovery(), SendCertificateChain: true,
+				})
 		},
 	}, nil
 }
 
-// parseKey returns the private key, and the passphrase if it took one.
-func (c Certificate) parseKey(ctx context.Context, text []byte) (key *rsa.PrivateKey, passphrase string, err error) {
-	block := privateKey(text)
-	if block == nil {
-		return nil, "", c.Key.wrong("holds no private key in PEM", "set "+c.Key.Key+" to the private key in PEM")
+// encrypted is the type of a PEM block with an encrypted key.
+const encrypted = "ENCRYPTED PRIVATE KEY"
+
+// parse returns what the files hold.
+func (c Certificate) parse(certPEM string, block *pem.Block, passphrase string) (*keyPair, error) {
+	key, err := c.parseKey(block, passphrase)
+	if err != nil {
+		return nil, err
 	}
+	chain, err := c.parseChain([]byte(certPEM), key)
+	if err != nil {
+		return nil, err
+	}
+	return &keyPair{chain, key}, nil
+}
+
+func (c Certificate) parseKey(block *pem.Block, passphrase string) (*rsa.PrivateKey, error) {
 	var parsed any
+	var err error
 	switch block.Type {
 	case "EC PRIVATE KEY":
-		key, err = c.onlyRSA(nil)
-		return key, "", err
+		return c.onlyRSA(nil)
 	case "RSA PRIVATE KEY":
 		if block.Headers["DEK-Info"] != "" {
-			return nil, "", c.Key.wrong("is encrypted in a form that is no longer safe", "convert it: openssl pkcs8 -topk8 -in KEY -out NEW_KEY")
+			return nil, c.Key.wrong("is encrypted in a form that is no longer safe", "convert it: openssl pkcs8 -topk8 -in KEY -out NEW_KEY")
 		}
 		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "ENCRYPTED PRIVATE KEY":
-		return c.decryptKey(ctx, block.Bytes)
+	case encrypted:
+		return c.decryptKey(block.Bytes, passphrase)
 	default:
 		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	}
 	if err != nil {
-		return nil, "", c.Key.wrong("holds no private key that can be read", "set "+c.Key.Key+" to an RSA key in PKCS#1 or PKCS#8")
+		return nil, c.Key.wrong("holds no private key that can be read", "set "+c.Key.Key+" to an RSA key in PKCS#1 or PKCS#8")
 	}
-	key, err = c.onlyRSA(parsed)
-	return key, "", err
+	return c.onlyRSA(parsed)
 }
 
 // privateKey returns the private key of a PEM file, which may hold its certificate as well; nil if there is none.
@@ -100,23 +117,23 @@ func privateKey(text []byte) *pem.Block {
 	return nil
 }
 
-func (c Certificate) decryptKey(ctx context.Context, der []byte) (key *rsa.PrivateKey, passphrase string, err error) {
+func (c Certificate) readPassphrase(ctx context.Context) (string, error) {
 	if c.Passphrase.empty() {
-		return nil, "", c.Key.wrong("is encrypted", "set authentication.certificate.passphrase or passphrase_file")
+		return "", c.Key.wrong("is encrypted", "set authentication.certificate.passphrase or passphrase_file")
 	}
-	if passphrase, err = c.Passphrase.Read(ctx); err != nil {
-		return nil, "", err
-	}
+	return c.Passphrase.Read(ctx)
+}
+
+func (c Certificate) decryptKey(der []byte, passphrase string) (*rsa.PrivateKey, error) {
 	parsed, _, err := pkcs8.ParsePrivateKey(der, []byte(passphrase))
 	if err != nil {
 		hint := "check authentication.certificate.passphrase or passphrase_file"
 		if suspicion := Suspicion(passphrase); suspicion != "" {
 			hint += ": " + suspicion
 		}
-		return nil, "", c.Key.wrong("cannot be decrypted", hint)
+		return nil, c.Key.wrong("cannot be decrypted", hint)
 	}
-	key, err = c.onlyRSA(parsed)
-	return key, passphrase, err
+	return c.onlyRSA(parsed)
 }
 
 func (c Certificate) onlyRSA(key any) (*rsa.PrivateKey, error) {

@@ -55,8 +55,8 @@ func newKey() *rsa.PrivateKey {
 
 // issue makes a certificate of a public key that is valid from a day ago for some days. Without an issuer it is signed
 // with key itself.
-func issue(t *testing.T, name string, key crypto.Signer, issuer *x509.Certificate, signer crypto.Signer, days int) *x509.Certificate {
-	t.Helper()
+func issue(tb testing.TB, name string, key crypto.Signer, issuer *x509.Certificate, signer crypto.Signer, days int) *x509.Certificate {
+	tb.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: today.AddDate(0, 0, -1), NotAfter: today.AddDate(0, 0, days), IsCA: true, BasicConstraintsValid: true,
@@ -65,15 +65,15 @@ func issue(t *testing.T, name string, key crypto.Signer, issuer *x509.Certificat
 		issuer, signer = template, key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return cert
 }
 
-func selfSigned(t *testing.T, key crypto.Signer, days int) *x509.Certificate {
-	t.Helper()
-	return issue(t, "o365messagetrace", key, nil, nil, days)
+func selfSigned(tb testing.TB, key crypto.Signer, days int) *x509.Certificate {
+	tb.Helper()
+	return issue(tb, "o365messagetrace", key, nil, nil, days)
 }
 
 func certPEM(certs ...*x509.Certificate) string {
@@ -108,17 +108,17 @@ func encryptedPEM(t *testing.T, key any, passphrase string) string {
 
 // pair is a certificate and its key in files.
 type pair struct {
-	t    *testing.T
+	tb   testing.TB
 	cert Certificate
 }
 
 const certificateBlock = "authentication.certificate"
 
 // newPair writes the files; an empty text leaves one out.
-func newPair(t *testing.T, cert, key string) *pair {
-	t.Helper()
-	folder := t.TempDir()
-	p := &pair{t, Certificate{
+func newPair(tb testing.TB, cert, key string) *pair {
+	tb.Helper()
+	folder := tb.TempDir()
+	p := &pair{tb, Certificate{
 		Cert:       Secret{File: filepath.Join(folder, "cert.pem"), Key: certificateBlock + ".cert_file"},
 		Key:        Secret{File: filepath.Join(folder, "key.pem"), Key: certificateBlock + ".key_file"},
 		Passphrase: Secret{Key: certificateBlock + ".passphrase_file"},
@@ -128,10 +128,10 @@ func newPair(t *testing.T, cert, key string) *pair {
 }
 
 func (p *pair) write(cert, key string) {
-	p.t.Helper()
+	p.tb.Helper()
 	for file, text := range map[string]string{p.cert.Cert.File: cert, p.cert.Key.File: key} {
 		if text != "" {
-			require.NoError(p.t, os.WriteFile(file, []byte(text), 0o600))
+			require.NoError(p.tb, os.WriteFile(file, []byte(text), 0o600))
 		}
 	}
 }
