@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -51,9 +50,10 @@ type messageTraceReceiver struct {
 	// tooLoud reports whether log_level asks for more than the collector logs.
 	tooLoud bool
 
-	host    component.Host
-	quota   *transport.Share
-	clients []*http.Client
+	host  component.Host
+	quota *transport.Share
+	// leave gives up the connections in use.
+	leave []func()
 	// memory is the state of a receiver without storage.
 	memory ledger.Memory
 	// recorder is the record of the jobs, nil without a Job Inspector.

@@ -141,12 +141,12 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context, client storage.Cl
 	return opened, nil
 }
 
-// closeConnections closes the connections that no request uses, for good.
+// closeConnections gives up the connections, which are closed unless other receivers use them.
 func (r *messageTraceReceiver) closeConnections() {
-	for _, client := range r.clients {
-		client.CloseIdleConnections()
+	for _, leave := range r.leave {
+		leave()
 	}
-	r.clients = nil
+	r.leave = nil
 }
 
 // storageClient opens what the extension keeps under a name of the receiver's. File storage panics on some damaged files.
@@ -165,29 +165,32 @@ func (r *messageTraceReceiver) storageClient(ctx context.Context, id component.I
 
 // connect makes the client of the service.
 func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (collect.Source, error) {
-	pages, err := r.httpClient(ctx, &r.cfg.ClientConfig, r.host.GetExtensions())
+	pages, connections, err := r.httpClient(ctx, &r.cfg.ClientConfig)
 	if err != nil {
 		return nil, err
 	}
-	signIn, err := r.httpClient(ctx, r.cfg.signInClient(), nil)
+	signIn, ofSignIn, err := r.httpClient(ctx, r.cfg.signInClient())
 	if err != nil {
 		return nil, err
 	}
 	pages.Transport = transport.Unzip(pages.Transport)
-	return r.source(pages, r.authorizer(signIn), endpoint), nil
+	return r.source(pages, connections, r.authorizer(signIn, ofSignIn), endpoint), nil
 }
 
-// source makes the client of the service of an HTTP client and what gives it credentials.
-func (r *messageTraceReceiver) source(pages *http.Client, auth transport.Authorizer, endpoint *url.URL) collect.Source {
+// source makes the client of the service of an HTTP client, what is known of its connections, and what gives it credentials.
+func (r *messageTraceReceiver) source(
+	pages *http.Client, connections *transport.Connections, auth transport.Authorizer, endpoint *url.URL,
+) collect.Source {
 	pages.Transport = &watchedTransport{next: pages.Transport, answered: r.answered}
 	options := transport.Options{
-		HTTP:     pages,
-		Endpoint: endpoint,
-		Auth:     auth,
-		Scheme:   r.cfg.scheme(),
-		Quota:    r.quota.Quota,
-		Retry:    r.cfg.Retry.rules(),
-		Observer: r.report,
+		HTTP:        pages,
+		Connections: connections,
+		Endpoint:    endpoint,
+		Auth:        auth,
+		Scheme:      r.cfg.scheme(),
+		Quota:       r.quota.Quota,
+		Retry:       r.cfg.Retry.rules(),
+		Observer:    r.report,
 	}
 	if r.cfg.api() == ReportingWebService {
 		options.Service, options.FoldPath = reporting.Service{}, true
@@ -197,19 +200,22 @@ func (r *messageTraceReceiver) source(pages *http.Client, auth transport.Authori
 	return graph.NewClient(transport.NewClient(options), endpoint, r.cfg.query())
 }
 
-// httpClient makes an HTTP client whose idle connections are closed with the receiver.
-func (r *messageTraceReceiver) httpClient(
-	ctx context.Context, cfg *confighttp.ClientConfig, extensions map[component.ID]component.Component,
-) (*http.Client, error) {
+// httpClient returns an HTTP client, whose connections are given up with the receiver, and what is known of them.
+func (r *messageTraceReceiver) httpClient(ctx context.Context, cfg *confighttp.ClientConfig) (*http.Client, *transport.Connections, error) {
+	client, connections, leave, err := roads.take(ctx, cfg, r.dialClient)
+	if err == nil {
+		r.leave = append(r.leave, leave)
+	}
+	return client, connections, err
+}
+
+// dialClient makes an HTTP client of its settings.
+func (r *messageTraceReceiver) dialClient(ctx context.Context, cfg *confighttp.ClientConfig) (*http.Client, error) {
 	settings := r.set.TelemetrySettings
 	// Spans of the client would carry the query, in which a filter's addresses stand. Without providers the client is also
 	// one whose idle connections can be closed; what is worth measuring, the receiver measures itself.
 	settings.TracerProvider, settings.MeterProvider = nil, nil
-	client, err := cfg.ToClient(ctx, extensions, settings)
-	if err == nil {
-		r.clients = append(r.clients, client)
-	}
-	return client, err
+	return cfg.ToClient(ctx, r.host.GetExtensions(), settings)
 }
 
 // answered tells of a response, nil if none came.

@@ -36,7 +36,7 @@ func (cfg *Config) signInClient() *confighttp.ClientConfig {
 }
 
 // authorizer gives the credentials of requests, nil where an extension adds them.
-func (r *messageTraceReceiver) authorizer(client *http.Client) transport.Authorizer {
+func (r *messageTraceReceiver) authorizer(client *http.Client, connections *transport.Connections) transport.Authorizer {
 	a := &r.cfg.Authentication
 	switch {
 	case r.cfg.Auth.HasValue():
@@ -45,10 +45,10 @@ func (r *messageTraceReceiver) authorizer(client *http.Client) transport.Authori
 		return basic{*a.Basic.Get()}
 	}
 	cfg := r.cfg.signIn()
-	cfg.HTTPClient = client
+	cfg.HTTPClient, cfg.Connections = client, connections
 	if a.ManagedIdentity.HasValue() {
-		cfg.HTTPClient = entra.DirectClient(signInTimeout)
-		r.clients = append(r.clients, cfg.HTTPClient)
+		cfg.HTTPClient, cfg.Connections = entra.DirectClient(signInTimeout), nil
+		r.leave = append(r.leave, cfg.HTTPClient.CloseIdleConnections)
 	}
 	tokens := entra.NewTokenSource(cfg)
 	r.report.Credential(tokens)

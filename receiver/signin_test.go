@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/collector/receiver/receivertest"
@@ -73,11 +74,7 @@ func connected(t *testing.T, host component.Host, texts ...string) collect.Sourc
 	require.NoError(t, err)
 	source, err := r.connect(t.Context(), endpoint)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		for _, client := range r.clients {
-			client.CloseIdleConnections()
-		}
-	})
+	t.Cleanup(r.closeConnections)
 	return source
 }
 
@@ -275,12 +272,11 @@ func TestAManagedIdentityIsAskedForWithoutProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	r, _ := observedReceiver(t, "tenant_id: contoso.com\nproxy_url: 'http://127.0.0.1:1'\n"+
 		"authentication: {managed_identity: {resource: 'https://direct.example'}}")
-	client, err := r.httpClient(t.Context(), r.cfg.signInClient(), nil)
+	r.host = componenttest.NewNopHost()
+	client, connections, err := r.httpClient(t.Context(), r.cfg.signInClient())
 	require.NoError(t, err)
-	token, err := r.authorizer(client).Token(t.Context())
+	token, err := r.authorizer(client, connections).Token(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "of-the-machine", token)
-	for _, client := range r.clients {
-		client.CloseIdleConnections()
-	}
+	r.closeConnections()
 }

@@ -75,7 +75,7 @@ func (w *world) startVia(way http.RoundTripper, change func(*Config)) {
 	r, err := newMessageTraceReceiver(set, cfg, w.sink)
 	require.NoError(w.t, err)
 	r.dial = func(_ context.Context, endpoint *url.URL) (collect.Source, error) {
-		return r.source(&http.Client{Transport: way, Timeout: cfg.Timeout}, signedIn{w.sim, cfg.api()}, endpoint), nil
+		return r.source(&http.Client{Transport: way, Timeout: cfg.Timeout}, nil, signedIn{w.sim, cfg.api()}, endpoint), nil
 	}
 	w.storage.dead.Store(false)
 	w.sink.live(true)

@@ -41,6 +41,9 @@ type Config struct {
 	Resource string
 	// HTTPClient sends the requests for tokens.
 	HTTPClient *http.Client
+	// Connections is what is known of the connections of HTTPClient, and to be shared by all who use them; nil means that
+	// nobody else does.
+	Connections *transport.Connections
 }
 
 // TokenSource gives out bearer tokens. It is safe for concurrent use.
@@ -51,8 +54,7 @@ type TokenSource struct {
 	expires atomic.Pointer[time.Time]
 
 	// turn is held by the call that signs in. It guards what follows.
-	turn        chan struct{}
-	connections transport.Connections
+	turn chan struct{}
 	// credential keeps and renews the token of material.
 	credential azcore.TokenCredential
 	material   material
@@ -83,6 +85,9 @@ type renewal struct {
 
 // NewTokenSource returns a source that signs in when a token is first asked for.
 func NewTokenSource(cfg Config) *TokenSource {
+	if cfg.Connections == nil {
+		cfg.Connections = &transport.Connections{}
+	}
 	return &TokenSource{cfg: cfg, now: time.Now, turn: make(chan struct{}, 1)}
 }
 

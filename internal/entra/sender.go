@@ -56,7 +56,7 @@ func (s sender) Do(req *http.Request) (*http.Response, error) {
 }
 
 func (s sender) ask(req *http.Request) answer {
-	ctx, exchange := s.connections.Begin(req.Context())
+	ctx, exchange := s.cfg.Connections.Begin(req.Context())
 	defer exchange.End()
 	req = req.WithContext(ctx)
 	if s.material.machine && s.renewal != nil {

@@ -56,15 +56,17 @@ type Client struct {
 	// last is the size of the last page in bytes.
 	last atomic.Int64
 	// token is the credentials that were sent last.
-	token       atomic.Value
-	connections Connections
+	token atomic.Value
 	Options
 }
 
-// Options is what a client needs. All but Auth is required.
+// Options is what a client needs. All but Auth and Connections is required.
 type Options struct {
 	// HTTP sends the requests.
 	HTTP *http.Client
+	// Connections is what is known of the connections of HTTP, and to be shared by all who use them; nil means that nobody else
+	// does.
+	Connections *Connections
 	// Endpoint is the only place that tokens are sent to.
 	Endpoint *url.URL
 	// FoldPath is set where the service ignores the case of paths.
@@ -124,6 +126,9 @@ func NewClient(o Options) *Client {
 			return fmt.Errorf("%w more than ten redirects", ErrForeignLink)
 		}
 		return pin(o.Endpoint, req.URL, o.FoldPath)
+	}
+	if o.Connections == nil {
+		o.Connections = &Connections{}
 	}
 	return &Client{http: &pinned, Options: o}
 }
@@ -224,7 +229,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	}
 	defer c.Quota.Release()
 	secrets := repeatable(c.Scheme, token)
-	ctx, exchange := c.connections.Begin(ctx)
+	ctx, exchange := c.Connections.Begin(ctx)
 	defer exchange.End()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {

@@ -110,7 +110,7 @@ func TestAConnectionThatFallsSilentIsReplaced(t *testing.T) {
 			assert.Contains(t, e.Hint(), "proxy_url")
 			assert.NotContains(t, e.Hint(), "raise timeout")
 			require.NoError(t, ask(), "on a new connection")
-			assert.Empty(t, client.connections.used)
+			assert.Empty(t, client.Connections.used)
 		})
 	}
 }
