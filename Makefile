@@ -92,6 +92,10 @@ bench-growth: ## measure how the cost of a row depends on windows, remembered ro
 bench-collector: $(COLLECTOR) ## measure the built collector
 	O365MT_COLLECTOR=$(abspath $(COLLECTOR)) CGO_ENABLED=0 go test -run '^$$' -bench Collector -benchtime 3x -timeout 30m ./internal/bench
 
+.PHONY: bench-tenants
+bench-tenants: ## measure what idle receivers take, at 200 and 500 tenants
+	CGO_ENABLED=0 go test -run '^$$' -bench Tenants -benchtime 1x -timeout 30m ./internal/bench
+
 .PHONY: compat
 compat: ## test with a newer release of the collector
 	scripts/compat.sh v0.165.0/v1.71.0/v0.165.1

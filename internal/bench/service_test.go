@@ -40,6 +40,10 @@ func TestMain(m *testing.M) {
 		serve(&pages{empty: true})
 	case "backfill":
 		backfill()
+	case "tenants":
+		serveTenants()
+	case "receivers":
+		receivers()
 	default:
 		os.Exit(m.Run())
 	}
