@@ -82,6 +82,10 @@ type Config struct {
 	// QuotaInterval is the length of the rolling interval. 0 means
 	// DefaultQuotaInterval.
 	QuotaInterval time.Duration
+	// DetailsQuota is the number of requests for details per QuotaInterval, if they
+	// do not count together with those for pages: what Microsoft says and what
+	// people have measured differ. 0 means that they do, a negative value no limit.
+	DetailsQuota int
 	// NoRetryAfter leaves the Retry-After header out of a 429.
 	NoRetryAfter bool
 

@@ -63,6 +63,9 @@ func (s *Simulator) newChain() exchange.Handler {
 		Audience: s.cfg.GraphAudience,
 		Quota:    &graph.Quota{Limit: s.cfg.Quota, Interval: s.cfg.QuotaInterval, Silent: s.cfg.NoRetryAfter},
 	}
+	if s.cfg.DetailsQuota != 0 {
+		api.DetailsQuota = &graph.Quota{Limit: s.cfg.DetailsQuota, Interval: s.cfg.QuotaInterval, Silent: s.cfg.NoRetryAfter}
+	}
 	older := s.newReporting()
 	s.faults = fault.NewInjector(s.cfg.FaultSeed, s.cfg.Now, s.sorted(api.Look, older.Look))
 	return s.recorded(s.faults.Handler(routed(api.Handler, older.Handler, s.identities(), s.directory.Handler)))
@@ -75,6 +78,8 @@ func (s *Simulator) sorted(looks ...func(*exchange.Exchange) bool) func(*exchang
 	return func(x *exchange.Exchange) fault.Target {
 		page := slices.ContainsFunc(looks, func(look func(*exchange.Exchange) bool) bool { return look(x) })
 		switch {
+		case page && x.Details:
+			return fault.Details
 		case page && x.Continued:
 			return fault.ContinuedPage
 		case page:

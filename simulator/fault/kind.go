@@ -41,6 +41,8 @@ const (
 	FirstPage Target = "first"
 	// ContinuedPage is a request that follows a link to a further page.
 	ContinuedPage Target = "continued"
+	// Details is a request for the details of a row.
+	Details Target = "details"
 	// Elsewhere is a request that belongs to none of the above.
 	Elsewhere Target = "elsewhere"
 )
@@ -58,7 +60,7 @@ func (t Target) covers(exact Target) bool {
 }
 
 func (t Target) known() bool {
-	return t == "" || slices.Contains([]Target{Any, SignIn, Discovery, Page, FirstPage, ContinuedPage, Elsewhere}, t)
+	return t == "" || slices.Contains([]Target{Any, SignIn, Discovery, Page, FirstPage, ContinuedPage, Details, Elsewhere}, t)
 }
 
 // meets reports whether a request can belong to both targets.

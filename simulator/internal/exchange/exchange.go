@@ -44,6 +44,8 @@ type Exchange struct {
 	Size       int
 	// Continued is set when the request followed a link of an earlier page.
 	Continued bool
+	// Details is set when the request asks for the details of a row, not for rows.
+	Details bool
 	// Status is the HTTP status answered, Rows the number of rows sent.
 	Status, Rows int
 	// Refuse answers with an error in the shape of the service that was asked.

@@ -4,6 +4,7 @@
 // Package graph is the Microsoft Graph dialect of message trace:
 //
 //	GET /v1.0/admin/exchange/tracing/messageTraces
+//	GET /v1.0/admin/exchange/tracing/messageTraces/{id}/getDetailsByRecipient(recipientAddress='…')
 //
 // It is as strict as the documentation of messageTraces and observations of the
 // real service show. Where neither gives a wording, the error is made up in the
@@ -11,6 +12,7 @@
 package graph
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,6 +44,8 @@ type API struct {
 	// Audience is what tokens must be for.
 	Audience string
 	Quota    *Quota
+	// DetailsQuota limits requests for details; nil means that Quota counts them.
+	DetailsQuota *Quota
 
 	pages odata.Pool
 }
@@ -53,17 +57,27 @@ func (a *API) Handler(path string) exchange.Handler {
 	if !strings.EqualFold(root, "v1.0") && !strings.EqualFold(root, "beta") {
 		return nil
 	}
+	if id, recipient, ok := detailsOf("/" + rest); ok {
+		return a.authorized(a.limited(cmp.Or(a.DetailsQuota, a.Quota), func(x *exchange.Exchange) { a.details(x, id, recipient) }))
+	}
 	if !strings.EqualFold("/"+rest, resourcePath) {
 		return a.authorized(func(x *exchange.Exchange) { refuse(x, noSuchSegment(rest)) })
 	}
-	return a.authorized(a.limited(a.list))
+	return a.authorized(a.limited(a.Quota, a.list))
 }
 
 // Look notes what a request asks for without answering it, and reports whether
-// it asks for a page at all.
+// it asks for a page, or for details, at all.
 func (a *API) Look(x *exchange.Exchange) bool {
 	_, rest, _ := strings.Cut(strings.TrimPrefix(x.Request.URL.Path, "/"), "/")
-	if a.Handler(x.Request.URL.Path) == nil || !strings.EqualFold("/"+rest, resourcePath) {
+	if a.Handler(x.Request.URL.Path) == nil {
+		return false
+	}
+	if _, _, x.Details = detailsOf("/" + rest); x.Details {
+		x.Refuse = Refuse
+		return true
+	}
+	if !strings.EqualFold("/"+rest, resourcePath) {
 		return false
 	}
 	x.Refuse = Refuse
@@ -74,15 +88,15 @@ func (a *API) Look(x *exchange.Exchange) bool {
 	return true
 }
 
-// limited lets requests through as long as the quota lasts.
-func (a *API) limited(next exchange.Handler) exchange.Handler {
+// limited lets requests through as long as a quota lasts.
+func (a *API) limited(quota *Quota, next exchange.Handler) exchange.Handler {
 	return func(x *exchange.Exchange) {
 		if x.Unmetered {
 			next(x)
 			return
 		}
-		if wait, ok := a.Quota.take(x.Now); !ok {
-			if seconds := a.Quota.header(wait); seconds != "" {
+		if wait, ok := quota.take(x.Now); !ok {
+			if seconds := quota.header(wait); seconds != "" {
 				x.Writer.Header().Set("Retry-After", seconds)
 			}
 			refuse(x, throttled())

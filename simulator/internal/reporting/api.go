@@ -5,6 +5,7 @@
 // message trace goes:
 //
 //	GET /ecp/reportingwebservice/reporting.svc/MessageTrace
+//	GET /ecp/reportingwebservice/reporting.svc/MessageTraceDetail
 //
 // The service is made with WCF Data Services, speaks OData 2 and, since then,
 // JSON light of OData 3. It follows Microsoft's documentation of the Reporting
@@ -48,7 +49,7 @@ type Verifier interface {
 	Verify(token, audience, role string, now time.Time) error
 }
 
-// API serves the report.
+// API serves the reports.
 type API struct {
 	Store    *mail.Store
 	Verifier Verifier
@@ -74,18 +75,22 @@ func (a *API) Handler(path string) exchange.Handler {
 			refuse(x, e)
 			return
 		}
-		if !strings.EqualFold(name, report) {
+		switch {
+		case strings.EqualFold(name, report):
+			a.list(x)
+		case strings.EqualFold(name, detailReport):
+			a.events(x)
+		default:
 			refuse(x, noSuchReport(name))
-			return
 		}
-		a.list(x)
 	})
 }
 
 // Look notes what a request asks for without answering it, and reports whether
-// it asks for a page at all.
+// it asks for a page, or for details, at all.
 func (a *API) Look(x *exchange.Exchange) bool {
-	if !strings.EqualFold(strings.TrimRight(x.Request.URL.Path, "/"), root+report) {
+	path := strings.TrimRight(x.Request.URL.Path, "/")
+	if x.Details = strings.EqualFold(path, root+detailReport); !x.Details && !strings.EqualFold(path, root+report) {
 		return false
 	}
 	x.Refuse = Refuse

@@ -225,13 +225,13 @@ func TestFormats(t *testing.T) {
 func TestPaths(t *testing.T) {
 	a := newAPI(t)
 	for path, want := range map[string]int{
-		"/ecp/reportingwebservice/reporting.svc/MessageTrace":       200,
-		"/ecp/ReportingWebService/Reporting.svc/MessageTrace":       200,
-		"/ECP/REPORTINGWEBSERVICE/REPORTING.SVC/messagetrace/":      200,
-		"/ecp/reportingwebservice/reporting.svc":                    404,
-		"/ecp/reportingwebservice/reporting.svc/":                   404,
-		"/ecp/reportingwebservice/reporting.svc/MessageTraceDetail": 404,
-		"/ecp/reportingwebservice/reporting.svcx":                   404,
+		"/ecp/reportingwebservice/reporting.svc/MessageTrace":  200,
+		"/ecp/ReportingWebService/Reporting.svc/MessageTrace":  200,
+		"/ECP/REPORTINGWEBSERVICE/REPORTING.SVC/messagetrace/": 200,
+		"/ecp/reportingwebservice/reporting.svc":               404,
+		"/ecp/reportingwebservice/reporting.svc/":              404,
+		"/ecp/reportingwebservice/reporting.svc/MailTraffic":   404,
+		"/ecp/reportingwebservice/reporting.svcx":              404,
 	} {
 		r := newRequest(t, host+path, "")
 		_, w := serve(t, a, r)
