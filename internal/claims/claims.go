@@ -6,12 +6,14 @@
 package claims
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Set is the claims of a token that matter here (Microsoft's documentation "Access token claims reference").
@@ -25,7 +27,31 @@ type Set struct {
 	Scopes string `json:"scp"`
 	// Resource is the Azure resource to which a managed identity belongs; other tokens have none.
 	Resource string `json:"xms_mirid"`
+	// AppID and Party are the application's ID, in tokens of version 1 and 2.
+	AppID string `json:"appid"`
+	Party string `json:"azp"`
+	// Object is the ID of the application's service principal.
+	Object string `json:"oid"`
+	// Expiry is when the token expires, in seconds since 1970; 0 if the token does not tell.
+	Expiry float64 `json:"exp"`
 }
+
+// Expires returns when the token expires, zero if it does not tell.
+func (s Set) Expires() time.Time {
+	if s.Expiry <= 0 || s.Expiry > maxExpiry {
+		return time.Time{}
+	}
+	return time.Unix(int64(s.Expiry), 0).UTC()
+}
+
+// maxExpiry is the end of the year 9999, the last that RFC 3339 can write.
+const maxExpiry = 253402300799
+
+// ClientID returns the application's ID, empty if the token names none that is a GUID.
+func (s Set) ClientID() string { return guid.FindString(cmp.Or(s.AppID, s.Party)) }
+
+// ObjectID returns the ID of the application's service principal, empty if the token names none that is a GUID.
+func (s Set) ObjectID() string { return guid.FindString(s.Object) }
 
 // Read returns the claims of a token; ok is false if the token is not a readable JWT, which Entra does not promise.
 func Read(token string) (s Set, ok bool) {
@@ -85,14 +111,19 @@ const maxListed = 10
 // readable matches the value of a role as services define them. The rest is not repeated.
 var readable = regexp.MustCompile(`^[\w.-]{1,80}$`)
 
-// ListRoles returns what roles the token has, in words.
-func (s Set) ListRoles() string {
-	var listed []string
+// ReadableRoles returns the roles of the token whose names are as services define them, at most ten.
+func (s Set) ReadableRoles() (roles []string) {
 	for _, role := range s.Roles {
-		if readable.MatchString(role) && len(listed) < maxListed {
-			listed = append(listed, role)
+		if readable.MatchString(role) && len(roles) < maxListed {
+			roles = append(roles, role)
 		}
 	}
+	return roles
+}
+
+// ListRoles returns what roles the token has, in words.
+func (s Set) ListRoles() string {
+	listed := s.ReadableRoles()
 	switch more := len(s.Roles) - len(listed); {
 	case len(s.Roles) == 0 && s.Scopes != "":
 		return "the token is a user's and has no roles"

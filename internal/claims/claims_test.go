@@ -6,6 +6,7 @@ package claims
 import (
 	"encoding/base64"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ func TestRead(t *testing.T) {
 		ok    bool
 	}{
 		"a token": {
-			"eyJ0." + encode([]byte(`{"aud":"https://graph.microsoft.com","tid":"`+testTenant+`","roles":["A","B"],"exp":1}`)) + ".c2ln", right, true,
+			"eyJ0." + encode([]byte(`{"aud":"https://graph.microsoft.com","tid":"`+testTenant+`","roles":["A","B"],"nbf":1}`)) + ".c2ln", right, true,
 		},
 		"without claims":     {"a." + encode([]byte(`{}`)) + ".b", Set{}, true},
 		"without signature":  {"a." + encode([]byte(`{}`)) + ".", Set{}, true},
@@ -45,6 +46,22 @@ func TestRead(t *testing.T) {
 				assert.Equal(t, c.want, claims)
 			}
 		})
+	}
+}
+
+func TestWhatATokenTellsOfItself(t *testing.T) {
+	t.Parallel()
+	const app, object = "11111111-2222-3333-4444-555555555555", "66666666-2222-3333-4444-555555555555"
+	s := Set{AppID: app, Party: object, Object: object, Expiry: 1.5e9, Roles: []string{"A.Read", "x y", "B.Read"}}
+	assert.Equal(t, app, s.ClientID())
+	assert.Equal(t, object, s.ObjectID())
+	assert.Equal(t, time.Unix(1_500_000_000, 0).UTC(), s.Expires())
+	assert.Equal(t, []string{"A.Read", "B.Read"}, s.ReadableRoles())
+	assert.Equal(t, app, Set{Party: app}.ClientID())
+	for _, none := range []Set{{}, {AppID: app + " --debug", Object: "$(reboot)", Expiry: 1e300}, {Expiry: -1}} {
+		assert.Empty(t, none.ClientID())
+		assert.Empty(t, none.ObjectID())
+		assert.Zero(t, none.Expires())
 	}
 }
 

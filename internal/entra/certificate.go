@@ -18,6 +18,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/youmark/pkcs8"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // Certificate signs in with a certificate and its private key, both in PEM.
@@ -210,5 +212,5 @@ func (c Certificate) outOfDate(what, hint string) error {
 
 // wrong is the error of a file whose content is of no use.
 func (s Secret) wrong(what, hint string) *Error {
-	return &Error{Message: fmt.Sprintf("%s: the file %s %s", s.Key, s.File, what), Advice: hint}
+	return &Error{Message: fmt.Sprintf("%s: the file %s %s", s.Key, s.File, what), Advice: trouble.Advice{Hint: hint}}
 }

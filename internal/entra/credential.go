@@ -13,6 +13,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // Credential is what an application signs in with: ClientSecret, Certificate, WorkloadIdentity or ManagedIdentity.
@@ -76,7 +78,7 @@ func (w WorkloadIdentity) read(ctx context.Context, _ time.Time) (material, erro
 	if w.Token.empty() {
 		return material{}, &Error{
 			Message: w.Token.Key + " is not set, nor is the environment variable AZURE_FEDERATED_TOKEN_FILE",
-			Advice:  "set " + w.Token.Key + ", or see that the pod's service account is one of workload identity",
+			Advice:  trouble.Advice{Hint: "set " + w.Token.Key + ", or see that the pod's service account is one of workload identity"},
 		}
 	}
 	// The file rotates all the time, which does not change the credential: a token is in use until it expires.
@@ -90,7 +92,7 @@ func (w WorkloadIdentity) read(ctx context.Context, _ time.Time) (material, erro
 			if cfg.ClientID == "" {
 				return nil, &Error{
 					Message: cfg.Block + ".client_id is not set, nor is the environment variable AZURE_CLIENT_ID",
-					Advice:  "set " + cfg.Block + ".client_id to the application's ID",
+					Advice:  trouble.Advice{Hint: "set " + cfg.Block + ".client_id to the application's ID"},
 				}
 			}
 			return azidentity.NewClientAssertionCredential(cfg.TenantID, cfg.ClientID, w.Token.Read, &azidentity.ClientAssertionCredentialOptions{

@@ -221,12 +221,16 @@ var microsoftHosts = map[string]bool{
 }
 
 // disableDiscovery reports whether the authority is not Microsoft's.
-func (c Config) disableDiscovery() bool { return !microsoftHosts[host(c.AuthorityHost)] }
+func (c Config) disableDiscovery() bool {
+	at := url.URL{Host: c.authority()}
+	return !microsoftHosts[at.Hostname()]
+}
 
-func host(rawURL string) string {
-	u, err := url.Parse(rawURL)
+// authority is the login host, with its port if it has one.
+func (c Config) authority() string {
+	u, err := url.Parse(c.AuthorityHost)
 	if err != nil {
 		return ""
 	}
-	return u.Hostname()
+	return u.Host
 }

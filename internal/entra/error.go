@@ -21,6 +21,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // Error is a sign-in that brought no token.
@@ -34,7 +35,7 @@ type Error struct {
 	// RetryAfter is how long the login host asks to be left alone, 0 if it does not ask.
 	RetryAfter time.Duration
 	// Advice names the key to change; it may be empty.
-	Advice string
+	Advice trouble.Advice
 	// Err is what kept Entra from being asked; it may be nil.
 	Err error
 	// busy reports that the login host has answered that it has trouble of its own.
@@ -48,7 +49,10 @@ func (e *Error) Error() string { return "sign-in failed: " + e.Message }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Hint names the configuration key to change.
-func (e *Error) Hint() string { return e.Advice }
+func (e *Error) Hint() string { return e.Advice.Hint }
+
+// NextStep returns how to do what the hint asks for.
+func (e *Error) NextStep() trouble.Step { return e.Advice.Step }
 
 // Temporary reports whether trying again within seconds may help: the login host could not be asked, or has trouble, and
 // does not ask for more time.
@@ -110,20 +114,20 @@ func (s *TokenSource) explain(err error) *Error {
 		e.ofMachine(s.cfg.Block)
 	}
 	if suspicion := s.material.suspicion; suspicion != "" && (e.Code == badSecret || e.Code == malformed) {
-		e.Advice = "look at the secret: " + suspicion + "; " + e.Advice
+		e.Advice.Hint = "look at the secret: " + suspicion + "; " + e.Advice.Hint
 	}
 	return e
 }
 
 func (s *TokenSource) explainAnswer(err error, clean func(string) string) *Error {
 	if s.last.err != nil {
-		return unanswered(s.last.err, clean, host(s.cfg.AuthorityHost))
+		return unanswered(s.last.err, clean, s.cfg.authority())
 	}
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) || failed.RawResponse == nil {
 		e := &Error{Message: clean(repeated.ReplaceAllString(err.Error(), ""))}
 		if s.last.foreign() {
-			e.Advice = somethingElse
+			e.Advice.Hint = somethingElse
 		}
 		return e
 	}
@@ -135,12 +139,12 @@ func (s *TokenSource) explainAnswer(err error, clean func(string) string) *Error
 	if e.Message == "" {
 		e.Message = fmt.Sprintf("%s answered with status %d", loginHost, e.Status)
 	}
-	switch e.Advice = hint(e.Code, s.cfg.Block); {
-	case e.Advice != "":
+	switch e.Advice = s.cfg.advice(e.Code); {
+	case e.Advice.Hint != "":
 	case e.Status == http.StatusProxyAuthRequired:
-		e.Advice = transport.AdviceOnProxy
+		e.Advice.Hint = transport.AdviceOnProxy
 	case e.Status < http.StatusInternalServerError && s.last.foreign(), e.Status < http.StatusBadRequest:
-		e.Advice = somethingElse
+		e.Advice.Hint = somethingElse
 	}
 	return e
 }
@@ -148,8 +152,14 @@ func (s *TokenSource) explainAnswer(err error, clean func(string) string) *Error
 // ofMachine changes the error to that of a managed identity, for which not the login host is asked but the machine.
 func (e *Error) ofMachine(block string) {
 	e.Message = strings.Replace(e.Message, loginHost, "the identity service of this machine", 1)
-	e.Advice = "a managed identity works on Azure alone: see that this machine has been given one, and that " + block +
-		".client_id, if it is set, is that of one of them"
+	e.Advice = trouble.Advice{
+		Hint: "a managed identity works on Azure alone: see that this machine has been given one, and that " + block +
+			".client_id, if it is set, is that of one of them",
+		Step: trouble.Step{
+			Portal:  "Azure portal > the machine > Security > Identity > System assigned or User assigned",
+			Command: "az vm identity show --resource-group GROUP --name MACHINE",
+		},
+	}
 }
 
 // repeated matches how azidentity's library repeats an answer that it cannot make sense of. A token may be in it.
@@ -162,9 +172,11 @@ func unanswered(err error, clean func(string) string, host string) *Error {
 	e := &Error{Message: clean(err.Error()), Err: err}
 	switch e.Advice = transport.AdviseOnCertificate(err, host, "authority_host"); {
 	case errors.Is(err, errTooLarge):
-		e.Err, e.Advice = nil, somethingElse
-	case e.Advice == "":
-		e.Advice = loginHost + " cannot be reached: check authority_host, the firewall and proxy_url"
+		e.Err, e.Advice.Hint = nil, somethingElse
+	case e.Advice.Hint == "":
+		e.Advice = trouble.Advice{
+			Hint: loginHost + " cannot be reached: check authority_host, the firewall and proxy_url", Step: transport.StepTo(host),
+		}
 	}
 	return e
 }

@@ -123,19 +123,42 @@ func TestEveryHintNamesWhatToChange(t *testing.T) {
 		"clock":                             {700024},
 		"no other program":                  {50196},
 	}
+	who := Config{Block: "authentication.x", ClientID: "the-client", TenantID: "the-tenant", Resource: "https://r.example", AuthorityHost: "https://login.example:8443"}
+	hint := func(code int) string { return who.advice(code).Hint }
 	tested := map[int]bool{}
 	for part, codes := range named {
 		for _, code := range codes {
 			tested[code] = true
-			assert.Contains(t, hint(code, "authentication.x"), part, "AADSTS%d", code)
+			assert.Contains(t, hint(code), part, "AADSTS%d", code)
 		}
+	}
+	for code := range policyRefuses {
+		assert.True(t, tested[code], "AADSTS%d", code)
 	}
 	for code := range hints {
 		assert.True(t, tested[code], "AADSTS%d", code)
-		assert.NotContains(t, hint(code, "authentication.x"), "BLOCK")
+		assert.NotContains(t, hint(code), "BLOCK")
 	}
-	assert.Empty(t, hint(0, "authentication.x"))
-	assert.Empty(t, hint(900144, "authentication.x"))
+	assert.Empty(t, hint(0))
+	assert.Empty(t, hint(900144))
+}
+
+// The steps name what is known, and belong to a hint.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	who := Config{Block: "authentication.x", ClientID: "the-client", TenantID: "the-tenant", Resource: "https://r.example", AuthorityHost: "https://login.example:8443"}
+	for code := range steps {
+		advice := who.advice(code)
+		assert.NotEmpty(t, advice.Hint, "AADSTS%d", code)
+		assert.NotEmpty(t, advice.Portal+advice.Command, "AADSTS%d", code)
+		assert.NotRegexp(t, "CLIENT_ID|TENANT_ID|RESOURCE|LOGIN_HOST|BLOCK", advice.Portal+advice.Command, "AADSTS%d", code)
+	}
+	assert.Equal(t, "az ad sp update --id the-client --set accountEnabled=true", who.advice(7000112).Command)
+	assert.Equal(t, "curl --silent https://login.example:8443/the-tenant/v2.0/.well-known/openid-configuration", who.advice(90002).Command)
+	assert.Equal(t, "az ad sp update --id https://r.example --set accountEnabled=true", who.advice(500014).Command)
+	assert.Contains(t, who.advice(badSecret).Portal, "the application the-client > Certificates & secrets")
+	assert.Contains(t, who.advice(53003).Portal, "Conditional Access")
+	assert.Contains(t, Config{}.advice(badSecret).Command, "--id CLIENT_ID", "what is not known is to be filled in")
 }
 
 // The answers are as the service sends them.

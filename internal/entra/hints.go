@@ -4,9 +4,11 @@
 package entra
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // Error codes after which sign-in rests longer, from Microsoft's documentation "Microsoft Entra authentication and
@@ -19,8 +21,19 @@ const (
 	malformed = 9002313
 )
 
-// hint returns what to change after an error code, for the block of authentication that signs in.
-func hint(code int, block string) string { return strings.ReplaceAll(hints[code], "BLOCK", block) }
+// advice returns what to change after an error code.
+func (c Config) advice(code int) trouble.Advice {
+	if policyRefuses[code] {
+		return transport.AdviceOnPolicy
+	}
+	known := strings.NewReplacer("BLOCK", c.Block, "CLIENT_ID", cmp.Or(c.ClientID, "CLIENT_ID"), "TENANT_ID", c.TenantID,
+		"RESOURCE", c.Resource, "LOGIN_HOST", c.authority())
+	step := steps[code]
+	return trouble.Advice{
+		Hint: known.Replace(hints[code]),
+		Step: trouble.Step{Portal: known.Replace(step.Portal), Command: known.Replace(step.Command)},
+	}
+}
 
 const (
 	noSuchFederation = "add a federated credential to the application whose issuer, subject and audience are those of the token in " +
@@ -69,16 +82,86 @@ var hints = map[int]string{ //nolint:gosec // it names where secrets belong, and
 	700213:  noSuchFederation,
 	7002121: noSuchFederation,
 
-	50131:  transport.AdviceOnPolicy,
-	53000:  transport.AdviceOnPolicy,
-	53001:  transport.AdviceOnPolicy,
-	53003:  transport.AdviceOnPolicy,
-	53011:  transport.AdviceOnPolicy,
-	530032: transport.AdviceOnPolicy,
-	530034: transport.AdviceOnPolicy,
-	530035: transport.AdviceOnPolicy,
-	530084: transport.AdviceOnPolicy,
-
 	50196: "something signs in too often with this application, and Entra refuses it for some minutes: see that no other program with the " +
 		"same client_id signs in again and again; this receiver waits",
+}
+
+// policyRefuses are the codes of refusals by Conditional Access.
+var policyRefuses = map[int]bool{
+	50131: true, 53000: true, 53001: true, 53003: true, 53011: true, 530032: true, 530034: true, 530035: true, 530084: true,
+}
+
+// Where things are in the Microsoft Entra admin center.
+const (
+	ofApplication  = "Microsoft Entra admin center > App registrations > All applications > the application CLIENT_ID"
+	ofCredentials  = ofApplication + " > Certificates & secrets"
+	ofPrincipals   = "Microsoft Entra admin center > Enterprise applications > All applications (without the filter of application types)"
+	grantConsent   = " > API permissions > Grant admin consent"
+	enabledForUser = " > Properties > Enabled for users to sign in > Yes"
+)
+
+var (
+	newSecret = trouble.Step{
+		Portal:  ofCredentials + " > Client secrets > New client secret; copy the value",
+		Command: "az ad app credential reset --id CLIENT_ID --append --query password --output tsv",
+	}
+	listCredentials = trouble.Step{
+		Portal: ofCredentials, Command: "az ad app credential list --id CLIENT_ID; az ad app credential list --id CLIENT_ID --cert",
+	}
+	findTenant = trouble.Step{
+		Portal:  "Microsoft Entra admin center > Overview > Tenant ID",
+		Command: "curl --silent https://LOGIN_HOST/TENANT_ID/v2.0/.well-known/openid-configuration",
+	}
+	findResource = trouble.Step{
+		Portal:  ofPrincipals + "; licences: Microsoft 365 admin center > Billing > Licenses",
+		Command: "az ad sp show --id RESOURCE",
+	}
+	federate = trouble.Step{
+		Portal:  ofCredentials + " > Federated credentials > Add credential",
+		Command: "az ad app federated-credential list --id CLIENT_ID",
+	}
+)
+
+// steps are how to do what the hints ask for, by Microsoft's documentation of its admin center and of the Azure CLI.
+var steps = map[int]trouble.Step{
+	badSecret:     newSecret,
+	expiredSecret: newSecret,
+	malformed:     {Portal: ofApplication + " > Overview", Command: "az ad app show --id CLIENT_ID --query appId"},
+	7000216:       listCredentials,
+	7000218:       listCredentials,
+
+	unknownClient: {
+		Portal:  ofApplication + " > Overview: Application (client) ID and Directory (tenant) ID",
+		Command: "az ad sp show --id CLIENT_ID",
+	},
+	7000112: {Portal: ofPrincipals + " > CLIENT_ID" + enabledForUser, Command: "az ad sp update --id CLIENT_ID --set accountEnabled=true"},
+	7000229: {Portal: ofApplication + grantConsent, Command: "az ad sp create --id CLIENT_ID"},
+	501051:  {Portal: ofApplication + grantConsent, Command: "az ad app permission admin-consent --id CLIENT_ID"},
+
+	90002:  findTenant,
+	900023: findTenant,
+	90051:  findTenant,
+	900382: findTenant,
+	900432: findTenant,
+	900439: findTenant,
+
+	500011: findResource,
+	650052: findResource,
+	500014: {
+		Portal:  ofPrincipals + " > the service principal of RESOURCE" + enabledForUser,
+		Command: "az ad sp update --id RESOURCE --set accountEnabled=true",
+	},
+
+	700027: {
+		Portal:  ofCredentials + " > Certificates > Upload certificate",
+		Command: "az ad app credential reset --id CLIENT_ID --append --cert @CERT_FILE",
+	},
+	700024:  transport.StepOnClock("LOGIN_HOST"),
+	70021:   federate,
+	700211:  federate,
+	700212:  federate,
+	700213:  federate,
+	7002121: federate,
+
+	50196: {Portal: "Microsoft Entra admin center > Monitoring & health > Sign-in logs > Service principal sign-ins"},
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 const (
@@ -49,7 +51,7 @@ func (s Secret) Read(ctx context.Context) (string, error) {
 	if bytes.IndexByte(content, 0) >= 0 {
 		return "", &Error{
 			Message: fmt.Sprintf("the secret from %s is in UTF-16", s.source()),
-			Advice:  "save what " + s.Key + " names in UTF-8; in Windows PowerShell: Set-Content -Encoding ascii",
+			Advice:  trouble.Advice{Hint: "save what " + s.Key + " names in UTF-8; in Windows PowerShell: Set-Content -Encoding ascii"},
 		}
 	}
 	secret := strings.TrimSpace(strings.TrimPrefix(string(content), "\uFEFF"))
@@ -57,7 +59,9 @@ func (s Secret) Read(ctx context.Context) (string, error) {
 	case secret == "" && s.File != "":
 		return "", s.unreadable(errors.New("the file is empty"))
 	case secret == "" && s.Value != "":
-		return "", &Error{Message: s.source() + " has nothing but white space", Advice: "set " + s.source() + " or " + s.Key}
+		return "", &Error{
+			Message: s.source() + " has nothing but white space", Advice: trouble.Advice{Hint: "set " + s.source() + " or " + s.Key},
+		}
 	}
 	return secret, nil
 }
@@ -126,7 +130,7 @@ func (s Secret) unreadable(err error) error {
 	}
 	return &Error{
 		Message: fmt.Sprintf("cannot read the secret from %s: %v", s.File, err),
-		Advice:  "set " + s.Key + " to a regular file that holds the secret and that the collector may read",
+		Advice:  trouble.Advice{Hint: "set " + s.Key + " to a regular file that holds the secret and that the collector may read"},
 	}
 }
 

@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,23 +12,47 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
-const (
-	// AdviceOnProxy is what to do where a proxy asks for credentials.
-	AdviceOnProxy = "the proxy asks for credentials: give user and password in proxy_url; of the schemes only Basic is supported, " +
-		"neither NTLM nor Kerberos, so have the proxy let this machine or the host pass without them"
-	// AdviceOnPolicy is what to do where a policy of the tenant refuses a token, or to issue one.
-	AdviceOnPolicy = "a policy of the tenant (Conditional Access or continuous access evaluation) refuses the application: exclude the " +
+// AdviceOnProxy is what to do where a proxy asks for credentials.
+const AdviceOnProxy = "the proxy asks for credentials: give user and password in proxy_url; of the schemes only Basic is supported, " +
+	"neither NTLM nor Kerberos, so have the proxy let this machine or the host pass without them"
+
+// AdviceOnPolicy is what to do where a policy of the tenant refuses a token, or to issue one.
+var AdviceOnPolicy = trouble.Advice{
+	Hint: "a policy of the tenant (Conditional Access or continuous access evaluation) refuses the application: exclude the " +
 		"application (its service principal) from the policy, or add the address that this machine has on the internet to the locations " +
-		"that the policy allows; the policy is named in the sign-in logs of service principals"
-)
+		"that the policy allows; the policy is named in the sign-in logs of service principals",
+	Step: trouble.Step{
+		Portal: "Microsoft Entra admin center > Monitoring & health > Sign-in logs > Service principal sign-ins > the failed sign-in > " +
+			"Conditional Access; then Conditional Access > Policies, or Named locations",
+		Command: `az rest --url "https://graph.microsoft.com/v1.0/identity/conditionalAccess/policies" --query "value[].{name:displayName,state:state}"`,
+	},
+}
 
-// adviseOnConnection names the key to look at after a request to host that got no whole response.
-func adviseOnConnection(err error, host string) string {
+// adviseOnConnection names the key to look at after a request to host, perhaps with a port, that got no whole response.
+func adviseOnConnection(err error, host string) trouble.Advice {
+	if advice := AdviseOnCertificate(err, host, "endpoint"); advice.Hint != "" {
+		return advice
+	}
+	if hint := hintOnConnection(err); hint != "" {
+		return trouble.Advice{Hint: hint, Step: StepTo(host)}
+	}
+	return trouble.Advice{}
+}
+
+// StepTo shows what this machine gets of a host without this program.
+func StepTo(host string) trouble.Step {
+	return trouble.Step{Command: "curl --verbose --max-time 20 --output /dev/null https://" + Clean(host) + "/"}
+}
+
+func hintOnConnection(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var noTLS tls.RecordHeaderError
@@ -47,9 +72,6 @@ func adviseOnConnection(err error, host string) string {
 		return "the host in endpoint cannot be reached: check endpoint, the firewall and proxy_url"
 	case timedOut(err):
 		return "raise timeout if the service needs longer for a page"
-	}
-	if advice := AdviseOnCertificate(err, host, "endpoint"); advice != "" {
-		return advice
 	}
 	return adviseOnTunnel(err)
 }
@@ -77,13 +99,21 @@ var refusals = []int{
 }
 
 // AdviseOnCertificate returns whose certificate TLS did not accept, who issued it, and what to do; nothing if err is about
-// something else. The host is that of the configuration key.
-func AdviseOnCertificate(err error, host, key string) string {
+// something else. The host, perhaps with a port, is that of the configuration key.
+func AdviseOnCertificate(err error, host, key string) trouble.Advice {
 	var refused *tls.CertificateVerificationError
 	if !errors.As(err, &refused) {
-		return ""
+		return trouble.Advice{}
 	}
-	subject := "the certificate of " + Clean(host)
+	at := url.URL{Host: Clean(host)}
+	return trouble.Advice{Hint: hintOnCertificate(err, refused, at.Hostname(), key), Step: trouble.Step{
+		Command: "openssl s_client -connect " + net.JoinHostPort(at.Hostname(), cmp.Or(at.Port(), "443")) + " -servername " + at.Hostname() +
+			" -showcerts </dev/null",
+	}}
+}
+
+func hintOnCertificate(err error, refused *tls.CertificateVerificationError, host, key string) string {
+	subject := "the certificate of " + host
 	var leaf *x509.Certificate
 	if len(refused.UnverifiedCertificates) > 0 {
 		leaf = refused.UnverifiedCertificates[0]

@@ -89,8 +89,12 @@ func TestAdviceOnCertificates(t *testing.T) {
 		})
 	}
 	assert.Empty(t, AdviseOnCertificate(io.EOF, "graph.example", "endpoint"))
-	assert.Equal(t, "the certificate of graph.example is not trusted: if a proxy or firewall inspects TLS here, name its authority in tls.ca_file",
-		AdviseOnCertificate(&tls.CertificateVerificationError{Err: errors.New("x")}, "graph.example", "endpoint"))
+	advice := AdviseOnCertificate(&tls.CertificateVerificationError{Err: errors.New("x")}, "graph.example", "endpoint")
+	assert.Equal(t, "the certificate of graph.example is not trusted: if a proxy or firewall inspects TLS here, name its authority in tls.ca_file", advice.Hint)
+	assert.Equal(t, "openssl s_client -connect graph.example:443 -servername graph.example -showcerts </dev/null", advice.Command)
+	advice = AdviseOnCertificate(&tls.CertificateVerificationError{Err: errors.New("x")}, "graph.example:8443", "endpoint")
+	assert.Contains(t, advice.Hint, "the certificate of graph.example is")
+	assert.Contains(t, advice.Command, "-connect graph.example:8443 ")
 }
 
 func TestAdviceOnProxiesThatRefuse(t *testing.T) {

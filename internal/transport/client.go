@@ -37,7 +37,7 @@ type Service interface {
 	// Explain returns what is wrong by a response that is not 200.
 	Explain(body []byte) (code, message string)
 	// Advise returns the configuration key or permission to change after the error; it may be empty.
-	Advise(e *Error) string
+	Advise(e *Error) trouble.Advice
 }
 
 // Observer hears what happens to requests. It is called by the goroutine that asks and must not block.
@@ -112,7 +112,7 @@ func (r *Response) Damaged(target string, err error) error {
 	e := &Error{Target: target, Status: http.StatusOK, Err: err, Damaged: true}
 	if !strings.Contains(r.ContentType, "json") && !strings.Contains(r.ContentType, "xml") {
 		e.Err = fmt.Errorf("the response is %q: %w", r.ContentType, err)
-		e.Advice = "check endpoint and proxy_url: something other than Microsoft's service seems to answer"
+		e.Advice.Hint = "check endpoint and proxy_url: something other than Microsoft's service seems to answer"
 	}
 	return e
 }
@@ -294,7 +294,7 @@ func (c *Client) failed(resp *http.Response, err error, secrets []string) error 
 	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
 	}
-	e := &Error{Target: c.target(), Err: mask(err, secrets...), Advice: adviseOnConnection(err, c.Endpoint.Hostname())}
+	e := &Error{Target: c.target(), Err: mask(err, secrets...), Advice: adviseOnConnection(err, c.Endpoint.Host)}
 	if resp != nil {
 		e.Status = resp.StatusCode
 		e.RequestID = Clean(resp.Header.Get("request-id"), secrets...)

@@ -37,7 +37,7 @@ type Error struct {
 	// Claims are those of the token that was refused; nil if there was none that can be read.
 	Claims *claims.Set
 	// Advice names the key or permission to change; it may be empty.
-	Advice string
+	Advice trouble.Advice
 	// Err is what went wrong on this side.
 	Err error
 	// Damaged reports whether a page arrived whole, but is not what it should be.
@@ -78,12 +78,15 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Kind tells one kind of error from another, without the texts, which may differ each time.
 func (e *Error) Kind() string {
-	return fmt.Sprint(e.Status, " ", e.Code, " ", e.Advice, " damaged:", e.Damaged, " foreign:", errors.Is(e.Err, ErrForeignLink),
+	return fmt.Sprint(e.Status, " ", e.Code, " ", e.Advice.Hint, " damaged:", e.Damaged, " foreign:", errors.Is(e.Err, ErrForeignLink),
 		" large:", errors.Is(e.Err, ErrTooLarge), " late:", e.Err != nil && timedOut(e.Err))
 }
 
 // Hint names the configuration key or the permission to change.
-func (e *Error) Hint() string { return e.Advice }
+func (e *Error) Hint() string { return e.Advice.Hint }
+
+// NextStep returns how to do what the hint asks for.
+func (e *Error) NextStep() trouble.Step { return e.Advice.Step }
 
 // unauthorized reports whether the service does not accept the token.
 func (e *Error) unauthorized() bool { return e.Status == http.StatusUnauthorized }

@@ -136,7 +136,7 @@ func TestErrorText(t *testing.T) {
 		"request refused: token invalid: host/p: status 401":                   {Target: "host/p", Status: 401},
 		"host/p: status 200: the response has more than 64 MiB":                {Target: "host/p", Status: 200, Err: ErrTooLarge},
 		"host/p: refused to follow":                                            {Target: "host/p", Err: ErrForeignLink},
-		"request refused: host/p: status 500":                                  {Target: "host/p", Status: 500, Advice: "not part of the text"},
+		"request refused: host/p: status 500":                                  {Target: "host/p", Status: 500, Advice: trouble.Advice{Hint: "not part of the text"}},
 		"host/p: status 200: the response has more than 64 MiB (request id R)": {Target: "host/p", Status: 200, RequestID: "R", Err: ErrTooLarge},
 	} {
 		assert.EqualError(t, e, want)

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -76,7 +77,9 @@ func (service) Explain(body []byte) (code, message string) {
 	return response.Error.Code, response.Error.Message
 }
 
-func (service) Advise(e *Error) string { return "advice on " + http.StatusText(e.Status) }
+func (service) Advise(e *Error) trouble.Advice {
+	return trouble.Advice{Hint: "advice on " + http.StatusText(e.Status)}
+}
 
 // serve starts a server on the loopback that answers with handler, and returns the URL of the endpoint on it.
 func serve(t *testing.T, handler http.HandlerFunc) *url.URL {
@@ -132,7 +135,7 @@ func requireError(t *testing.T, err error) *Error {
 	t.Helper()
 	var e *Error
 	require.ErrorAs(t, err, &e)
-	for _, text := range []string{e.Error(), e.Advice, e.Code, e.Message, e.RequestID, e.Target} {
+	for _, text := range []string{e.Error(), e.Advice.Hint, e.Code, e.Message, e.RequestID, e.Target} {
 		for _, secret := range []string{testToken, "the-token", "o'lee", "lee+trace", "trace@", "%40contoso", "$filter", "skiptoken", "c2VjcmV0"} {
 			require.NotContains(t, text, secret)
 		}

@@ -56,6 +56,30 @@ func ScopeOf(err error) Scope {
 	return Service
 }
 
+// Advice is what to do about an error.
+type Advice struct {
+	// Hint names the configuration key or the permission to change.
+	Hint string
+	Step
+}
+
+// Step is how to do, in Microsoft's tools or on this machine, what a hint asks for. Either way may be missing.
+type Step struct {
+	// Portal is the path through the pages of an admin center.
+	Portal string
+	// Command is one line of a shell, mostly for the Azure CLI. Words in capitals are to be replaced.
+	Command string
+}
+
+// StepOf returns how to do what the hint asks for, by the outermost error that knows; both ways may be missing.
+func StepOf(err error) Step {
+	var advised interface{ NextStep() Step }
+	if errors.As(err, &advised) {
+		return advised.NextStep()
+	}
+	return Step{}
+}
+
 // HintOf returns the configuration key or the permission to change, by the outermost error that knows; it may be empty.
 func HintOf(err error) string {
 	var hinted interface{ Hint() string }

@@ -68,3 +68,14 @@ func TestScopesFromTheLeastToTheWorst(t *testing.T) {
 	}
 	assert.Len(t, order, int(trouble.Setup)+1)
 }
+
+type advised struct{ scoped }
+
+func (advised) NextStep() trouble.Step { return trouble.Step{Command: "az login"} }
+
+func TestStepOf(t *testing.T) {
+	t.Parallel()
+	assert.Zero(t, trouble.StepOf(nil))
+	assert.Zero(t, trouble.StepOf(scoped{hint: "check endpoint"}))
+	assert.Equal(t, "az login", trouble.StepOf(fmt.Errorf("live: %w", advised{})).Command)
+}

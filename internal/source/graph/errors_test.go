@@ -114,11 +114,11 @@ func TestTheHintTellsWhatRolesTheTokenHas(t *testing.T) {
 // An answer without a code is none of Graph's.
 func TestAnAnswerOfSomethingElse(t *testing.T) {
 	t.Parallel()
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 403, Message: "Blocked by your organization"}), "proxy_url")
-	assert.NotContains(t, Service{}.Advise(&transport.Error{Status: 403, Code: "Forbidden", Message: "No."}), "proxy_url")
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 407}), "NTLM")
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 511}), "proxy_url")
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 401, Challenge: "{}"}), "Conditional Access")
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 404, Code: "ResourceNotFound"}), "tenant_id")
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 401, Code: "ResourceNotFound"}), "tenant_id")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 403, Message: "Blocked by your organization"}).Hint, "proxy_url")
+	assert.NotContains(t, Service{}.Advise(&transport.Error{Status: 403, Code: "Forbidden", Message: "No."}).Hint, "proxy_url")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 407}).Hint, "NTLM")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 511}).Hint, "proxy_url")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 401, Challenge: "{}"}).Hint, "Conditional Access")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 404, Code: "ResourceNotFound"}).Hint, "tenant_id")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 401, Code: "ResourceNotFound"}).Hint, "tenant_id")
 }

@@ -176,7 +176,7 @@ func TestAdvise(t *testing.T) {
 		if c.advice == "page_size" {
 			e.Reason = transport.PageSize
 		}
-		got := Service{}.Advise(e)
+		got := Service{}.Advise(e).Hint
 		assert.Contains(t, got, c.advice, "status %d", c.status)
 		assert.Equal(t, c.advice == "", got == "", "status %d: %s", c.status, got)
 	}

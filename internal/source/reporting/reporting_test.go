@@ -246,7 +246,7 @@ func TestErrorsAsRecorded(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	_, message = Service{}.Explain(body)
 	assert.Equal(t, "This report has been retired. Use the new message trace.", message)
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: resp.StatusCode, Message: message}), "set api to graph")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: resp.StatusCode, Message: message}).Hint, "set api to graph")
 }
 
 func TestAdvice(t *testing.T) {
@@ -272,7 +272,7 @@ func TestAdvice(t *testing.T) {
 		{transport.Error{Status: 400, Message: "Please move to V2 of the API"}, []string{"set api to graph"}},
 		{transport.Error{Status: 410, Message: "The resource is no longer available."}, []string{"set api to graph"}},
 	} {
-		hint := Service{}.Advise(&c.e)
+		hint := Service{}.Advise(&c.e).Hint
 		for _, part := range c.parts {
 			assert.Contains(t, hint, part, "%+v", c.e)
 		}

@@ -56,7 +56,7 @@ func lines(logs *zapobserver.ObservedLogs) (lines []string) {
 }
 
 func refusedFor(requestID string) error {
-	return &transport.Error{Target: "graph/x", Status: 403, Code: "Forbidden", RequestID: requestID, Advice: "grant the permission"}
+	return &transport.Error{Target: "graph/x", Status: 403, Code: "Forbidden", RequestID: requestID, Advice: trouble.Advice{Hint: "grant the permission"}}
 }
 
 const refusedText = "request refused: graph/x: status 403: Forbidden"
@@ -113,7 +113,7 @@ func TestAnotherFailureIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	h, host, logs := newTestStatus()
 	h.failed(trouble.Window, "cannot read", refusedFor("1"))
-	h.failed(trouble.Window, "cannot sign in", &entra.Error{Code: 7000215, Message: "AADSTS7000215: wrong.", Advice: "set client_secret"})
+	h.failed(trouble.Window, "cannot sign in", &entra.Error{Code: 7000215, Message: "AADSTS7000215: wrong.", Advice: trouble.Advice{Hint: "set client_secret"}})
 	h.failed(trouble.Window, "cannot set up", errors.New("no hint"))
 	assert.Equal(t, []string{"error: cannot read", "error: cannot sign in", "error: cannot set up"}, lines(logs))
 	assert.Equal(t, []string{
