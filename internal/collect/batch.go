@@ -75,6 +75,12 @@ func (j *job) newBatch(page *source.Page) *batch {
 	return b
 }
 
+// drop lets go of the page and of its records.
+func (b *batch) drop() {
+	clear(b.items)
+	b.page, b.Batch, b.fresh = nil, nil, nil
+}
+
 // again makes the records of the items anew.
 func (b *batch) again(items []int) *records.Batch {
 	fresh := b.fresh()

@@ -22,8 +22,6 @@ const (
 	// maxDeadLinks is how many dead links a job bears. To find the one millisecond in an hour that cannot be read takes about
 	// fifty.
 	maxDeadLinks = 100
-	// maxAhead is the size in bytes of the largest page during whose delivery the next one is fetched.
-	maxAhead = 8 << 20
 	// silentAfter is how long a job waits for an answer before it lets others go ahead.
 	silentAfter = 2 * time.Second
 )
@@ -209,6 +207,7 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 		w.rows += rows
 		end, link := w.ending(page), page.Next()
 		// Records have copies of their rows, so nothing refers to the page any more.
+		j.batch.drop()
 		page.Done()
 		if err != nil {
 			break
@@ -279,11 +278,10 @@ func (j *job) leave(ctx context.Context) {
 	}
 }
 
-// ahead begins to fetch the next page, if the page names it before its rows have been walked and is not so large that
-// two of the kind are too many.
+// ahead begins to fetch the next page, if the page names it before its rows have been walked and is not large.
 func (j *job) ahead(ctx context.Context, page *source.Page, p *progress) (next func() (*source.Page, error)) {
 	link := page.Next()
-	if link == "" || p.followed(link) || page.Size > maxAhead {
+	if link == "" || p.followed(link) || page.Size > transport.LargePage {
 		return nil
 	}
 	return j.fetch(ctx, link)

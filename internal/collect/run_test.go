@@ -16,6 +16,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/source"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 )
 
 func open(start, end time.Duration) plan.Intervals {
@@ -121,7 +122,7 @@ func TestTheFirstWaitAfterARefusalIsShort(t *testing.T) {
 }
 
 func TestNoMoreThanOnePageIsFetchedAhead(t *testing.T) {
-	for size, want := range map[int]int{0: 1, maxAhead: 1, maxAhead + 1: 0} {
+	for size, want := range map[int]int{0: 1, transport.LargePage: 1, transport.LargePage + 1: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &service{rows: mails(40), pageSize: 2, size: size}
 			b := newBench(t, s, &pipeline{refusals: []error{errors.New("full"), errors.New("full"), errors.New("full")}})

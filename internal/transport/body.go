@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"sync"
+	"time"
 )
 
 const (
@@ -17,25 +19,39 @@ const (
 	maxBody = 64 << 20
 	// firstRoom is how much room, in bytes, there is for a page of unknown size at first. It doubles as the page grows.
 	firstRoom = 256 << 10
-	// maxFirstRoom is the most room, in bytes, that is made for a page because of its declared length.
-	maxFirstRoom = 4 << 20
-	// maxRecycled is the most room, in bytes, that is kept for another page, and maxFree how often.
-	maxRecycled = 8 << 20
-	maxFree     = 2
+	// LargePage is the size, in bytes, beyond which a page is larger than any that the services are known to send. Only one
+	// such page is in memory at a time, and its memory is not kept for another one.
+	LargePage = 4 << 20
+	// maxFree is how many pages' memory is kept for others.
+	maxFree = 2
+	// gcPercent is how much garbage may pile up, in percent of what is in use, while there is a large page.
+	gcPercent = 20
+	// maxWaitForLarge is how long a large page waits until the one before it has been delivered.
+	maxWaitForLarge = time.Minute
 )
 
 // ErrTooLarge is a response of more than 64 MiB after decompression.
 var ErrTooLarge = errors.New("the response has more than 64 MiB")
+
+// ErrTooLargeAtOnce is a response of more than 4 MiB while another one is still in hand.
+var ErrTooLargeAtOnce = errors.New("the response has more than 4 MiB, and another one as large has not been delivered yet")
+
+// largePage has room for the one large page of the process, so that memory is bounded however many receivers there are.
+var largePage = make(chan struct{}, 1)
 
 // buffers holds the memory of pages that are done, for the next pages of the same job.
 type buffers struct {
 	mu sync.Mutex
 	// free is at most two: a page in hand and the one ahead of it.
 	free [][]byte
+	// turn has room for one large page at a time; nil waits for no other.
+	turn chan struct{}
+	// finish ends the turn of the job's large page, nil if it has none.
+	finish func()
 }
 
 // bufferPool holds those of jobs that are done. Garbage collection empties it, so that a receiver that rests holds none.
-var bufferPool = sync.Pool{New: func() any { return &buffers{} }}
+var bufferPool = sync.Pool{New: func() any { return &buffers{turn: largePage} }}
 
 type buffersKey struct{}
 
@@ -43,7 +59,12 @@ type buffersKey struct{}
 // all of them have been read.
 func Reuse(ctx context.Context) (reusing context.Context, done func()) {
 	s := bufferPool.Get().(*buffers)
-	return context.WithValue(ctx, buffersKey{}, s), func() { bufferPool.Put(s) }
+	return context.WithValue(ctx, buffersKey{}, s), func() {
+		s.mu.Lock()
+		s.finishLarge()
+		s.mu.Unlock()
+		bufferPool.Put(s)
+	}
 }
 
 // buffersOf returns the buffers of the context; without any, empty ones.
@@ -64,32 +85,73 @@ func (s *buffers) take(length int64) []byte {
 		return body
 	}
 	// One more, so that the end is met without growing.
-	return make([]byte, 0, min(length, maxFirstRoom)+1)
+	return make([]byte, 0, min(length, LargePage)+1)
 }
 
 // put gives the memory of a page to the next one.
 func (s *buffers) put(body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.free) < maxFree && cap(body) <= maxRecycled {
+	if cap(body) > LargePage+1 {
+		s.finishLarge()
+	} else if len(s.free) < maxFree {
 		s.free = append(s.free, body[:0])
 	}
 }
 
+// beginLarge waits for the turn of a large page. While it lasts, garbage is collected sooner.
+func (s *buffers) beginLarge(ctx context.Context) error {
+	s.mu.Lock()
+	has := s.finish != nil
+	s.mu.Unlock()
+	if s.turn == nil || has {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWaitForLarge, ErrTooLargeAtOnce)
+	defer cancel()
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	before := debug.SetGCPercent(gcPercent)
+	if before >= 0 && before < gcPercent {
+		debug.SetGCPercent(before)
+	}
+	// What the large page before has left goes first.
+	debug.FreeOSMemory()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finish = func() {
+		debug.SetGCPercent(before)
+		<-s.turn
+	}
+	return nil
+}
+
+// finishLarge ends the turn, if there is one. The caller holds the lock.
+func (s *buffers) finishLarge() {
+	if s.finish != nil {
+		s.finish()
+		s.finish = nil
+	}
+}
+
 // readAll reads the page of a response into memory from the buffers.
-func (c *Client) readAll(resp *http.Response, s *buffers) ([]byte, error) {
+func (c *Client) readAll(ctx context.Context, resp *http.Response, s *buffers) ([]byte, error) {
 	length := resp.ContentLength
 	if length < 0 {
 		// Pages that follow each other are about as large.
 		last := c.last.Load()
 		length = max(firstRoom, last+last/64)
 	}
-	body, err := appendAll(s.take(length), resp.Body)
+	body, err := s.appendAll(ctx, s.take(length), resp.Body)
 	switch {
 	case err != nil:
 		s.put(body)
 		return nil, fmt.Errorf("the response broke off: %w", err)
 	case len(body) > maxBody:
+		s.put(body)
 		return nil, ErrTooLarge
 	}
 	c.last.Store(int64(len(body)))
@@ -97,10 +159,14 @@ func (c *Client) readAll(resp *http.Response, s *buffers) ([]byte, error) {
 }
 
 // appendAll reads up to the end, or a byte more than a page may have.
-func appendAll(body []byte, content io.Reader) ([]byte, error) {
+func (s *buffers) appendAll(ctx context.Context, body []byte, content io.Reader) ([]byte, error) {
 	for len(body) <= maxBody {
 		if len(body) == cap(body) {
-			body = grown(body)
+			larger, err := s.grown(ctx, body)
+			if err != nil {
+				return body, err
+			}
+			body = larger
 		}
 		n, err := content.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -114,9 +180,17 @@ func appendAll(body []byte, content io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// grown returns body with twice the room, but none for more than a page may have.
-func grown(body []byte) []byte {
-	larger := make([]byte, len(body), min(2*cap(body)+1, maxBody+1))
+// grown returns body with twice the room. A large page gets all the room that a page may have at once: memory that is never
+// written to costs nothing, but each copy does.
+func (s *buffers) grown(ctx context.Context, body []byte) ([]byte, error) {
+	room := min(2*cap(body)+1, LargePage)
+	if cap(body) >= LargePage {
+		if err := s.beginLarge(ctx); err != nil {
+			return nil, err
+		}
+		room = maxBody + 1
+	}
+	larger := make([]byte, len(body), room)
 	copy(larger, body)
-	return larger
+	return larger, nil
 }

@@ -100,9 +100,9 @@ type Response struct {
 
 // Release lets the memory of Body be used for another page of the context (Reuse). Nothing may refer to Body any more.
 func (r *Response) Release() {
-	if r.buffers != nil {
-		r.buffers.put(r.Body)
-		r.buffers, r.Body = nil, nil
+	if s, body := r.buffers, r.Body; s != nil {
+		r.buffers, r.Body = nil, nil // before the turn of another large page begins
+		s.put(body)
 	}
 }
 
@@ -255,7 +255,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 		return nil, err
 	}
 	memory := buffersOf(ctx)
-	body, err := c.readAll(resp, memory)
+	body, err := c.readAll(ctx, resp, memory)
 	if err != nil {
 		return nil, c.failed(resp, exchange.Explain(err), secrets)
 	}

@@ -125,7 +125,7 @@ func TestTheSizeOfAPageIsBounded(t *testing.T) {
 	const limit = 64 << 20
 	read := func(n int64) ([]byte, error) {
 		resp := &http.Response{Body: io.NopCloser(io.LimitReader(zeros{}, n)), ContentLength: -1}
-		return new(Client).readAll(resp, &buffers{})
+		return new(Client).readAll(t.Context(), resp, &buffers{})
 	}
 	body, err := read(limit)
 	require.NoError(t, err)
