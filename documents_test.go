@@ -249,6 +249,27 @@ func TestConfigurationsInTheDocumentsAreValid(t *testing.T) {
 	}
 }
 
+// Whoever looks for something finds where it belongs.
+func TestContributingListsAllFolders(t *testing.T) {
+	t.Parallel()
+	tree, _, _ := strings.Cut(section(t, read(t, "CONTRIBUTING.md"), "Where things belong"), "\n| ")
+	for _, pattern := range []string{"*", "internal/*", "simulator/*", "cmd/*", "test/*"} {
+		folders, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, folder := range folders {
+			name := filepath.Base(folder)
+			info, err := os.Stat(folder)
+			require.NoError(t, err)
+			if !info.IsDir() || strings.HasPrefix(name, ".") || slices.Contains([]string{"build", "dist", "testdata", "connector", "extension", "cmd", "test"}, name) {
+				continue
+			}
+			if !regexp.MustCompile(`(^|[\s/])` + name + `/`).MatchString(tree) {
+				t.Errorf("CONTRIBUTING.md does not list %s", folder)
+			}
+		}
+	}
+}
+
 var versionConstant = regexp.MustCompile(`(?m)^const version = "(.+)"$`)
 
 func TestDocumentsNameTheVersion(t *testing.T) {
