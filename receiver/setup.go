@@ -133,6 +133,7 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context, client storage.Cl
 		Tenant: r.cfg.tenantKey(),
 		Warn:   func(message string) { r.set.Logger.Warn(message) },
 		Stamps: r.quota.Stamps,
+		Fenced: r.cfg.LeaderElectorID != nil,
 	})
 	if err != nil {
 		return nil, err

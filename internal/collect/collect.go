@@ -102,6 +102,7 @@ type Collector struct {
 type known struct {
 	state plan.State
 	rows  int
+	taken bool
 }
 
 // New returns a collector. It owns the ledger from here on.
@@ -156,6 +157,9 @@ func (c *Collector) State() plan.State { return c.known.Load().state }
 // Rows is the number of rows that are remembered.
 func (c *Collector) Rows() int { return c.known.Load().rows }
 
+// Taken reports whether another poller has been seen to use the ledger. Nothing more is delivered then.
+func (c *Collector) Taken() bool { return c.known.Load().taken }
+
 // enter waits until nobody else uses the ledger.
 func (c *Collector) enter(ctx context.Context) error {
 	select {
@@ -169,10 +173,13 @@ func (c *Collector) enter(ctx context.Context) error {
 func (c *Collector) leaveSection() { <-c.section }
 
 func (c *Collector) commit(ctx context.Context) {
-	c.Observer.Stored(c.Ledger.Commit(ctx))
+	// That the ledger is another's is no trouble of the storage.
+	if err := c.Ledger.Commit(ctx); !c.Ledger.Taken() {
+		c.Observer.Stored(err)
+	}
 	c.publish()
 }
 
 func (c *Collector) publish() {
-	c.known.Store(&known{state: c.Ledger.State(), rows: c.Ledger.Rows()})
+	c.known.Store(&known{state: c.Ledger.State(), rows: c.Ledger.Rows(), taken: c.Ledger.Taken()})
 }

@@ -38,6 +38,9 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	}
 	waits.Reset()
 	for o := newOffer(b); ; {
+		if err := j.Ledger.Take(ctx); err != nil {
+			return err
+		}
 		err := j.offer(ctx, o.logs())
 		if err == nil {
 			j.Observer.Offered(ctx, j.step.Window, nil)
@@ -51,6 +54,10 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 		j.Observer.Offered(ctx, j.step.Window, refused(err, lost > 0))
 		if len(o.pending) == 0 {
 			return nil
+		}
+		if j.Ledger.Fenced {
+			// Whoever takes over must neither wait for a pipeline that refuses, nor repeat what it has accepted.
+			j.commit(ctx)
 		}
 		j.leave(ctx)
 		if err := transport.Sleep(ctx, waits.NextBackOff()); err != nil {

@@ -196,7 +196,7 @@ func TestEntriesAreMergedAndDroppedWithoutAnyLeftOver(t *testing.T) {
 			b.SetState(settled)
 			b.commit(t)
 			assert.Empty(t, s.entries())
-			assert.Len(t, s.values, 2, "tenant and position")
+			assert.Len(t, s.values, 3, "tenant, owner and position")
 		})
 	}
 }

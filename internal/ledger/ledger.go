@@ -77,6 +77,9 @@ type Options struct {
 	// Stamps returns when requests were sent within the last interval of the rate limit. They are stored with the
 	// position; nil stores none.
 	Stamps func() []time.Time
+	// Fenced has each batch marked while it is in hand, so that a second owner repeats nothing of it: for pollers of which one
+	// at a time is elected. It costs a write for each batch, and Open may take ten seconds.
+	Fenced bool
 }
 
 // Ledger is what one receiver has read and delivered. It is not safe for concurrent use, but for Pin.
@@ -106,13 +109,23 @@ type Ledger struct {
 	unbound bool
 	// pins are the windows of running jobs, whose buckets stay.
 	pins pins
+	// token tells this owner from others. claimed reports whether it is stored, taken whether another one has been seen, and
+	// inHand whether a batch is marked.
+	token                  string
+	claimed, taken, inHand bool
 }
 
-// Open reads the ledger. A position that is damaged is an error of type *DamagedError.
+// Open reads the ledger. It is the caller's from the first commit on, with Fenced at once. A position that is damaged is an
+// error of type *DamagedError.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
-	l := &Ledger{Options: o, secret: identity.NewSecret(), buckets: map[int64]*bucket{}, unsaved: map[int64]bool{}}
+	l := &Ledger{Options: o, secret: identity.NewSecret(), token: newToken(), buckets: map[int64]*bucket{}, unsaved: map[int64]bool{}}
 	if err := l.bind(ctx); err != nil {
 		return nil, err
+	}
+	if l.Fenced {
+		if err := l.claim(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := l.loadPosition(ctx); err != nil {
 		return nil, err
@@ -240,7 +253,7 @@ func (l *Ledger) Remember(ctx context.Context, rows []Row) error {
 }
 
 // Commit stores everything that has changed, in one batch. After an error nothing is lost: it is stored with the next
-// commit.
+// commit. Once another owner has the ledger, nothing is stored any more, and the error is a *TakenError.
 func (l *Ledger) Commit(ctx context.Context) error {
 	asked := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
@@ -254,8 +267,17 @@ func (l *Ledger) Commit(ctx context.Context) error {
 		ops = append(ops, l.buckets[index].write(l.bucketKey(index))...)
 		l.changed = true
 	}
-	if !l.changed {
+	if !l.changed && !l.inHand {
 		return nil
+	}
+	if err := l.check(ctx); err != nil {
+		return err
+	}
+	if !l.claimed {
+		ops = append(ops, l.setOwner())
+	}
+	if l.inHand {
+		ops = append(ops, storage.DeleteOperation(l.handKey(l.token)))
 	}
 	// The garbage first: a bucket may have come again under the keys of one that was dropped.
 	ops = append(append(slices.Clone(l.garbage), ops...), storage.SetOperation(l.key("position"), l.encodePosition()))
@@ -265,12 +287,12 @@ func (l *Ledger) Commit(ctx context.Context) error {
 	if err := l.Client.Batch(ctx, ops...); err != nil {
 		return &StorageError{Doing: "write to the storage", Err: err}
 	}
-	l.unbound = false
+	l.unbound, l.claimed = false, true
 	for _, index := range written {
 		l.buckets[index].saved()
 	}
 	clear(l.unsaved)
-	l.changed, l.garbage = false, nil
+	l.changed, l.inHand, l.garbage = false, false, nil
 	l.unload()
 	return nil
 }

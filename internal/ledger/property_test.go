@@ -190,7 +190,7 @@ func (m *model) check() {
 		buckets[r.Received.Truncate(bucket)] = true
 	}
 	require.LessOrEqual(m.t, len(m.store.entries()), 17*len(buckets))
-	require.Len(m.t, m.store.values, 2+len(m.store.entries()), "and tenant and position")
+	require.Len(m.t, m.store.values, 3+len(m.store.entries()), "and tenant, owner and position")
 }
 
 func TestLedgerIsAMap(t *testing.T) {

@@ -40,6 +40,9 @@ type desk struct {
 	sink    *sink
 	shown   *reporter
 	store   ledger.Memory
+	// common is the storage in place of store, if others use it as well, and fenced reports whether one at a time is elected.
+	common storage.Client
+	fenced bool
 	// opened counts the terms that have been opened, and released those that have been closed.
 	opened, released int
 	stop             func()
@@ -69,8 +72,13 @@ func newDesk(t *testing.T, s *service, change func(*Options)) *desk {
 }
 
 func (d *desk) open(ctx context.Context, gate collect.Gate, now func() time.Time) (*collect.Collector, func(), error) {
-	client := &client{Memory: d.store, t: d.t}
-	known, err := ledger.Open(ctx, ledger.Options{Client: client, Tenant: "contoso.com", Warn: func(m string) { d.t.Error(m) }})
+	client := &client{Client: d.store, t: d.t}
+	if d.common != nil {
+		client.Client = d.common
+	}
+	known, err := ledger.Open(ctx, ledger.Options{
+		Client: client, Tenant: "contoso.com", Warn: func(m string) { d.t.Error(m) }, Fenced: d.fenced,
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,7 +100,7 @@ func (d *desk) open(ctx context.Context, gate collect.Gate, now func() time.Time
 
 // client is a storage client that must not be used once it is closed: another process may read and write what it stored.
 type client struct {
-	ledger.Memory
+	storage.Client
 
 	t      *testing.T
 	closed atomic.Bool
@@ -100,7 +108,7 @@ type client struct {
 
 func (c *client) Batch(ctx context.Context, ops ...*storage.Operation) error {
 	assert.False(c.t, c.closed.Load(), "the storage is closed")
-	return c.Memory.Batch(ctx, ops...)
+	return c.Client.Batch(ctx, ops...)
 }
 
 // start runs the poller until the test ends, or stop is called.
@@ -238,6 +246,8 @@ type sink struct {
 	mu      sync.Mutex
 	times   map[string]int
 	blocked chan struct{}
+	// takes is how long it takes to take records.
+	takes time.Duration
 }
 
 func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -253,6 +263,7 @@ func (s *sink) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 			return ctx.Err()
 		}
 	}
+	time.Sleep(s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, record := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {

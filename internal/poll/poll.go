@@ -8,11 +8,13 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
+	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
@@ -74,11 +76,28 @@ func (p *Poller) Run(ctx context.Context) {
 	p.whileLeading(ctx)
 }
 
-// poll polls for one term.
+// takenFor is how long a poller does nothing after another one has taken its state. A leader that has been paused or cut off
+// learns within that time that it no longer is one.
+const takenFor = time.Minute
+
+// poll polls until ctx ends, and anew whenever another poller has taken the state a while ago.
 func (p *Poller) poll(ctx context.Context) {
-	t := &term{Poller: p, pages: pages{most: p.PageSize}, started: time.Now()}
+	for p.pollTerm(ctx) {
+		if transport.Sleep(ctx, takenFor) != nil {
+			return
+		}
+	}
+}
+
+// pollTerm polls for one term. It returns true if that ended because another poller has taken the state.
+func (p *Poller) pollTerm(ctx context.Context) (taken bool) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	t := &term{Poller: p, pages: pages{most: p.PageSize}, started: time.Now(), lose: func() { cancel(&ledger.TakenError{}) }}
 	defer t.end()
 	t.run(ctx)
+	_, taken = errors.AsType[*ledger.TakenError](context.Cause(ctx))
+	return taken
 }
 
 // State returns what has been read so far; ok is false while nothing is collected.

@@ -42,6 +42,8 @@ type term struct {
 	older  worker
 	// progress is how far the backfill is.
 	progress progress
+	// lose ends the term, since another poller has taken the state.
+	lose func()
 }
 
 // run reads at each tick what is due, until ctx ends. Backfill is read beside it, so that it never delays newer mail.
@@ -78,6 +80,15 @@ func (t *term) run(ctx context.Context) {
 				break
 			}
 		}
+		t.yield()
+	}
+}
+
+// yield ends the term if another poller has taken the state.
+func (t *term) yield() {
+	if t.collector != nil && t.collector.Taken() {
+		t.Reporter.Report(Trouble{Scope: trouble.Setup, Err: &ledger.TakenError{}})
+		t.lose()
 	}
 }
 

@@ -54,6 +54,7 @@ func (w *worker) follows(ctx context.Context, r reading) bool {
 		return false
 	default:
 		w.Reporter.Report(Trouble{Scope: scope, Err: err, Step: r.step})
+		w.yield()
 		return false
 	}
 	return true
