@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -246,6 +247,32 @@ func TestConfigurationsInTheDocumentsAreValid(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+var metricRow = regexp.MustCompile("(?m)^\\| (`[^|]+) \\|")
+
+func TestMetricsToWatchExist(t *testing.T) {
+	t.Parallel()
+	declared := read(t, "metadata.yaml")
+	rows := metricRow.FindAllStringSubmatch(section(t, read(t, "docs/operating.md"), "What to watch"), -1)
+	require.Greater(t, len(rows), 8)
+	for _, row := range rows {
+		names, _, _ := strings.Cut(row[1], ", by ")
+		for _, name := range span.FindAllStringSubmatch(names, -1) {
+			assert.Contains(t, declared, "\n    receiver_o365_message_trace_"+name[1]+":\n")
+		}
+	}
+}
+
+var exported = regexp.MustCompile(`(?m)^export O365MT_\w+=([^…\s]+)$`)
+
+func TestQuickstartHasWhatTheSimulatorExpects(t *testing.T) {
+	t.Parallel()
+	values := exported.FindAllStringSubmatch(read(t, "docs/quickstart.md"), -1)
+	require.Len(t, values, 3)
+	for _, value := range values {
+		assert.Contains(t, read(t, "simulator/config.go"), strconv.Quote(value[1]))
 	}
 }
 
