@@ -46,9 +46,9 @@ demo: build ## watch records of a simulated tenant arrive; ^C ends it
 test: ## run the tests
 	CGO_ENABLED=0 go test -timeout 20m $(TESTFLAGS) ./...
 
-CHECKS := check-generated lint check-vet check-race check-mappings check-queries build check-examples check-e2e check-browser
+CHECKS := check-generated lint check-vet check-race check-mappings check-queries build check-examples check-e2e check-browser check-dist
 
-check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end
+check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end, release
 	@for stage in $(CHECKS); do \
 		echo "=== $$stage"; start=$$(date +%s); \
 		$(MAKE) --no-print-directory "$$stage" || exit; \
@@ -109,6 +109,18 @@ bench-findings: ## measure what the findings connector finds, and what a record 
 bench-completeness: ## compare what ways of reading lose and repeat, in a model
 	@go run ./internal/completeness
 
+# All take about half an hour on two cores. For one: make dist PLATFORMS=linux/amd64
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: dist
+dist: $(TOOLS)/builder $(TOOLS)/cyclonedx-gomod $(TOOLS)/nfpm ## make the archives, packages and checksums of a release in dist/
+	scripts/dist.sh $(TOOLS) $(PLATFORMS)
+
+.PHONY: check-dist
+check-dist: $(SIMULATOR) $(TOOLS)/builder $(TOOLS)/cyclonedx-gomod $(TOOLS)/nfpm ## make a release for this machine twice and compare, and try the package for Debian
+	scripts/check-dist.sh $(TOOLS)
+	scripts/check-deb.sh run dist/*.deb $(SIMULATOR)
+
 # The stages of check that are of no use on their own.
 .PHONY: check-generated check-vet check-race check-mappings check-queries check-examples check-e2e check-browser
 
@@ -150,9 +162,15 @@ check-browser: $(COLLECTOR) $(SIMULATOR)
 	scripts/check-demo-page.sh
 
 # The tools. Without cgo, so that no C compiler is needed.
-$(TOOLS)/builder:       PACKAGE := go.opentelemetry.io/collector/cmd/builder
-$(TOOLS)/mdatagen:      PACKAGE := go.opentelemetry.io/collector/cmd/mdatagen
-$(TOOLS)/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/builder:         PACKAGE := go.opentelemetry.io/collector/cmd/builder
+$(TOOLS)/mdatagen:        PACKAGE := go.opentelemetry.io/collector/cmd/mdatagen
+$(TOOLS)/golangci-lint:   PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/nfpm:            PACKAGE := github.com/goreleaser/nfpm/v2/cmd/nfpm
+$(TOOLS)/cyclonedx-gomod: PACKAGE := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 $(TOOLS)/builder $(TOOLS)/mdatagen $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	CGO_ENABLED=0 go -C tools build -o $(abspath $@) $(PACKAGE)
+	@touch $@
+# -trimpath, since the lists of components have its checksum.
+$(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod: tools/dist/go.mod tools/dist/go.sum
+	CGO_ENABLED=0 go -C tools/dist build -trimpath -buildvcs=false -o $(abspath $@) $(PACKAGE)
 	@touch $@
