@@ -49,3 +49,22 @@ func TestOneCollectorVersionPair(t *testing.T) {
 	}
 	assert.Equal(t, []string{"v0", "v1"}, slices.Sorted(maps.Keys(pair)))
 }
+
+var (
+	actionUsed   = regexp.MustCompile(`(?m)\buses: (.*)$`)
+	actionPinned = regexp.MustCompile(`^\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+)
+
+// A tag of an action may be moved, a commit not.
+func TestActionsArePinnedByCommit(t *testing.T) {
+	workflows, err := filepath.Glob(".github/workflows/*.yml")
+	require.NoError(t, err)
+	require.NotEmpty(t, workflows)
+	for _, workflow := range workflows {
+		content, err := os.ReadFile(workflow)
+		require.NoError(t, err)
+		for _, action := range actionUsed.FindAllStringSubmatch(string(content), -1) {
+			assert.Regexp(t, actionPinned, action[1], workflow)
+		}
+	}
+}
