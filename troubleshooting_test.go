@@ -33,6 +33,10 @@ func literal(e ast.Expr) string {
 		}
 	case *ast.BinaryExpr:
 		return literal(e.X) + literal(e.Y)
+	case *ast.CallExpr:
+		if name, ok := e.Fun.(*ast.SelectorExpr); ok && name.Sel.Name == "Sprintf" {
+			return literal(e.Args[0])
+		}
 	case *ast.Ident:
 		if e.Obj != nil {
 			if spec, ok := e.Obj.Decl.(*ast.ValueSpec); ok && e.Obj.Kind == ast.Con && len(spec.Values) == 1 {
@@ -125,26 +129,37 @@ func TestTroubleshootingPageNamesAllErrors(t *testing.T) {
 	for _, match := range regexp.MustCompile(`(?m)^\t(\d+): `).FindAllStringSubmatch(hints, -1) {
 		assert.Contains(t, texts, "AADSTS"+match[1])
 	}
-	logged := 0
-	source(t, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok || len(call.Args) == 0 {
-			return true
+	messages := 0
+	wanted := func(e ast.Expr) {
+		message := literal(e)
+		if len(strings.Trim(message, left+" :%")) < len("a few words") {
+			return
 		}
-		method, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok || !slices.Contains([]string{"Warn", "Error", "Once"}, method.Sel.Name) {
-			return true
-		}
-		message := literal(call.Args[0])
-		if strings.Trim(message, left) == "" {
-			return true
-		}
-		logged++
+		messages++
 		assert.True(t, slices.ContainsFunc(texts, func(text string) bool {
 			fragment, _, _ := strings.Cut(text, left)
 			return fragment != "" && strings.Contains(message, strings.TrimSpace(fragment))
 		}), "%s names no %q", troubleshooting, message)
+	}
+	source(t, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			method, ok := n.Fun.(*ast.SelectorExpr)
+			if ok && len(n.Args) > 0 && slices.Contains([]string{"Warn", "Error", "Once"}, method.Sel.Name) {
+				wanted(n.Args[0])
+			}
+		case *ast.FuncDecl:
+			// The text of an error with a type of its own.
+			if n.Name.Name == "Error" && n.Recv != nil && len(n.Type.Params.List) == 0 {
+				ast.Inspect(n.Body, func(part ast.Node) bool {
+					if returned, ok := part.(*ast.ReturnStmt); ok && len(returned.Results) == 1 {
+						wanted(returned.Results[0])
+					}
+					return true
+				})
+			}
+		}
 		return true
 	})
-	assert.Greater(t, logged, 20)
+	assert.Greater(t, messages, 30)
 }
