@@ -131,10 +131,11 @@ func Clean(text string, secrets ...string) string {
 			text = strings.ReplaceAll(text, secret, "[masked]")
 		}
 	}
+	// One line first: what becomes a space must not hide credentials or an address before.
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	text = unreadable.ReplaceAllString(text, "$1")
 	text = credentials.ReplaceAllString(text, "[masked]")
 	text = addresses.ReplaceAllString(text, "[address]")
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + " …"
 	}
