@@ -124,7 +124,7 @@ func registrable(name string) string {
 		return name
 	}
 	ascii, err := idna.ToASCII(name)
-	if err != nil {
+	if err != nil || ascii == "" { // of a name that is nothing but a prefix: xn--
 		ascii = name
 	}
 	if owned, err := publicsuffix.EffectiveTLDPlusOne(ascii); err == nil {
