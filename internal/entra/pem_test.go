@@ -92,10 +92,10 @@ func pkcs1PEM(key *rsa.PrivateKey) string {
 	return block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))
 }
 
-func pkcs8PEM(t *testing.T, key any) string {
-	t.Helper()
+func pkcs8PEM(tb testing.TB, key any) string {
+	tb.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return block("PRIVATE KEY", der)
 }
 

@@ -214,3 +214,19 @@ func TestSmallPagesWithMalformedRowsAreReadToTheEnd(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// A link that is read is written as it was.
+func FuzzLink(f *testing.F) {
+	f.Add("")
+	f.Add(link{window: window(), size: 3, after: none, href: "https://x/?$skiptoken=a b"}.String())
+	f.Add("2026-03-02T10:00:00Z/2026-03-02T11:00:00.5+05:00 1 9223372036854775807 ")
+	f.Fuzz(func(t *testing.T, text string) {
+		l, err := parseLink(text)
+		if err != nil {
+			return
+		}
+		again, err := parseLink(l.String())
+		require.NoError(t, err)
+		require.Equal(t, l.String(), again.String())
+	})
+}
