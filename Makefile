@@ -46,7 +46,7 @@ demo: build ## watch records of a simulated tenant arrive; ^C ends it
 test: ## run the tests
 	CGO_ENABLED=0 go test -timeout 20m $(TESTFLAGS) ./...
 
-CHECKS := check-generated lint check-vet check-race check-mappings check-queries build check-examples check-e2e check-browser check-dist
+CHECKS := check-generated lint check-vet check-fuzz check-chaos check-race check-mappings check-queries build check-examples check-e2e check-browser check-dist
 
 check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end, release
 	@for stage in $(CHECKS); do \
@@ -85,6 +85,16 @@ bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchst
 		sed 's|/[^/]*$$||' | sort -u); \
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem $$packages
 
+FUZZTIME ?= 60s
+SEEDS    ?= 100
+
+.PHONY: fuzz chaos
+fuzz: ## run each fuzz target for FUZZTIME, 60s unless set; FUZZ=records only those whose package or name contains it
+	scripts/fuzz.sh $(FUZZTIME) $(FUZZ)
+
+chaos: ## read four days of mail through every fault, with SEEDS seeds, 100 unless set
+	scripts/chaos.sh $(SEEDS)
+
 .PHONY: bench-growth bench-collector
 bench-growth: ## measure how the cost of a row depends on windows, remembered rows and receivers
 	CGO_ENABLED=0 go test -run '^$$' -bench 'Window|Remembered|Receivers' -benchtime 5x -timeout 60m ./internal/bench
@@ -122,7 +132,7 @@ check-dist: $(SIMULATOR) $(TOOLS)/builder $(TOOLS)/cyclonedx-gomod $(TOOLS)/nfpm
 	scripts/check-deb.sh run dist/*.deb $(SIMULATOR)
 
 # The stages of check that are of no use on their own.
-.PHONY: check-generated check-vet check-race check-mappings check-queries check-examples check-e2e check-browser
+.PHONY: check-generated check-vet check-fuzz check-chaos check-race check-mappings check-queries check-examples check-e2e check-browser
 
 # Compares copies, not commits, so that it works before a commit as well.
 check-generated:
@@ -137,6 +147,13 @@ check-generated:
 check-vet:
 	CGO_ENABLED=0 go vet -tags e2e ./...
 	for module in browser mappings queries; do (cd test/$$module && CGO_ENABLED=0 go vet ./...) || exit; done
+
+# Long enough to get beyond what the corpora know already: what they know, check-race and make test run as well.
+check-fuzz:
+	scripts/fuzz.sh 4s
+
+check-chaos:
+	scripts/chaos.sh 20
 
 check-race:
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || \

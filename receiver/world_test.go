@@ -49,11 +49,17 @@ type world struct {
 	extensions extensions
 	kills      int
 	rows       int
+	// settled is between which ages the last status of a row may have been read.
+	settled [2]time.Duration
 }
 
 func newWorld(t *testing.T, sim *simulator.Simulator) *world {
 	core, logs := logobserver.New(zapcore.WarnLevel)
-	return &world{t: t, sim: sim, storage: &crashable{Memory: ledger.Memory{}}, jobs: ledger.Memory{}, sink: newSink(), logs: logs, logger: zap.New(core)}
+	return &world{
+		t: t, sim: sim, storage: &crashable{Memory: ledger.Memory{}}, jobs: ledger.Memory{}, sink: newSink(), logs: logs, logger: zap.New(core),
+		// The last revisit comes at an age of 30 hours, or as much later as its stretch and a pause between runs take.
+		settled: [2]time.Duration{30 * time.Hour, 38 * time.Hour},
+	}
 }
 
 // start starts a receiver with the configuration as change leaves it.
@@ -114,11 +120,12 @@ func (w *world) check(from, to time.Time) {
 		w.rows++
 		delivered := w.sink.delivered(row)
 		if len(delivered) == 0 {
-			lost++
+			if lost++; lost <= 10 {
+				w.t.Logf("lost: received %s, visible from %s", row.Received, row.Timeline[0].At)
+			}
 			continue
 		}
-		// The last revisit comes at an age of 30 hours, or as much later as its stretch and a pause between runs take.
-		if !slices.ContainsFunc(statusesBetween(row, 30*time.Hour, 38*time.Hour), func(s mail.Status) bool {
+		if !slices.ContainsFunc(statusesBetween(row, w.settled[0], w.settled[1]), func(s mail.Status) bool {
 			return string(s) == delivered[len(delivered)-1] || s == mail.GettingStatus
 		}) {
 			unsettled++
@@ -170,6 +177,7 @@ type sink struct {
 	mu       sync.Mutex
 	dead     bool
 	refusal  error
+	answer   answerer
 	dying    *crashable
 	statuses map[string][]string
 	repeated int
@@ -178,13 +186,22 @@ type sink struct {
 	all  []map[string]any
 }
 
+// answerer returns what of some records a pipeline takes, and what it says of them.
+type answerer func(context.Context, plog.Logs) (taken plog.Logs, err error)
+
 func newSink() *sink {
 	return &sink{statuses: map[string][]string{}}
 }
 
 func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
+func (s *sink) ConsumeLogs(ctx context.Context, logs plog.Logs) (err error) {
+	s.mu.Lock()
+	answer := s.answer
+	s.mu.Unlock()
+	if answer != nil {
+		logs, err = answer(ctx, logs)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead {
@@ -205,14 +222,14 @@ func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 		s.dying.dead.Store(true)
 		s.dead, s.dying = true, nil
 	}
-	return nil
+	return err
 }
 
 // live reports whether the process of the pipeline is alive.
 func (s *sink) live(alive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead = !alive
+	s.dead, s.dying = !alive, nil
 }
 
 // delivered returns the statuses with which a row has been delivered.
@@ -240,6 +257,13 @@ func (s *sink) refuse(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusal = err
+}
+
+// answerWith makes the pipeline answer as the function says, or take everything again.
+func (s *sink) answerWith(answer answerer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
 }
 
 func (s *sink) dieAfterNext(c *crashable) {
@@ -272,8 +296,8 @@ func (s *sink) take(record plog.LogRecord) {
 type crashable struct {
 	ledger.Memory
 	dead atomic.Bool
-	// broken is set where writing fails.
-	broken atomic.Bool
+	// broken is set where writing fails, unreadable where reading does.
+	broken, unreadable atomic.Bool
 }
 
 func (c *crashable) Set(ctx context.Context, key string, value []byte) error {
@@ -283,6 +307,9 @@ func (c *crashable) Set(ctx context.Context, key string, value []byte) error {
 func (c *crashable) Batch(ctx context.Context, ops ...*storage.Operation) error {
 	if c.broken.Load() && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) {
 		return errors.New("disk full")
+	}
+	if c.unreadable.Load() && slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type == storage.Get }) {
+		return errors.New("input/output error")
 	}
 	if c.dead.Load() {
 		ops = slices.DeleteFunc(slices.Clone(ops), func(op *storage.Operation) bool { return op.Type != storage.Get })
