@@ -297,7 +297,10 @@ func TestContributingListsAllFolders(t *testing.T) {
 	}
 }
 
-var versionConstant = regexp.MustCompile(`(?m)^const version = "(.+)"$`)
+var (
+	versionConstant = regexp.MustCompile(`(?m)^const version = "(.+)"$`)
+	manifestLine    = regexp.MustCompile(`gomod: github\.com/o365messagetrace/o365messagetrace v(\S+)`)
+)
 
 func TestDocumentsNameTheVersion(t *testing.T) {
 	t.Parallel()
@@ -310,6 +313,23 @@ func TestDocumentsNameTheVersion(t *testing.T) {
 		"builder-config.yaml": `(?m)^  version: ` + version + `\b`,
 	} {
 		assert.Regexp(t, want, read(t, document), document)
+	}
+	for _, document := range documents(t) {
+		for _, named := range manifestLine.FindAllStringSubmatch(read(t, document), -1) {
+			assert.Equal(t, match[1], named[1], document)
+		}
+	}
+}
+
+var target = regexp.MustCompile(`(?m)^([a-z-]+):.*## `)
+
+func TestContributingListsAllTargetsOfMake(t *testing.T) {
+	t.Parallel()
+	table := section(t, read(t, "CONTRIBUTING.md"), "make")
+	for _, each := range target.FindAllStringSubmatch(read(t, "Makefile"), -1) {
+		if each[1] != "help" {
+			assert.Contains(t, table, "`"+each[1]+"`")
+		}
 	}
 }
 
