@@ -53,11 +53,6 @@ func (p *pool) take(
 	}
 	settings := *cfg
 	settings.Endpoint, settings.Timeout = "", 0
-	// Two, the default, would have most of many receivers dial anew for each request of HTTP/1.1. What keepalive says is in
-	// these fields.
-	if settings.MaxIdleConnsPerHost == 0 { //nolint:staticcheck // see above
-		settings.MaxIdleConnsPerHost = settings.MaxIdleConns //nolint:staticcheck // see above
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := slices.IndexFunc(p.all, func(r *road) bool { return reflect.DeepEqual(r.settings, settings) })
