@@ -35,6 +35,7 @@ var pictured = []view{
 	{name: "overview-dark", address: "overview", dark: true, height: 1020, ready: someGraphs + " && " + someJobs},
 	{name: "overview-phone", address: "overview", width: 390, height: 1020, ready: someGraphs},
 	{name: "jobs", address: "jobs", ready: someJobs},
+	{name: "findings", address: "findings", ready: someFindings},
 	{name: "log", address: "log", ready: `document.querySelector('.log-line')`},
 }
 
@@ -49,6 +50,7 @@ func TestScreenshots(t *testing.T) {
 	server := newFake(t)
 	server.AddDay(now)
 	server.AddTrouble(now)
+	server.AddFindings(now, "bulk_mail", "exfiltration", "auto_forward", "lookalike_domain")
 	p := openBrowser(t, server.URL)
 	for _, v := range pictured {
 		p.take(folder, v)
