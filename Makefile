@@ -6,6 +6,7 @@
 
 COLLECTOR := build/otelcol-o365messagetrace
 SIMULATOR := build/m365sim
+CHECK     := build/o365check
 TOOLS     := .tools/$(shell go env GOVERSION)
 LINT      := $(TOOLS)/golangci-lint
 
@@ -20,7 +21,7 @@ help: ## list the targets
 		printf '%-18s %s\n' "$$target" "$$what"; \
 	done
 
-build: $(COLLECTOR) $(SIMULATOR) ## build the collector and the simulator into build/
+build: $(COLLECTOR) $(SIMULATOR) $(CHECK) ## build the collector, the simulator and o365check into build/
 
 # ocb leaves a binary alone that is up to date already, hence touch.
 $(COLLECTOR): $(TOOLS)/builder builder-config.yaml go.mod go.sum $(SOURCES)
@@ -29,6 +30,10 @@ $(COLLECTOR): $(TOOLS)/builder builder-config.yaml go.mod go.sum $(SOURCES)
 
 $(SIMULATOR): go.mod go.sum $(SOURCES)
 	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/m365sim
+	@touch $@
+
+$(CHECK): go.mod go.sum $(SOURCES)
+	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/o365check
 	@touch $@
 
 # Without it, health_check neither knows how receivers are nor accepts the configuration of the examples.

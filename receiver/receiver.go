@@ -118,7 +118,7 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	if err := r.checkExtensions(host); err != nil {
 		return err
 	}
-	if r.cfg.Environment != "" && r.cfg.Environment != r.cfg.CurrentEnvironment {
+	if r.cfg.isIdle() {
 		r.set.Logger.Warn("idle: environment says that this receiver runs elsewhere",
 			zap.String("environment", r.cfg.Environment), zap.String("current_environment", r.cfg.CurrentEnvironment))
 		return nil
@@ -144,6 +144,11 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 		poller.Run(ctx)
 	}()
 	return nil
+}
+
+// isIdle reports whether the receiver is to run elsewhere.
+func (cfg *Config) isIdle() bool {
+	return cfg.Environment != "" && cfg.Environment != cfg.CurrentEnvironment
 }
 
 // pollOptions is what the poller needs.
@@ -236,28 +241,49 @@ func (r *messageTraceReceiver) Shutdown(ctx context.Context) error {
 // component sees the extensions that run alone: it cannot tell one that is not defined from one that is only not listed.
 func (r *messageTraceReceiver) checkExtensions(host component.Host) error {
 	var errs []error
-	check := func(key string, id *component.ID, wrong string, fits func(component.Component) bool) {
-		if id == nil {
-			return
-		}
-		extension, runs := host.GetExtensions()[*id]
+	for _, need := range r.cfg.needs() {
+		extension, runs := host.GetExtensions()[need.id]
 		switch {
 		case !runs:
-			errs = append(errs, fmt.Errorf("%s: there is no extension %q; define it under extensions, and add it to service.extensions", key, id))
-		case !fits(extension):
-			errs = append(errs, fmt.Errorf("%s: the extension %q %s", key, id, wrong))
+			errs = append(errs, need.undefined())
+		case !need.fits(extension):
+			errs = append(errs, fmt.Errorf("%s: the extension %q %s", need.key, need.id, need.wrong))
 		}
 	}
-	for _, middleware := range r.cfg.Middlewares {
-		check("middlewares", &middleware.ID, "", func(component.Component) bool { return true })
-	}
-	if r.cfg.Auth.HasValue() {
-		check("auth", &r.cfg.Auth.Get().AuthenticatorID, "cannot sign requests in", is[extensionauth.HTTPClient])
-	}
-	check("inspector", r.cfg.InspectorID, "is no Job Inspector; name one of type o365jobinspector", is[jobs.Inspector])
-	check("k8s_leader_elector", r.cfg.LeaderElectorID, "elects no leader", func(c component.Component) bool { return electionOf(c) != nil })
-	check("storage", r.cfg.StorageID, "is no storage", is[storage.Extension])
 	return errors.Join(errs...)
+}
+
+// need is an extension that the configuration names under a key.
+type need struct {
+	key string
+	id  component.ID
+	// fits reports whether an extension is of the right kind, and wrong is what is to be said where it is not.
+	fits  func(component.Component) bool
+	wrong string
+}
+
+func (n need) undefined() error {
+	return fmt.Errorf("%s: there is no extension %q; define it under extensions, and add it to service.extensions", n.key, n.id)
+}
+
+// needs returns the extensions that the configuration names.
+func (cfg *Config) needs() (all []need) {
+	for _, middleware := range cfg.Middlewares {
+		all = append(all, need{"middlewares", middleware.ID, func(component.Component) bool { return true }, ""})
+	}
+	if cfg.Auth.HasValue() {
+		all = append(all, need{"auth", cfg.Auth.Get().AuthenticatorID, is[extensionauth.HTTPClient], "cannot sign requests in"})
+	}
+	if id := cfg.InspectorID; id != nil {
+		all = append(all, need{"inspector", *id, is[jobs.Inspector], "is no Job Inspector; name one of type o365jobinspector"})
+	}
+	if id := cfg.LeaderElectorID; id != nil {
+		all = append(all, need{"k8s_leader_elector", *id, func(c component.Component) bool { return electionOf(c) != nil }, "elects no leader"})
+	}
+	if id := cfg.StorageID; id != nil {
+		all = append(all, need{"storage", *id, is[storage.Extension], "is no storage"})
+	}
+	return all
 }
 
 // is reports whether a component is a T.

@@ -166,6 +166,21 @@ func (r *messageTraceReceiver) storageClient(ctx context.Context, id component.I
 
 // connect makes the client of the service.
 func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (collect.Source, error) {
+	a, err := r.access(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.source(a.pages, a.connections, a.auth, endpoint), nil
+}
+
+// access is what it takes to ask the service.
+type access struct {
+	pages       *http.Client
+	connections *transport.Connections
+	auth        transport.Authorizer
+}
+
+func (r *messageTraceReceiver) access(ctx context.Context) (*access, error) {
 	pages, connections, err := r.httpClient(ctx, &r.cfg.ClientConfig)
 	if err != nil {
 		return nil, err
@@ -175,7 +190,7 @@ func (r *messageTraceReceiver) connect(ctx context.Context, endpoint *url.URL) (
 		return nil, err
 	}
 	pages.Transport = transport.Unzip(pages.Transport)
-	return r.source(pages, connections, r.authorizer(signIn, ofSignIn), endpoint), nil
+	return &access{pages, connections, r.authorizer(signIn, ofSignIn)}, nil
 }
 
 // source makes the client of the service of an HTTP client, what is known of its connections, and what gives it credentials.

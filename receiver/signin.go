@@ -174,10 +174,16 @@ func (r *messageTraceReceiver) identify(token claims.Set) {
 
 // inspect warns, once, of what a token lacks that the service will ask for.
 func (r *messageTraceReceiver) inspect(token claims.Set) {
-	wanted := claims.Wanted{TenantID: r.cfg.TenantID, Resource: r.cfg.signIn().Resource, Role: r.cfg.role()}
-	for _, lack := range token.Missing(wanted) {
-		r.report.Once("the service may refuse the token: " + lack)
+	for _, lack := range r.cfg.missing(token) {
+		r.report.Once(mayRefuse + lack)
 	}
+}
+
+const mayRefuse = "the service may refuse the token: "
+
+// missing returns what a token lacks that the service will ask for.
+func (cfg *Config) missing(token claims.Set) []string {
+	return token.Missing(claims.Wanted{TenantID: cfg.TenantID, Resource: cfg.signIn().Resource, Role: cfg.role()})
 }
 
 // role is the application permission that the service asks for.

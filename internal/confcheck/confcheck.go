@@ -8,7 +8,6 @@ package confcheck
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -152,11 +151,26 @@ func (c *checker) rules(cfg any) (broken []error, unset bool) {
 			continue
 		case slices.ContainsFunc(c.unset, about):
 			unset = true
-			err = fmt.Errorf("%w; the environment variable in it is not set or empty", err)
+			err = &unsetError{err}
 		}
 		broken = append(broken, err)
 	}
 	return broken, unset
+}
+
+// unsetError is a rule that is broken because an environment variable has no value.
+type unsetError struct{ rule error }
+
+func (e *unsetError) Error() string { return e.rule.Error() + "; " + ErrUnset.Error() }
+
+func (e *unsetError) Unwrap() error { return ErrUnset }
+
+// Problems takes apart what the collector reports of a configuration, on decoding and on validating it.
+func Problems(err error) (all []error) {
+	for _, one := range flatten(err) {
+		all = append(all, translate(one, "")...)
+	}
+	return all
 }
 
 // flatten takes joined errors apart.

@@ -129,8 +129,11 @@ func translate(err error, at string) []error {
 	case strings.HasPrefix(err.Error(), "expected a map or struct"):
 		err = errors.New("must be " + someBlock)
 	}
-	if at == "" {
+	if at == "" && goType.MatchString(err.Error()) {
 		return []error{errors.New(goType.ReplaceAllString(err.Error(), ""))}
+	}
+	if at == "" {
+		return []error{err}
 	}
 	return []error{problem(at, err)}
 }

@@ -22,8 +22,11 @@ var (
 	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 	unmarshalerType     = reflect.TypeFor[confmap.Unmarshaler]()
 
+	// ErrUnset is a value of which nothing is left. The name of the variable is not known here: the collector has replaced it.
+	ErrUnset = errors.New("the environment variable in it is not set or empty")
+
 	errNoValue = errors.New("has no value; give one, or leave the key out")
-	errUnset   = errors.New("has no value, since the environment variable in it is not set or empty; set it, or leave the key out")
+	errUnset   = fmt.Errorf("has no value, since %w; set it, or leave the key out", ErrUnset)
 )
 
 // readsItself reports whether values of the type are texts that it reads itself, as the ID of an extension is.

@@ -5,6 +5,7 @@ package entra
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -174,9 +175,8 @@ func unanswered(err error, clean func(string) string, host string) *Error {
 	case errors.Is(err, errTooLarge):
 		e.Err, e.Advice.Hint = nil, somethingElse
 	case e.Advice.Hint == "":
-		e.Advice = trouble.Advice{
-			Hint: loginHost + " cannot be reached: check authority_host, the firewall and proxy_url", Step: transport.StepTo(host),
-		}
+		const unreachable = loginHost + " cannot be reached: check authority_host, the firewall and proxy_url"
+		e.Advice = trouble.Advice{Hint: cmp.Or(transport.HintOnTunnel(err, "authority_host"), unreachable), Step: transport.StepTo(host)}
 	}
 	return e
 }

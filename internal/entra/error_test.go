@@ -6,6 +6,7 @@ package entra
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -159,6 +160,19 @@ func TestSteps(t *testing.T) {
 	assert.Contains(t, who.advice(badSecret).Portal, "the application the-client > Certificates & secrets")
 	assert.Contains(t, who.advice(53003).Portal, "Conditional Access")
 	assert.Contains(t, Config{}.advice(badSecret).Command, "--id CLIENT_ID", "what is not known is to be filled in")
+}
+
+// net/http returns the text of a proxy's status and nothing else.
+func TestAProxyThatRefusesToConnect(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"Proxy Authentication Required": "NTLM", "Forbidden": "the proxy refuses to connect to the host in authority_host", "EOF": "cannot be reached",
+	} {
+		e := unanswered(errors.New(text), func(text string) string { return text }, "login.example")
+		assert.Contains(t, e.Hint(), says)
+		assert.Contains(t, e.Hint(), "proxy_url")
+		assert.Contains(t, e.NextStep().Command, "https://login.example/")
+	}
 }
 
 // The answers are as the service sends them.

@@ -12,8 +12,8 @@ const (
 	// skewTolerance is the difference between the clocks that the resolution of the Date header and the way of a response
 	// explain.
 	skewTolerance = 2 * time.Second
-	// maxSkew is the difference up to which the clocks agree, and beyond which the user is told.
-	maxSkew = time.Minute
+	// MaxSkew is the difference up to which the clocks agree, and beyond which the user is told.
+	MaxSkew = time.Minute
 	// skewTrial is how long answers have to tell the same before it is believed that the clocks differ, and how long before
 	// their agreement is a proof: a wrong header or two must not move anything.
 	skewTrial = time.Minute
@@ -44,13 +44,13 @@ func (c *clock) hear(ahead time.Duration, now time.Time) (believed bool) {
 	defer c.mu.Unlock()
 	c.dated, c.last = now, now
 	switch {
-	case ahead.Abs() > maxSkew:
+	case ahead.Abs() > MaxSkew:
 		c.agreed = time.Time{}
 	case c.agreed.IsZero():
 		c.agreed = now
 	}
 	switch {
-	case !c.known && ahead.Abs() <= maxSkew:
+	case !c.known && ahead.Abs() <= MaxSkew:
 		c.known, c.ahead, c.since = true, ahead, time.Time{}
 	case c.known && (ahead-c.ahead).Abs() <= skewTolerance:
 		c.since = time.Time{}
@@ -93,14 +93,14 @@ func (c *clock) disputed() bool {
 func (c *clock) differs() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ahead.Abs() > maxSkew
+	return c.ahead.Abs() > MaxSkew
 }
 
 // proven reports whether the clocks have agreed for a while.
 func (c *clock) proven() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.agreed.IsZero() && c.dated.Sub(c.agreed) >= skewTrial && c.ahead.Abs() <= maxSkew
+	return !c.agreed.IsZero() && c.dated.Sub(c.agreed) >= skewTrial && c.ahead.Abs() <= MaxSkew
 }
 
 // answered notes an answer that does not tell the time.

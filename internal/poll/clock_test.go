@@ -64,7 +64,7 @@ func TestDifferenceIsBelievedWhenItIsToldForAMinute(t *testing.T) {
 			assert.Equal(t, tt.want, c.ahead)
 			assert.Equal(t, tt.disputed, c.disputed())
 			assert.Equal(t, tt.proven, c.proven())
-			assert.Equal(t, tt.want.Abs() > maxSkew, c.differs())
+			assert.Equal(t, tt.want.Abs() > MaxSkew, c.differs())
 			assert.Equal(t, len(tt.shown) > 0 && !tt.disputed, c.isKnown())
 		})
 	}
@@ -205,14 +205,14 @@ func TestNoClockIsBelievedAlone(t *testing.T) {
 				if shown.IsZero() || (ahead-last).Abs() > skewTolerance {
 					steady = now
 				}
-				if agreed.IsZero() && ahead.Abs() <= maxSkew {
+				if agreed.IsZero() && ahead.Abs() <= MaxSkew {
 					agreed = now
-				} else if ahead.Abs() > maxSkew {
+				} else if ahead.Abs() > MaxSkew {
 					agreed = time.Time{}
 				}
 				shown, last = now, ahead
 				c.hear(ahead, now)
-				if c.ahead != believed && c.ahead.Abs() > maxSkew {
+				if c.ahead != believed && c.ahead.Abs() > MaxSkew {
 					require.GreaterOrEqual(t, now.Sub(steady), skewTrial, "a difference is believed after a minute")
 					require.LessOrEqual(t, (c.ahead - ahead).Abs(), skewTolerance)
 				}
@@ -227,7 +227,7 @@ func TestNoClockIsBelievedAlone(t *testing.T) {
 			if c.proven() {
 				require.False(t, agreed.IsZero(), "the clocks do not agree")
 				require.GreaterOrEqual(t, shown.Sub(agreed), skewTrial, "they have to agree for a minute")
-				require.LessOrEqual(t, c.ahead.Abs(), maxSkew)
+				require.LessOrEqual(t, c.ahead.Abs(), MaxSkew)
 			}
 			require.False(t, c.disputed() && (c.isKnown() || c.proven()))
 			bound := c.bound(now)

@@ -122,7 +122,7 @@ func (p *Poller) Heard(status int, date time.Time) {
 	case date.IsZero():
 		p.clock.answered(time.Now())
 	default:
-		if ahead := date.Sub(wallClock()); p.clock.hear(ahead, time.Now()) && ahead.Abs() > maxSkew {
+		if ahead := date.Sub(wallClock()); p.clock.hear(ahead, time.Now()) && ahead.Abs() > MaxSkew {
 			p.Reporter.Report(ClockDiffers{Ahead: ahead.Round(time.Second)})
 		}
 	}

@@ -72,7 +72,7 @@ func TestNothingIsReadWhileTheClocksAreInDispute(t *testing.T) {
 				synctest.Wait()
 				assert.False(t, d.clock.disputed())
 				assert.InDelta(t, tt.begin, d.state().Begin.Sub(began), float64(10*time.Minute), "the look-back is from the earlier clock")
-				assert.Len(t, of[ClockDiffers](d.shown), map[bool]int{true: 1}[tt.ahead.Abs() > maxSkew && !tt.changing])
+				assert.Len(t, of[ClockDiffers](d.shown), map[bool]int{true: 1}[tt.ahead.Abs() > MaxSkew && !tt.changing])
 				pass(time.Minute)
 				begin := d.state().Begin
 				assert.Zero(t, d.missing(trace.Window{Start: begin.Add(-4 * hour), End: earliest(begin, began).Add(-2 * time.Minute)}))

@@ -182,7 +182,7 @@ func (t *term) advance(l *ledger.Ledger, tick time.Time) (state plan.State, even
 			state, oldest = plan.Tick(state, t.first, t.first, t.Plan), t.first
 		}
 	}
-	if now, known := t.clock.latest(); known && plan.Position(state).After(now.Add(maxSkew)) {
+	if now, known := t.clock.latest(); known && plan.Position(state).After(now.Add(MaxSkew)) {
 		events = append(events, PulledBack{Position: plan.Position(state), Now: now})
 		state = plan.PullBack(state, now, t.Plan)
 	}

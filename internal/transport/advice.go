@@ -73,20 +73,21 @@ func hintOnConnection(err error) string {
 	case timedOut(err):
 		return "raise timeout if the service needs longer for a page"
 	}
-	return adviseOnTunnel(err)
+	return HintOnTunnel(err, "endpoint")
 }
 
 // authenticationRequired matches how proxies word the status 407.
 var authenticationRequired = regexp.MustCompile(`(?i)proxy ?auth|authentication ?required`)
 
-// adviseOnTunnel recognises the refusal of a proxy to connect: net/http returns the text of its status and nothing else.
-func adviseOnTunnel(err error) string {
+// HintOnTunnel returns what to do where a proxy refuses to connect to the host of the configuration key; nothing if err is about
+// something else. Of such a refusal net/http returns the text of the status and nothing else.
+func HintOnTunnel(err error, key string) string {
 	text := err.Error()
 	switch {
 	case authenticationRequired.MatchString(text):
 		return AdviceOnProxy
 	case slices.ContainsFunc(refusals, func(status int) bool { return text == http.StatusText(status) }):
-		return "the proxy refuses to connect to the host in endpoint: check proxy_url, and have the proxy let the host pass"
+		return "the proxy refuses to connect to the host in " + key + ": check proxy_url, and have the proxy let the host pass"
 	}
 	return ""
 }

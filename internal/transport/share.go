@@ -65,6 +65,9 @@ func ShareQuota(tenant string, r Rate) *Share {
 	return s
 }
 
+// Unshared returns a budget without a limit that nobody else has a part in, and that has no other name.
+func Unshared() *Share { return &Share{Quota: NewQuota(Rate{}), release: func() {}} }
+
 // Identify tells under which other name the tenant is known, such as the ID that its tokens carry. Receivers that name one
 // tenant in different ways have one budget from then on. It returns how many others have a part in it.
 func (s *Share) Identify(tenant string) (others int) {

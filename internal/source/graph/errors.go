@@ -40,12 +40,14 @@ func (Service) Advise(e *transport.Error) trouble.Advice {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return adviseOnPermission(e)
 	case http.StatusNotFound:
-		return trouble.Advice{Hint: "check endpoint: there is no message trace at this address"}
+		return noTraces
 	case http.StatusTooManyRequests:
 		return trouble.Advice{Hint: "the tenant's quota of message trace requests is used up, perhaps by other tools: raise poll_interval if " +
 			"this goes on"}
 	case http.StatusBadRequest:
 		switch {
+		case strings.Contains(e.Message, "Resource not found for the segment"):
+			return noTraces
 		case e.Reason == transport.PageSize:
 			return trouble.Advice{Hint: "set page_size to what the service accepts"}
 		case e.Message == "":
@@ -54,6 +56,9 @@ func (Service) Advise(e *transport.Error) trouble.Advice {
 	}
 	return trouble.Advice{}
 }
+
+// noTraces is what to do at a wrong address. Graph answers 400 to a path that it does not know, and 404 where nothing is.
+var noTraces = trouble.Advice{Hint: "check endpoint: there is no message trace at this address"}
 
 func adviseOnTraceApp(e *transport.Error) trouble.Advice {
 	if strings.Contains(e.Message, "disabled") {

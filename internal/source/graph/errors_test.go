@@ -117,6 +117,7 @@ func TestAnAnswerOfSomethingElse(t *testing.T) {
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 403, Message: "Blocked by your organization"}).Hint, "proxy_url")
 	assert.NotContains(t, Service{}.Advise(&transport.Error{Status: 403, Code: "Forbidden", Message: "No."}).Hint, "proxy_url")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 407}).Hint, "NTLM")
+	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 400, Message: "Resource not found for the segment 'x'."}).Hint, "check endpoint")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 511}).Hint, "proxy_url")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 401, Challenge: "{}"}).Hint, "Conditional Access")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 404, Code: "ResourceNotFound"}).Hint, "tenant_id")
