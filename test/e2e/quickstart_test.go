@@ -22,10 +22,24 @@ var (
 	textBlock = regexp.MustCompile("(?s)```text\n(.*?)```")
 )
 
+// labels are the beginnings of the lines that o365check prints.
+func labels(printed string) (all []string) {
+	for line := range strings.Lines(printed) {
+		label, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		all = append(all, label)
+	}
+	return all
+}
+
 // TestQuickstart follows docs/quickstart.md from "Configure" on, with the lines that it has for the simulator.
 func TestQuickstart(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/quickstart.md")
 	require.NoError(t, err)
+	binary := func(variable string) string {
+		path := os.Getenv(variable)
+		require.NotEmpty(t, path, "%s is not set: run make check-e2e", variable)
+		return path
+	}
 	block := func(heading string, kind *regexp.Regexp) string {
 		_, after, found := strings.Cut(string(guide), "\n## "+heading+"\n")
 		require.True(t, found, heading)
@@ -49,9 +63,13 @@ func TestQuickstart(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "mail.yaml")
 			require.NoError(t, os.WriteFile(file, []byte(replacer.Replace(config)), 0o600))
 
-			printed, err := exec.Command(os.Getenv("O365MT_COLLECTOR"), "validate", "--config", file).CombinedOutput()
+			printed, err := exec.Command(binary("O365MT_COLLECTOR"), "validate", "--config", file).CombinedOutput()
 			require.NoError(t, err, string(printed))
 			require.Empty(t, string(printed))
+
+			printed, err = exec.Command(binary("O365MT_CHECK"), "--config", file).CombinedOutput()
+			require.NoError(t, err, string(printed))
+			require.Equal(t, labels(block("Check", textBlock)), labels(string(printed)))
 
 			// No port that could be taken already.
 			collector := start(t, "O365MT_COLLECTOR", "--config", file, "--set=service.telemetry.metrics.level=none")
