@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -129,11 +131,12 @@ func (r *messageTraceReceiver) retryDamaged(rules transport.Retry) func(ctx cont
 // openLedger opens what has been read and delivered before.
 func (r *messageTraceReceiver) openLedger(ctx context.Context, client storage.Client) (*ledger.Ledger, error) {
 	opened, err := ledger.Open(ctx, ledger.Options{
-		Client: client,
-		Tenant: r.cfg.tenantKey(),
-		Warn:   func(message string) { r.set.Logger.Warn(message) },
-		Stamps: r.quota.Stamps,
-		Fenced: r.cfg.LeaderElectorID != nil,
+		Client:   client,
+		Tenant:   r.cfg.tenantKey(),
+		Warn:     func(message string) { r.set.Logger.Warn(message) },
+		Stamps:   r.quota.Stamps,
+		MoveAway: r.moveAway(),
+		Fenced:   r.cfg.LeaderElectorID != nil,
 	})
 	if err != nil {
 		return nil, err
@@ -154,14 +157,38 @@ func (r *messageTraceReceiver) closeConnections() {
 func (r *messageTraceReceiver) storageClient(ctx context.Context, id component.ID, name string) (client storage.Client, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			client, err = nil, &ledger.StorageError{Doing: "open the storage", Err: fmt.Errorf("%v", reason)}
+			client, err = nil, &ledger.StorageError{Doing: "open the storage", Err: fmt.Errorf("%v", reason), Step: r.moveAway()}
 		}
 	}()
 	client, err = r.host.GetExtensions()[id].(storage.Extension).GetClient(ctx, component.KindReceiver, r.set.ID, name)
 	if err != nil {
-		return nil, &ledger.StorageError{Doing: "open the storage", Err: err}
+		failure := &ledger.StorageError{Doing: "open the storage", Err: err}
+		if damagedFile.MatchString(err.Error()) {
+			failure.Step = r.moveAway()
+		}
+		return nil, failure
 	}
 	return client, nil
+}
+
+// damagedFile matches how bbolt, which file_storage stores in, calls a file that is none of its own.
+var damagedFile = regexp.MustCompile(`invalid database|version mismatch|checksum error`)
+
+// unsafeInFile matches what file_storage replaces in the names of components to make names of files (its README, "Replacing
+// unsafe characters in component names").
+var unsafeInFile = regexp.MustCompile(`[^\w.-]`)
+
+// moveAway is how to move away the state of this receiver, as far as it is known where it is.
+func (r *messageTraceReceiver) moveAway() trouble.Step {
+	if r.cfg.StorageID == nil || r.cfg.StorageID.Type().String() != "file_storage" {
+		return trouble.Step{}
+	}
+	name := unsafeInFile.ReplaceAllStringFunc(r.set.ID.Name(), func(c string) string {
+		r, _ := utf8.DecodeRuneInString(c)
+		return fmt.Sprintf("~%04X", r)
+	})
+	file := "DIRECTORY/receiver_" + r.set.ID.Type().String() + "_" + name
+	return trouble.Step{Command: "mv " + file + " " + file + ".damaged"}
 }
 
 // connect makes the client of the service.

@@ -263,7 +263,7 @@ func TestADamagedPosition(t *testing.T) {
 		"cut short":     {func(v []byte) []byte { return v[:len(v)-1] }, "its checksum is wrong"},
 		"empty":         {func([]byte) []byte { return []byte{} }, "its checksum is wrong"},
 		"no JSON":       {func([]byte) []byte { return sealed("NO JSON") }, "invalid character"},
-		"of the past":   {func([]byte) []byte { return sealed(`{"v":1}`) }, "another version of the receiver"},
+		"of the past":   {func([]byte) []byte { return sealed(`{"v":0}`) }, "another version of the receiver"},
 		"of the future": {func([]byte) []byte { return sealed(`{"v":3}`) }, "another version of the receiver"},
 		"no secret":     {func([]byte) []byte { return sealed(`{"v":2}`) }, "its secret cannot be used"},
 		"15 bytes":      {func([]byte) []byte { return sealed(`{"v":2,"secret":"MTIzNDU2Nzg5MDEyMzQ1"}`) }, "its secret cannot be used"},

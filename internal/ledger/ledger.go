@@ -39,6 +39,8 @@ type StorageError struct {
 	// Doing is what could not be done.
 	Doing string
 	Err   error
+	// Step is how to move away what is stored; it may be empty.
+	Step trouble.Step
 }
 
 func (e *StorageError) Error() string { return "cannot " + e.Doing + ": " + e.Err.Error() }
@@ -53,6 +55,9 @@ func (e *StorageError) Hint() string {
 	return "see that the extension named in storage can read and write: free space, permissions, no second collector on the same " +
 		"directory, no damaged file"
 }
+
+// NextStep returns how to move away a storage that cannot be opened.
+func (e *StorageError) NextStep() trouble.Step { return e.Step }
 
 func unreadable(err error) error { return &StorageError{Doing: "read from the storage", Err: err} }
 
@@ -77,6 +82,8 @@ type Options struct {
 	// Stamps returns when requests were sent within the last interval of the rate limit. They are stored with the
 	// position; nil stores none.
 	Stamps func() []time.Time
+	// MoveAway is how to move away what is stored, for whoever has to start over; it may be empty.
+	MoveAway trouble.Step
 	// Fenced has each batch marked while it is in hand, so that a second owner repeats nothing of it: for pollers of which one
 	// at a time is elected. It costs a write for each batch, and Open may take ten seconds.
 	Fenced bool

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,8 +21,12 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
-// positionFormat is the version of the stored position.
-const positionFormat = 2
+const (
+	// positionFormat is the version of the stored position.
+	positionFormat = 2
+	// withoutSecret is the version before, whose rows were remembered by another hash.
+	withoutSecret = 1
+)
 
 // position is the stored form of everything but the rows.
 type position struct {
@@ -43,7 +48,11 @@ const (
 )
 
 // DamagedError is a stored position that cannot be used. Whoever goes on without it must know that it has been lost.
-type DamagedError struct{ Reason string }
+type DamagedError struct {
+	Reason string
+	// Step is how to move away what is stored; it may be empty.
+	Step trouble.Step
+}
 
 func (e *DamagedError) Error() string {
 	return "the position in the storage is damaged: " + e.Reason
@@ -54,9 +63,13 @@ func (e *DamagedError) Scope() trouble.Scope { return trouble.Setup }
 
 // Hint returns how to start over.
 func (e *DamagedError) Hint() string {
-	return "to start over from initial_lookback ago, remove what the extension named in storage has stored for this receiver " +
-		"(file_storage: the file named after the receiver in its directory) and restart"
+	return "restore the storage of this receiver, or the version of it that has written this; to start over from initial_lookback ago, " +
+		"move away what the extension named in storage has stored for it (file_storage: the file named after the receiver in its " +
+		"directory) and restart"
 }
+
+// NextStep returns how to move away what is stored.
+func (e *DamagedError) NextStep() trouble.Step { return e.Step }
 
 // tenantKey is the key of the record that names the tenant.
 const tenantKey = "tenant"
@@ -94,29 +107,55 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if record == nil {
 		return nil
 	}
+	p, err := decodePosition(record)
+	if err == nil {
+		err = l.adopt(p)
+	}
+	if err != nil {
+		return &DamagedError{Reason: err.Error(), Step: l.MoveAway}
+	}
+	return nil
+}
+
+func decodePosition(record []byte) (p position, err error) {
 	if len(record) > maxPosition {
-		return &DamagedError{fmt.Sprintf("it has %d bytes, and no position has more than 2 MiB", len(record))}
+		return p, fmt.Errorf("it has %d bytes, and no position has more than 2 MiB", len(record))
 	}
-	var p position
 	if err := sealed.Open(record, &p); err != nil {
-		return &DamagedError{err.Error()}
+		return p, err //nolint:wrapcheck // it tells enough
 	}
-	if p.Format != positionFormat {
-		return &DamagedError{fmt.Sprintf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)}
+	known := len(p.Secret) == len(identity.Secret{}) && identity.Secret(p.Secret) != identity.Secret{}
+	switch {
+	case p.Format != positionFormat && p.Format != withoutSecret:
+		return p, fmt.Errorf("it has format %d, not %d: another version of the receiver has written it", p.Format, positionFormat)
+	case p.Format == positionFormat && !known:
+		return p, errors.New("its secret cannot be used")
+	case !valid(p.State) || !p.Statuses.valid():
+		return p, errors.New("it says what no position can")
 	}
-	if len(p.Secret) != len(l.secret) || identity.Secret(p.Secret) == (identity.Secret{}) {
-		return &DamagedError{"its secret cannot be used"}
+	return p, nil
+}
+
+// adopt goes on from a stored position.
+func (l *Ledger) adopt(p position) error {
+	buckets, err := decodeIndex(p.Buckets)
+	if err != nil {
+		return err
 	}
-	if !valid(p.State) || !p.Statuses.valid() {
-		return &DamagedError{"it says what no position can"}
-	}
-	l.state, l.secret, l.statuses = p.State, identity.Secret(p.Secret), p.Statuses
+	l.state = p.State
 	for _, stamp := range p.Stamps[max(0, len(p.Stamps)-maxStamps):] {
 		l.stamps = append(l.stamps, time.Unix(0, stamp).UTC())
 	}
-	if l.buckets, err = decodeIndex(p.Buckets); err != nil {
-		return &DamagedError{err.Error()}
+	if p.Format == positionFormat {
+		l.secret, l.statuses, l.buckets = identity.Secret(p.Secret), p.Statuses, buckets
+		return nil
 	}
+	for index, b := range buckets {
+		l.garbage = append(l.garbage, b.remove(l.bucketKey(index))...)
+	}
+	l.changed = true
+	l.Warn("the position is of an earlier version of the receiver: reading goes on where it ended, and rows that are read again may be " +
+		"delivered once more")
 	return nil
 }
 
