@@ -11,7 +11,7 @@ TOOLS     := .tools/$(shell go env GOVERSION)
 LINT      := $(TOOLS)/golangci-lint
 
 # What the binaries are made of. Folders are listed with the files, so that a deleted file counts as a change.
-SOURCES := $(shell find *.go cmd connector extension internal receiver simulator \
+SOURCES := $(shell find *.go cmd connector extension internal provider receiver simulator \
 	-name testdata -prune -o ! -name '*_test.go' ! -name '*.md' -print 2>/dev/null)
 
 .PHONY: help build run demo test check generate lint fmt bench

@@ -28,6 +28,11 @@ for config in examples/*.yaml; do
 	"$collector" validate "$gates" --config "$config"
 done
 
+# A list of tenants stands for the receivers, one for each of its lines.
+echo "validate examples/tenants"
+FABRIKAM_ENDPOINT=localhost:4317 "$collector" validate "$gates" --config examples/tenants/collector.yaml \
+	--config tenants:examples/tenants/tenants.yaml
+
 # A mapping is a second file beside a whole configuration.
 for mapping in examples/mappings/*.yaml; do
 	echo "validate $mapping"
