@@ -96,6 +96,8 @@ type Config struct {
 	// LeaderElectorID names the extension that elects one of several collectors; the others do not poll. Not set means that
 	// every collector polls.
 	LeaderElectorID *component.ID `mapstructure:"k8s_leader_elector"`
+	// Shard shares tenants out among replicas of one collector.
+	Shard Shard `mapstructure:"shard"`
 	// StorageID names the storage extension that keeps what has been read and delivered; without it, memory does.
 	StorageID *component.ID `mapstructure:"storage"`
 
@@ -178,6 +180,7 @@ func createDefaultConfig() component.Config {
 			ConnectionTimeout: true,
 			ConnectionReset:   true,
 		},
+		Shard:             Shard{Count: 1},
 		RateLimit:         RateLimit{Requests: defaultRequests, Interval: defaultRequestInterval},
 		DisableTimeFilter: true,
 		Statuses:          AllStatuses,

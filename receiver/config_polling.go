@@ -18,6 +18,18 @@ type DateRange struct {
 	_ struct{}
 }
 
+// Shard is one of several replicas with the same configuration, each of which reads the tenants that are its own: which these
+// are follows from the tenant and the number of replicas.
+type Shard struct {
+	// Index is which replica this is, from 0 to Count - 1.
+	Index int `mapstructure:"index"`
+	// Count is how many replicas there are, at least 1.
+	Count int `mapstructure:"count"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
 // Filter has the service leave out all rows but those that have these values. An empty value leaves out nothing.
 type Filter struct {
 	// SenderAddress is the address of the envelope's sender, or *@contoso.com for all of a domain.

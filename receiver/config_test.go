@@ -189,6 +189,8 @@ var right = []string{
 	"retry: {http_codes: []}",
 	"retry: {http_codes: [100, 199, 300, 599]}",
 	"rate_limit: {requests: 0}",
+	"shard: {index: 0, count: 1}",
+	"shard: {index: 9, count: 10}",
 	"storage: file_storage",
 	"tls: {reload_interval: 0}",
 	"keepalive: {idle_conn_timeout: 0}",
@@ -278,6 +280,7 @@ date_range:
 filter:
 retry:
 rate_limit:
+shard:
 tls:
 omit:
 fields:

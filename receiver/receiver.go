@@ -29,6 +29,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/poll"
+	"github.com/o365messagetrace/o365messagetrace/internal/shard"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/report"
 )
@@ -121,6 +122,11 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	if r.cfg.isIdle() {
 		r.set.Logger.Warn("idle: environment says that this receiver runs elsewhere",
 			zap.String("environment", r.cfg.Environment), zap.String("current_environment", r.cfg.CurrentEnvironment))
+		return nil
+	}
+	if owner := shard.Owner(r.cfg.tenantKey(), r.cfg.Shard.Count); owner != r.cfg.Shard.Index {
+		r.set.Logger.Info("idle: another replica reads this tenant", zap.String("tenant", r.cfg.TenantID),
+			zap.Int("shard.index", r.cfg.Shard.Index), zap.Int("owner", owner))
 		return nil
 	}
 	r.host = host

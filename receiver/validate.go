@@ -28,6 +28,7 @@ func (cfg *Config) Validate() error {
 		cfg.validateHousekeeping(),
 		cfg.Retry.validate(),
 		cfg.RateLimit.validate(),
+		cfg.Shard.validate(),
 		cfg.validateClient(),
 	)
 }

@@ -116,6 +116,13 @@ func (r *Retry) validate() error {
 	)...)
 }
 
+func (s *Shard) validate() error {
+	if s.Count < 1 {
+		return fmt.Errorf("shard.count: %d is less than 1, which means that one collector reads everything", s.Count)
+	}
+	return validateNumber("shard.index", s.Index, 0, s.Count-1)
+}
+
 func (l *RateLimit) validate() error {
 	var errs []error
 	if l.Requests < 0 {

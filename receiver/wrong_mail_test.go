@@ -50,6 +50,10 @@ var wrongRetry = map[string][]string{
 	"retry: {http_codes: [600]}":          {"retry.http_codes[0]: 600 is not between 100 and 599"},
 	"rate_limit: {requests: -1}":          {"rate_limit.requests: -1 is negative; 0 means no limit"},
 	"rate_limit: {interval: 0}":           {"rate_limit.interval: 0s is not greater than 0"},
+	"shard: {count: 0}":                   {"shard.count: 0 is less than 1"},
+	"shard: {index: 10, count: 10}":       {"shard.index: 10 is not between 0 and 9"},
+	"shard: {index: -1, count: 2}":        {"shard.index: -1 is not between 0 and 1"},
+	"shard: {index: 1}":                   {"shard.index: 1 is not between 0 and 0"},
 	"rate_limit: {interval: -5m}":         {"rate_limit.interval: -5m is not greater than 0"},
 }
 
