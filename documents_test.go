@@ -77,14 +77,14 @@ func describe(defaults map[string]string, path string, config reflect.Value) {
 			continue
 		}
 		name, option, _ := strings.Cut(field.Tag.Get("mapstructure"), ",")
-		// An optional part has the method Get, which returns nil where there is no such part.
-		optional := value.Addr().MethodByName("Get")
+		// An optional part has a method that returns it, with its defaults, even if it is not there.
+		optional := value.Addr().MethodByName("GetOrInsertDefault")
 		switch {
 		case option == "squash":
 			describe(defaults, path, value)
 		case config.Type() == reflect.TypeFor[confighttp.ClientConfig]() && !slices.Contains(ownDefaults, name):
 		case value.Kind() == reflect.Struct && optional.IsValid():
-			describe(defaults, path+name+".", reflect.New(optional.Type().Out(0).Elem()).Elem())
+			describe(defaults, path+name+".", optional.Call(nil)[0].Elem())
 		case value.Kind() == reflect.Struct:
 			describe(defaults, path+name+".", value)
 		default:

@@ -87,6 +87,8 @@ type Config struct {
 	Retry Retry `mapstructure:"retry"`
 	// RateLimit bounds the requests of all receivers of the tenant in this process.
 	RateLimit RateLimit `mapstructure:"rate_limit"`
+	// Details asks why mail was not delivered, for each row with certain statuses. Not set asks nothing.
+	Details configoptional.Optional[Details] `mapstructure:"details"`
 	// JobTimeout bounds the time after which a job asks the service for nothing more; what it has fetched is delivered, and
 	// the rest is read later. 0 means unlimited. A bare number means seconds.
 	JobTimeout time.Duration `mapstructure:"job_timeout"`
@@ -182,6 +184,7 @@ func createDefaultConfig() component.Config {
 		},
 		Shard:             Shard{Count: 1},
 		RateLimit:         RateLimit{Requests: defaultRequests, Interval: defaultRequestInterval},
+		Details:           defaultDetails(),
 		DisableTimeFilter: true,
 		Statuses:          AllStatuses,
 		Body:              RawBody,

@@ -53,6 +53,8 @@ type messageTraceReceiver struct {
 
 	host  component.Host
 	quota *transport.Share
+	// details are the budgets of requests for details, nil if nobody asks for any.
+	details *detailQuotas
 	// leave gives up the connections in use.
 	leave []func()
 	// memory is the state of a receiver without storage.
@@ -131,8 +133,9 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	}
 	r.host = host
 	r.shareQuota()
-	if err := r.report.Start(func(event *componentstatus.Event) { componentstatus.ReportStatus(host, event) }, r.quota); err != nil {
-		r.quota.Leave()
+	r.details = r.shareDetailQuotas()
+	if err := r.startReport(); err != nil {
+		r.leaveQuotas()
 		return err
 	}
 	r.logStart()
@@ -142,7 +145,7 @@ func (r *messageTraceReceiver) Start(_ context.Context, host component.Host) err
 	r.cancel, r.done = cancel, make(chan struct{})
 	go func() {
 		defer close(r.done)
-		defer r.quota.Leave()
+		defer r.leaveQuotas()
 		defer r.record(ctx)()
 		poller := poll.New(r.pollOptions())
 		r.poller.Store(poller)
@@ -157,6 +160,21 @@ func (cfg *Config) isIdle() bool {
 	return cfg.Environment != "" && cfg.Environment != cfg.CurrentEnvironment
 }
 
+// startReport begins to tell what happens.
+func (r *messageTraceReceiver) startReport() error {
+	err := r.report.Start(func(event *componentstatus.Event) { componentstatus.ReportStatus(r.host, event) }, r.quota)
+	if err == nil && r.details != nil {
+		err = r.report.ObserveDetails()
+	}
+	return err
+}
+
+// leaveQuotas gives back the part in the budgets of the tenant.
+func (r *messageTraceReceiver) leaveQuotas() {
+	r.quota.Leave()
+	r.details.leave()
+}
+
 // pollOptions is what the poller needs.
 func (r *messageTraceReceiver) pollOptions() poll.Options {
 	o := poll.Options{
@@ -167,6 +185,9 @@ func (r *messageTraceReceiver) pollOptions() poll.Options {
 		Reporter: r.report,
 		Recorder: r.recorder,
 		MaxJobs:  r.cfg.MaxConcurrentJobs,
+	}
+	if r.details != nil {
+		o.Details = r.details
 	}
 	if id := r.cfg.LeaderElectorID; id != nil {
 		o.Elect = electionOf(r.host.GetExtensions()[*id])

@@ -114,6 +114,7 @@ func (r *messageTraceReceiver) collectOptions(
 		WithinWindow: !r.cfg.DisableTimeFilter,
 		Timeout:      r.cfg.JobTimeout,
 		Retry:        r.retryDamaged(r.cfg.Retry.rules()),
+		Details:      r.collectDetails(source),
 	}
 }
 
@@ -137,11 +138,15 @@ func (r *messageTraceReceiver) openLedger(ctx context.Context, client storage.Cl
 		Stamps:   r.quota.Stamps,
 		MoveAway: r.moveAway(),
 		Fenced:   r.cfg.LeaderElectorID != nil,
+		Details:  r.detailOptions(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	r.quota.Restore(opened.SavedStamps())
+	if r.details != nil {
+		r.details.most.Restore(opened.SavedDetailStamps())
+	}
 	return opened, nil
 }
 
@@ -237,10 +242,10 @@ func (r *messageTraceReceiver) source(
 	}
 	if r.cfg.api() == ReportingWebService {
 		options.Service, options.FoldPath = reporting.Service{}, true
-		return reporting.NewClient(transport.NewClient(options), endpoint, r.cfg.query())
+		return r.withDetails(reporting.NewClient(transport.NewClient(options), endpoint, r.cfg.query()), options)
 	}
 	options.Service = graph.Service{}
-	return graph.NewClient(transport.NewClient(options), endpoint, r.cfg.query())
+	return r.withDetails(graph.NewClient(transport.NewClient(options), endpoint, r.cfg.query()), options)
 }
 
 // httpClient returns an HTTP client, whose connections are given up with the receiver, and what is known of them.

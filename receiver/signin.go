@@ -169,6 +169,7 @@ func (i *inspected) Token(ctx context.Context) (string, error) {
 func (r *messageTraceReceiver) identify(token claims.Set) {
 	if token.TenantID != "" {
 		r.warnOfOthers(r.quota.Identify(strings.ToLower(token.TenantID)))
+		r.details.identify(strings.ToLower(token.TenantID))
 	}
 }
 

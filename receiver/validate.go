@@ -27,8 +27,9 @@ func (cfg *Config) Validate() error {
 		cfg.validateRecord(),
 		cfg.validateHousekeeping(),
 		cfg.Retry.validate(),
-		cfg.RateLimit.validate(),
+		cfg.RateLimit.validate("rate_limit"),
 		cfg.Shard.validate(),
+		cfg.validateDetails(),
 		cfg.validateClient(),
 	)
 }

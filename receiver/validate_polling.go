@@ -123,13 +123,13 @@ func (s *Shard) validate() error {
 	return validateNumber("shard.index", s.Index, 0, s.Count-1)
 }
 
-func (l *RateLimit) validate() error {
+func (l *RateLimit) validate(key string) error {
 	var errs []error
 	if l.Requests < 0 {
-		errs = append(errs, fmt.Errorf("rate_limit.requests: %d is negative; 0 means no limit", l.Requests))
+		errs = append(errs, fmt.Errorf("%s.requests: %d is negative; 0 means no limit", key, l.Requests))
 	}
 	if l.Interval <= 0 {
-		errs = append(errs, fmt.Errorf("rate_limit.interval: %s is not greater than 0", short(l.Interval)))
+		errs = append(errs, fmt.Errorf("%s.interval: %s is not greater than 0", key, short(l.Interval)))
 	}
 	return errors.Join(errs...)
 }

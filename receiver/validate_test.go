@@ -16,7 +16,7 @@ import (
 // wrong are all wrong configurations.
 func wrong() map[string][]string {
 	all := map[string][]string{}
-	for _, some := range []map[string][]string{wrongTypes, wrongService, wrongSignIn, wrongPolling, wrongRange, wrongRetry, wrongRecord, wrongRest} {
+	for _, some := range []map[string][]string{wrongTypes, wrongService, wrongSignIn, wrongPolling, wrongRange, wrongRetry, wrongRecord, wrongDetails, wrongRest} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -30,6 +30,7 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/collect"
 	"github.com/o365messagetrace/o365messagetrace/internal/ledger"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
+	"github.com/o365messagetrace/o365messagetrace/internal/records"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
@@ -184,13 +185,24 @@ type sink struct {
 	// all are the records, in their order, if they are kept.
 	keep bool
 	all  []map[string]any
+	// first is when each row was delivered for the first time, and followed are the records that follow rows.
+	first    map[string]time.Time
+	followed []followed
+}
+
+// followed is a record that follows a row.
+type followed struct {
+	event, key, uid string
+	attributes      map[string]any
+	at, taken       time.Time
+	severity, body  string
 }
 
 // answerer returns what of some records a pipeline takes, and what it says of them.
 type answerer func(context.Context, plog.Logs) (taken plog.Logs, err error)
 
 func newSink() *sink {
-	return &sink{statuses: map[string][]string{}}
+	return &sink{statuses: map[string][]string{}, first: map[string]time.Time{}}
 }
 
 func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -285,6 +297,16 @@ func (s *sink) take(record plog.LogRecord) {
 	}
 	status, _ := record.Attributes().Get("o365.message_trace.status")
 	key := keyOf(id.Str(), recipient.Str())
+	if event := record.EventName(); event != records.EventName {
+		uid, _ := record.Attributes().Get("log.record.uid")
+		s.followed = append(s.followed, followed{
+			event, key, uid.Str(), record.Attributes().AsRaw(), record.Timestamp().AsTime(), time.Now(), record.SeverityText(), record.Body().AsString(),
+		})
+		return
+	}
+	if _, known := s.first[key]; !known {
+		s.first[key] = time.Now()
+	}
 	if known := s.statuses[key]; len(known) > 0 && known[len(known)-1] == status.Str() {
 		s.repeated++
 		return

@@ -26,7 +26,7 @@ const (
 	maxTop     = 100
 )
 
-var lanes = []string{string(trace.Live), string(trace.Revisit), string(trace.Backfill), string(trace.Scheduled)}
+var lanes = []string{string(trace.Live), string(trace.Revisit), string(trace.Backfill), string(trace.Scheduled), string(trace.Details)}
 
 func states() (names []string) {
 	for _, state := range jobs.States {

@@ -37,7 +37,7 @@ type Observer interface {
 	// Offering is called with the records that are about to be offered, and taken if the pipeline takes them.
 	Offering(ctx context.Context, logs plog.Logs) (taken func())
 	// Offered is called with the pipeline's answer each time that records of the window have been offered to it: nil or a
-	// *RefusalError.
+	// *RefusalError. The window is empty for records of details.
 	Offered(ctx context.Context, w trace.Window, err error)
 	// Stored is called with the outcome each time that the ledger is written.
 	Stored(err error)
@@ -85,6 +85,8 @@ type Options struct {
 	Timeout time.Duration
 	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
 	Retry func(ctx context.Context, n int) (time.Duration, bool)
+	// Details says which details are asked for; nil asks for none.
+	Details *Details
 }
 
 // Collector runs the jobs of one receiver. Jobs may run at the same time: they fetch side by side, but drop, deliver and
@@ -103,6 +105,9 @@ type known struct {
 	state plan.State
 	rows  int
 	taken bool
+	// waiting counts the rows that wait for their details, and due is when the first of them is.
+	waiting int
+	due     time.Time
 }
 
 // New returns a collector. It owns the ledger from here on.
@@ -181,5 +186,8 @@ func (c *Collector) commit(ctx context.Context) {
 }
 
 func (c *Collector) publish() {
-	c.known.Store(&known{state: c.Ledger.State(), rows: c.Ledger.Rows(), taken: c.Ledger.Taken()})
+	waiting, due := c.Ledger.Inquiries()
+	c.known.Store(&known{
+		state: c.Ledger.State(), rows: c.Ledger.Rows(), taken: c.Ledger.Taken(), waiting: waiting, due: due,
+	})
 }

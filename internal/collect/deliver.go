@@ -30,14 +30,9 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	waits := backoff.ExponentialBackOff{
-		InitialInterval:     firstRefusalWait,
-		RandomizationFactor: 0.2,
-		Multiplier:          2,
-		MaxInterval:         maxRefusalWait,
-	}
-	waits.Reset()
-	for o := newOffer(b); ; {
+	waits := refusalWaits()
+	o := newOffer(b, len(b.items), b.numbers)
+	for b.numbers = o.pending; ; {
 		if err := j.Ledger.Take(ctx); err != nil {
 			return err
 		}
@@ -66,6 +61,18 @@ func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	}
 }
 
+// refusalWaits are the waits between offers.
+func refusalWaits() *backoff.ExponentialBackOff {
+	waits := &backoff.ExponentialBackOff{
+		InitialInterval:     firstRefusalWait,
+		RandomizationFactor: 0.2,
+		Multiplier:          2,
+		MaxInterval:         maxRefusalWait,
+	}
+	waits.Reset()
+	return waits
+}
+
 func firstError(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -80,7 +87,13 @@ func (j *job) accepted(ctx context.Context, b *batch, items []int, seen *Page) e
 	if len(items) == 0 {
 		return nil
 	}
-	return j.Ledger.Remember(ctx, b.accepted(items, seen))
+	if err := j.Ledger.Remember(ctx, b.accepted(items, seen)); err != nil {
+		return err
+	}
+	if j.Details != nil {
+		j.inquire(ctx, b, items)
+	}
+	return nil
 }
 
 func (c *Collector) offer(ctx context.Context, logs plog.Logs) error {
@@ -97,7 +110,7 @@ func (c *Collector) offer(ctx context.Context, logs plog.Logs) error {
 
 // offer is what of a batch is still to be accepted.
 type offer struct {
-	batch *batch
+	batch offered
 	// pending are the numbers of the items, ascending.
 	pending []int
 	// first is the batch as it was filled, until it has been offered.
@@ -106,12 +119,12 @@ type offer struct {
 	carried []plog.Logs
 }
 
-func newOffer(b *batch) *offer {
-	o := &offer{batch: b, first: true, pending: b.numbers[:0]}
-	for i := range b.items {
+// newOffer returns an offer of a batch of n items. It may use memory.
+func newOffer(b offered, n int, memory []int) *offer {
+	o := &offer{batch: b, first: true, pending: memory[:0]}
+	for i := range n {
 		o.pending = append(o.pending, i)
 	}
-	b.numbers = o.pending
 	return o
 }
 

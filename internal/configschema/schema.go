@@ -114,7 +114,7 @@ func (g *generator) value(byDefault reflect.Value) schema {
 	case t == reflect.TypeFor[time.Duration]():
 		return g.with(byDefault, schema{"type": []any{"string", "integer"}, "pattern": duration, "minimum": 0, "maximum": 0})
 	case optional:
-		block := g.withoutDefault(get.Type.Out(0).Elem())
+		block := g.block(byDefault, get.Type.Out(0).Elem())
 		block["properties"].(schema)["enabled"] = schema{
 			"type": "boolean", "description": "false takes the block away, as if it were not there.",
 		}
@@ -143,6 +143,18 @@ func (g *generator) value(byDefault reflect.Value) schema {
 	}
 	g.err = errors.Join(g.err, fmt.Errorf("there is no schema for the type %s", t))
 	return schema{}
+}
+
+// block returns the schema of a block that may be missing, with the defaults that its keys have if it is there.
+func (g *generator) block(byDefault reflect.Value, content reflect.Type) schema {
+	optional := reflect.New(byDefault.Type())
+	optional.Elem().Set(byDefault)
+	if insert := optional.MethodByName("GetOrInsertDefault"); insert.IsValid() {
+		if defaults := insert.Call(nil)[0].Elem(); !defaults.IsZero() {
+			return g.value(defaults)
+		}
+	}
+	return g.withoutDefault(content)
 }
 
 // finish words the descriptions of the keys in s, and lets ${env:NAME} stand for their values.

@@ -66,6 +66,27 @@ func RowUIDOf(tenant string, r *trace.Row) UID {
 	return sum(appendRow(text, r))
 }
 
+// told and why begin what is hashed of a detail and of a cause. Like whole they occur in no UTF-8.
+const told, why = 0xFD, 0xFC
+
+// DetailUIDOf returns the UID of a detail of a row: of an event, which is told by parts of its text. It is the same over both
+// services, restarts and repeats.
+func DetailUIDOf(tenant string, r *trace.Row, parts ...string) UID {
+	text := append(appendFolded([]byte{told}, tenant), separator)
+	text = append(appendRow(text, r), separator)
+	for _, part := range parts {
+		text = append(append(text, part...), separator)
+	}
+	return sum(text)
+}
+
+// CauseUIDOf returns the UID of the cause of a status of a row.
+func CauseUIDOf(tenant string, r *trace.Row, s trace.Status) UID {
+	text := append(appendFolded([]byte{why}, tenant), separator)
+	text = append(text, s.Folded()...)
+	return sum(appendRow(append(text, separator), r))
+}
+
 func sum(text []byte) (u UID) {
 	hash := blake2b.Sum256(text)
 	copy(u[:], hash[:])

@@ -133,6 +133,15 @@ func (j *Job) Page(size, accepted int, rows trace.Outcomes) {
 	})
 }
 
+// Details counts answers with details, the records of them that were accepted, and the size of the answers in bytes.
+func (j *Job) Details(answers, accepted, size int) {
+	j.change(func(r *Record) {
+		r.Pages += answers
+		r.Details += accepted
+		r.Bytes += int64(size)
+	})
+}
+
 // Core takes log lines of all levels into the job's log. Lines after End are not kept. The fields must hold no secrets.
 func (j *Job) Core() zapcore.Core {
 	if j == nil {

@@ -83,6 +83,8 @@ type Record struct {
 	Requests int            `json:"requests"`
 	Pages    int            `json:"pages"`
 	Rows     trace.Outcomes `json:"rows"`
+	// Details counts the records of details, and of causes, that were accepted. They are no rows.
+	Details int `json:"details,omitempty"`
 	// Breakdown is of accepted rows.
 	Breakdown Breakdown `json:"breakdown,omitzero"`
 	// Bytes is the size of the pages, BytesAccepted that of the rows in them that were accepted.

@@ -5,10 +5,14 @@ package jobs
 
 import (
 	"iter"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 )
+
+// traceEvent is the event name of the records of rows. Those of records that follow one are longer.
+const traceEvent = "o365.message_trace"
 
 // mail is what is counted of a record.
 type mail struct {
@@ -67,6 +71,10 @@ func (rec *Recorder) Offer(j *Job, logs plog.Logs) (accepted func()) {
 	var rows Breakdown
 	var counted []mail
 	for record := range records(logs) {
+		// What follows a row is no row.
+		if strings.HasPrefix(record.EventName(), traceEvent+".") {
+			continue
+		}
 		m := mailOf(record)
 		rows.count(m.status, m.direction)
 		if rec.top != nil && m.previous == "" && m.received.After(oldest) {

@@ -34,6 +34,29 @@ func from(sender, recipient string) map[string]string {
 	return map[string]string{"email.from.address": sender, "email.to.address": recipient}
 }
 
+// What follows a row is shown, but it is no row.
+func TestDetailsAreNoRows(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	r := jobs.NewRegistry(10, c.now)
+	b := open(t, r, jobs.Options{})
+	j := started(b, trace.Details)
+	logs := plog.NewLogs()
+	for _, event := range []string{"o365.message_trace", "o365.message_trace.detail", "o365.message_trace.cause"} {
+		row(logs, begin, map[string]string{"o365.message_trace.status": "failed"})
+		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).LogRecords().At(0).SetEventName(event)
+	}
+	b.Offer(j, logs)()
+	j.Details(2, 5, 100)
+	record := j.Record()
+	counted := 0
+	for _, n := range record.Breakdown.Statuses() {
+		counted += n
+	}
+	assert.Equal(t, 1, counted)
+	assert.Equal(t, []int{2, 5, 100, 0}, []int{record.Pages, record.Details, int(record.Bytes), record.Rows.Accepted})
+}
+
 func TestAcceptedRowsAreCountedByStatusAndDirection(t *testing.T) {
 	t.Parallel()
 	c, disk := newClock(), newStore()

@@ -87,6 +87,8 @@ type Options struct {
 	// Fenced has each batch marked while it is in hand, so that a second owner repeats nothing of it: for pollers of which one
 	// at a time is elected. It costs a write for each batch, and Open may take ten seconds.
 	Fenced bool
+	// Details says how details are remembered; nil means that nobody asks for any.
+	Details *DetailOptions
 }
 
 // Ledger is what one receiver has read and delivered. It is not safe for concurrent use, but for Pin.
@@ -120,6 +122,9 @@ type Ledger struct {
 	// inHand whether a batch is marked.
 	token                  string
 	claimed, taken, inHand bool
+	// inquiries are the rows whose details are asked for; nil if nobody asks for any.
+	inquiries    *inquiries
+	detailStamps []time.Time
 }
 
 // Open reads the ledger. It is the caller's from the first commit on, with Fenced at once. A position that is damaged is an
@@ -274,7 +279,8 @@ func (l *Ledger) Commit(ctx context.Context) error {
 		ops = append(ops, l.buckets[index].write(l.bucketKey(index))...)
 		l.changed = true
 	}
-	if !l.changed && !l.inHand {
+	details := l.writeInquiries()
+	if !l.changed && !l.inHand && len(details) == 0 {
 		return nil
 	}
 	if err := l.check(ctx); err != nil {
@@ -287,7 +293,7 @@ func (l *Ledger) Commit(ctx context.Context) error {
 		ops = append(ops, storage.DeleteOperation(l.handKey(l.token)))
 	}
 	// The garbage first: a bucket may have come again under the keys of one that was dropped.
-	ops = append(append(slices.Clone(l.garbage), ops...), storage.SetOperation(l.key("position"), l.encodePosition()))
+	ops = append(append(append(slices.Clone(l.garbage), ops...), details...), storage.SetOperation(l.key("position"), l.encodePosition()))
 	if l.unbound {
 		ops = append(ops, storage.SetOperation(tenantKey, []byte(l.Tenant)))
 	}
@@ -299,6 +305,7 @@ func (l *Ledger) Commit(ctx context.Context) error {
 		l.buckets[index].saved()
 	}
 	clear(l.unsaved)
+	l.wroteInquiries()
 	l.changed, l.inHand, l.garbage = false, false, nil
 	l.unload()
 	return nil
@@ -310,6 +317,7 @@ func (l *Ledger) forget() {
 		return
 	}
 	l.moved = false
+	l.forgetInquiries()
 	for index, b := range l.buckets {
 		if index != timeless && l.pins.touch(within(index)) || mayComeAgain(l.state, index) {
 			continue

@@ -38,6 +38,8 @@ type position struct {
 	Statuses statuses `json:"statuses,omitempty"`
 	// Stamps are in nanoseconds since 1970.
 	Stamps []int64 `json:"stamps,omitempty"`
+	// Details says where the rows are that wait for their details; nil if nobody asks for any.
+	Details *storedInquiries `json:"details,omitempty"`
 }
 
 const (
@@ -105,7 +107,7 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 		return unreadable(err)
 	}
 	if record == nil {
-		return nil
+		return l.loadInquiries(ctx, nil)
 	}
 	p, err := decodePosition(record)
 	if err == nil {
@@ -114,7 +116,7 @@ func (l *Ledger) loadPosition(ctx context.Context) error {
 	if err != nil {
 		return &DamagedError{Reason: err.Error(), Step: l.MoveAway}
 	}
-	return nil
+	return l.loadInquiries(ctx, p.Details)
 }
 
 func decodePosition(record []byte) (p position, err error) {
@@ -183,12 +185,9 @@ func valid(s plan.State) bool {
 // encodePosition writes the position as it is once the pending entries have been written.
 func (l *Ledger) encodePosition() []byte {
 	p := position{Format: positionFormat, State: l.state, Secret: l.secret[:], Statuses: l.statuses}
-	if l.Stamps != nil {
-		stamps := l.Stamps()
-		for _, stamp := range stamps[max(0, len(stamps)-maxStamps):] {
-			p.Stamps = append(p.Stamps, stamp.UnixNano())
-		}
+	for _, stamp := range stampsOf(l.Stamps) {
+		p.Stamps = append(p.Stamps, stamp.UnixNano())
 	}
-	p.Buckets = l.encodeIndex()
+	p.Buckets, p.Details = l.encodeIndex(), l.storedInquiries()
 	return sealed.Seal(p)
 }

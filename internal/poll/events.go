@@ -30,11 +30,18 @@ type (
 	}
 	// Recovery is the end of what went wrong in a scope, if anything did.
 	Recovery struct{ Scope trouble.Scope }
-	// Position is what has been read so far, how many rows are remembered, and how far the backfill is.
+	// Position is what has been read so far, how many rows are remembered, how far the backfill is, and how many rows wait for
+	// their details.
 	Position struct {
-		State    plan.State
-		Rows     int
-		Backfill jobs.Progress
+		State     plan.State
+		Rows      int
+		Backfill  jobs.Progress
+		Inquiries int
+	}
+	// DetailsTrouble is details that could not be asked for. None are asked for until the time given; mail is not affected.
+	DetailsTrouble struct {
+		Err   error
+		Until time.Time
 	}
 	// JobEnded is a job that has ended.
 	JobEnded struct {
@@ -70,13 +77,14 @@ const (
 	TermEnded        Leadership = "ended"
 )
 
-func (Trouble) event()      {}
-func (Recovery) event()     {}
-func (Position) event()     {}
-func (JobEnded) event()     {}
-func (Gap) event()          {}
-func (Abandoned) event()    {}
-func (PulledBack) event()   {}
-func (ClockDiffers) event() {}
-func (PagesShrunk) event()  {}
-func (Leadership) event()   {}
+func (Trouble) event()        {}
+func (Recovery) event()       {}
+func (Position) event()       {}
+func (JobEnded) event()       {}
+func (DetailsTrouble) event() {}
+func (Gap) event()            {}
+func (Abandoned) event()      {}
+func (PulledBack) event()     {}
+func (ClockDiffers) event()   {}
+func (PagesShrunk) event()    {}
+func (Leadership) event()     {}

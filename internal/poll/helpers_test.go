@@ -41,8 +41,11 @@ type desk struct {
 	shown   *reporter
 	store   ledger.Memory
 	// common is the storage in place of store, if others use it as well, and fenced reports whether one at a time is elected.
-	common storage.Client
-	fenced bool
+	common   storage.Client
+	fenced   bool
+	registry *jobs.Registry
+	// details says which details are asked for; nil asks for none.
+	details *collect.Details
 	// opened counts the terms that have been opened, and released those that have been closed.
 	opened, released int
 	stop             func()
@@ -55,6 +58,7 @@ func newDesk(t *testing.T, s *service, change func(*Options)) *desk {
 	registry := jobs.NewRegistry(10_000, nil)
 	recorder, err := registry.Open(t.Context(), jobs.Options{Input: "o365messagetrace", TTL: 24 * time.Hour})
 	require.NoError(t, err)
+	d.registry = registry
 	o := Options{
 		Plan:     plan.Config{Interval: 5 * time.Minute, InitialLookback: time.Hour, Retention: 90 * 24 * time.Hour},
 		Open:     d.open,
@@ -76,9 +80,11 @@ func (d *desk) open(ctx context.Context, gate collect.Gate, now func() time.Time
 	if d.common != nil {
 		client.Client = d.common
 	}
-	known, err := ledger.Open(ctx, ledger.Options{
-		Client: client, Tenant: "contoso.com", Warn: func(m string) { d.t.Error(m) }, Fenced: d.fenced,
-	})
+	options := ledger.Options{Client: client, Tenant: "contoso.com", Warn: func(m string) { d.t.Error(m) }, Fenced: d.fenced}
+	if d.details != nil {
+		options.Details = &ledger.DetailOptions{}
+	}
+	known, err := ledger.Open(ctx, options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +99,7 @@ func (d *desk) open(ctx context.Context, gate collect.Gate, now func() time.Time
 	d.opened++
 	return collect.New(collect.Options{
 		Source: d.service, Ledger: known, Origin: &records.Origin{InputID: "o365messagetrace", Body: true}, Consumer: d.sink, Obs: obs,
-		Observer: unobserved{}, Now: now, Finest: time.Millisecond / 2, Plan: d.Plan, Gate: gate,
+		Observer: unobserved{}, Now: now, Finest: time.Millisecond / 2, Plan: d.Plan, Gate: gate, Details: d.details,
 		Retry: func(context.Context, int) (time.Duration, bool) { return 0, false },
 	}), func() { client.closed.Store(true); d.released++ }, nil
 }

@@ -47,6 +47,8 @@ type Options struct {
 	MaxJobs int
 	// Elect calls back when this collector becomes the leader, and when it no longer is; nil always polls.
 	Elect Election
+	// Details is the budget of requests for details; nil asks for none.
+	Details Budget
 }
 
 // Poller reads the mail of one tenant.

@@ -18,14 +18,14 @@ import (
 // wait for the service most of the time.
 const defaultSlotsPerCPU = 4
 
-// slots bound how many jobs run at the same time. Backfill waits until nobody else does.
+// slots bound how many jobs run at the same time. Backfill waits until nobody else does, and details until backfill does not.
 type slots struct {
 	mu sync.Mutex
 	// limits are what the receivers that share the slots allow.
 	limits  []int
 	running int
 	// waiting are the jobs that wait, those that go first first.
-	waiting [2][]chan struct{}
+	waiting [3][]chan struct{}
 }
 
 // allSlots are those of all receivers in this process.
@@ -52,8 +52,11 @@ func (s *slots) join(limit int) (leave func()) {
 func (s *slots) acquire(ctx context.Context, lane trace.Lane) (release func(), err error) {
 	turn := make(chan struct{})
 	rank := 0
-	if lane == trace.Backfill {
+	switch lane {
+	case trace.Backfill:
 		rank = 1
+	case trace.Details:
+		rank = 2
 	}
 	s.mu.Lock()
 	s.waiting[rank] = append(s.waiting[rank], turn)

@@ -67,7 +67,12 @@ func (t *term) run(ctx context.Context) {
 	if transport.Sleep(ctx, t.Plan.Offset) != nil {
 		return
 	}
-	readOlder := sync.OnceFunc(func() { workers.Go(func() { t.readOlder(ctx) }) })
+	readOlder := sync.OnceFunc(func() {
+		workers.Go(func() { t.readOlder(ctx) })
+		if t.Details != nil {
+			workers.Go(func() { t.readDetails(ctx) })
+		}
+	})
 	tick := schedule.start(wallClock())
 	t.first = tick
 	for ok := true; ok; tick, ok = schedule.wait(ctx) {
@@ -262,5 +267,6 @@ func (t *term) giveUp(
 func (t *term) observe() {
 	state := t.collector.State()
 	backfill := t.progress.note(plan.Backfill(state, t.Plan).Duration(), time.Now(), t.Budget.Rate())
-	t.Reporter.Report(Position{State: state, Rows: t.collector.Rows(), Backfill: backfill})
+	waiting, _ := t.collector.Inquiries()
+	t.Reporter.Report(Position{State: state, Rows: t.collector.Rows(), Backfill: backfill, Inquiries: waiting})
 }

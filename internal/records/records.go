@@ -168,7 +168,9 @@ var attributeNames = []string{
 }
 
 // Reserved reports whether the attribute is one that records have already.
-func Reserved(name string) bool { return slices.Contains(attributeNames, name) }
+func Reserved(name string) bool {
+	return slices.Contains(attributeNames, name) || slices.Contains(detailNames, name)
+}
 
 // putTexts sets the body and the attributes that are texts of the row. All of them are parts of one copy.
 func (b *Batch) putTexts(record plog.LogRecord, r *trace.Row, v Version) {

@@ -6,7 +6,6 @@ package source
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
 	"strings"
 	"time"
 
@@ -31,13 +30,11 @@ type Details struct {
 }
 
 const (
-	// maxEvents is the most events that an answer may have. Messages have about ten.
+	// maxEvents is the most events that are read of an answer. Messages have about ten.
 	maxEvents = 1000
 	// maxFacts is the most facts that are read of an event. Events have about twenty.
 	maxFacts = 200
 )
-
-var errEvents = fmt.Errorf("the answer has more than %d events", maxEvents)
 
 // ReadDetails reads a page whose rows are events. Decode reads the JSON text of one, apart from its time. Further pages are not
 // asked for: no message has that many events.
@@ -49,11 +46,14 @@ func ReadDetails(page *Page, decode func(text []byte, d *trace.Detail) error) (*
 		case err != nil:
 			return nil, err
 		case len(details.Events) == maxEvents:
-			return nil, errEvents
+			return details, nil
 		case row.Malformed:
 			continue
 		}
 		event := trace.Detail{At: row.Received, Raw: bytes.Clone(row.Raw)}
+		if page.Redact != nil {
+			event.Raw = page.Redact(event.Raw)
+		}
 		// What is an object, but no event, is of no use to anybody.
 		if decode(event.Raw, &event) != nil || event.Event == "" {
 			continue

@@ -60,8 +60,7 @@ func TestReadDetails(t *testing.T) {
 	_, err = ReadDetails(NewPage([]byte(`{"value":[{"x":1},`), dialect, 1), asText)
 	require.Error(t, err)
 
-	for n, want := range map[int]error{maxEvents: nil, maxEvents + 1: errEvents} {
-		_, err = ReadDetails(NewPage([]byte(`{"value":[`+strings.Repeat(`{"x":1},`, n-1)+`{"x":1}]}`), dialect, 1), asText)
-		require.ErrorIs(t, err, want)
-	}
+	got, err = ReadDetails(NewPage([]byte(`{"value":[`+strings.Repeat(`{"x":1},`, maxEvents)+`{"x":1}]}`), dialect, 1), asText)
+	require.NoError(t, err)
+	assert.Len(t, got.Events, maxEvents)
 }

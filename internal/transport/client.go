@@ -6,6 +6,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,9 +75,13 @@ type Options struct {
 	// Auth gives the credentials of the header Authorization; nil if HTTP adds the header by itself.
 	Auth Authorizer
 	// Scheme is the authentication scheme of the header, such as Bearer.
-	Scheme   string
-	Service  Service
-	Quota    *Quota
+	Scheme  string
+	Service Service
+	Quota   *Quota
+	// Cap bounds the requests of this client beside Quota; nil if only that does.
+	Cap *Quota
+	// Lane is the lane in which all requests of the client compete, whatever lane they are of; empty if they compete in theirs.
+	Lane     trace.Lane
 	Retry    Retry
 	Observer Observer
 }
@@ -224,7 +229,14 @@ func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, heade
 }
 
 func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header http.Header, token string) (*Response, error) {
-	if err := c.Quota.Acquire(ctx, lane); err != nil {
+	if c.Cap != nil {
+		// Nobody else has a part in it, so that it has no lanes.
+		if err := c.Cap.Acquire(ctx, trace.Live); err != nil {
+			return nil, err
+		}
+		defer c.Cap.Release()
+	}
+	if err := c.Quota.Acquire(ctx, cmp.Or(c.Lane, lane)); err != nil {
 		return nil, err
 	}
 	defer c.Quota.Release()

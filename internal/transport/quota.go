@@ -21,6 +21,10 @@ var lanes = []laneShare{
 	{trace.Backfill, backfillPercent},
 }
 
+// spare is the lane that goes last and is owed nothing: it takes of the budget what all others leave, up to its part, and nothing
+// for an interval after another lane has had to wait.
+var spare = laneShare{trace.Details, 50}
+
 // BackfillShare is the part of the budget that backfill may use up.
 const (
 	backfillPercent = 70
@@ -53,7 +57,7 @@ func (r Rate) below(other Rate) bool {
 // end, and no rolling interval of the service's can see more requests than the rate allows.
 //
 // A lane that has waited for half an interval goes before all others, the one that has waited longest first, so that each
-// gets a request in an interval.
+// gets a request in an interval; only the spare one does not.
 type Quota struct {
 	mu   sync.Mutex
 	rate Rate
@@ -64,6 +68,8 @@ type Quota struct {
 	// it has not waited since.
 	waiting  []int
 	unserved []time.Time
+	// scarce is when a lane other than the spare one had to wait last, zero if none ever has.
+	scarce time.Time
 	// resume is when the tenant may be asked again after a pause; pause is the length of the last one that a 429 caused, 0
 	// once the service has answered since. refusals counts the 429s since then.
 	resume   time.Time
@@ -79,7 +85,7 @@ type Quota struct {
 
 // NewQuota returns a budget of which nothing has been used.
 func NewQuota(r Rate) *Quota {
-	return &Quota{rate: r, waiting: make([]int, len(lanes)), unserved: make([]time.Time, len(lanes)), changed: make(chan struct{})}
+	return &Quota{rate: r, waiting: make([]int, ranks), unserved: make([]time.Time, ranks), changed: make(chan struct{})}
 }
 
 // lock locks the budget, or the one that it has become a part of, and returns that.
@@ -180,8 +186,14 @@ func (q *Quota) Await(ctx context.Context, lane trace.Lane, limit time.Duration)
 	return err == nil
 }
 
+// spareRank is the rank of the spare lane, and ranks is how many ranks there are.
+var spareRank, ranks = len(lanes), len(lanes) + 1
+
 // rankOf returns the rank of a lane. One that does not compete goes first.
 func rankOf(lane trace.Lane) int {
+	if lane == spare.lane {
+		return spareRank
+	}
 	return max(0, slices.IndexFunc(lanes, func(l laneShare) bool { return l.lane == lane }))
 }
 
@@ -195,7 +207,11 @@ func (q *Quota) turn(ctx context.Context, rank int) (*Quota, error) {
 			q.leave(rank)
 			return q, nil
 		}
-		if err := q.sleep(ctx, wait); err != nil {
+		err := q.sleep(ctx, wait)
+		if rank != spareRank {
+			q.scarce = time.Now()
+		}
+		if err != nil {
 			q.leave(rank)
 			return q, err
 		}
@@ -243,7 +259,10 @@ func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
 		return 0, !slices.ContainsFunc(q.waiting[:rank], func(n int) bool { return n > 0 })
 	}
 	q.expire(now)
-	allowed, first := max(1, q.rate.Requests*lanes[rank].share/100), q.first(now)
+	if wait := q.scarce.Add(q.rate.Interval).Sub(now); rank == spareRank && wait > 0 {
+		return wait, false
+	}
+	allowed, first := max(1, q.rate.Requests*shareOf(rank)/100), q.first(now)
 	if first == rank && q.owed(rank, now) {
 		allowed = q.rate.Requests
 	}
@@ -255,11 +274,21 @@ func (q *Quota) wait(rank int, now time.Time) (wait time.Duration, free bool) {
 	case excess < len(q.ended):
 		wait = q.ended[excess].Add(q.rate.Interval).Sub(now) + expired
 	}
+	if rank == spareRank {
+		return wait, false
+	}
 	// Its own turn comes in any case.
 	if turn := q.unserved[rank].Add(q.rate.Interval / 2).Sub(now); turn > 0 && (wait == 0 || turn < wait) {
 		wait = turn
 	}
 	return wait, false
+}
+
+func shareOf(rank int) int {
+	if rank == spareRank {
+		return spare.share
+	}
+	return lanes[rank].share
 }
 
 // first returns the rank of the lane whose turn it is: of those that have waited too long the one that has waited longest,
@@ -279,7 +308,7 @@ func (q *Quota) first(now time.Time) (first int) {
 
 // owed reports whether the lane waits for the only request that it has in an interval.
 func (q *Quota) owed(rank int, now time.Time) bool {
-	return q.waiting[rank] > 0 && now.Sub(q.unserved[rank]) >= q.rate.Interval/2
+	return rank != spareRank && q.waiting[rank] > 0 && now.Sub(q.unserved[rank]) >= q.rate.Interval/2
 }
 
 // sleep waits without the lock until d is over, if it is not 0, or something changes.

@@ -104,6 +104,9 @@ func (q *Quota) join(other *Quota) {
 	if q.resume.After(other.resume) {
 		other.resume = q.resume
 	}
+	if q.scarce.After(other.scarce) {
+		other.scarce = q.scarce
+	}
 	if q.undecided.After(other.undecided) {
 		other.undecided = q.undecided
 	}

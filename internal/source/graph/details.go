@@ -39,6 +39,7 @@ var eventDialect = source.Dialect{
 	Fingerprint: func(raw []byte) []byte { return raw },
 	Rows:        dialect.Rows,
 	Link:        dialect.Link,
+	Names:       source.Names{Omittable: map[source.Property]string{source.MessageID: "messageId"}},
 }
 
 // DetailsEndpoint returns below which URL details are asked for.
@@ -55,7 +56,7 @@ func (c *Client) Details(ctx context.Context, d source.Delivery) (*source.Detail
 	if err != nil {
 		return nil, err
 	}
-	page := source.NewPage(response.Body, eventDialect, MaxPageSize)
+	page := source.NewPage(response.Body, eventDialect.Without(c.query.Omit), MaxPageSize)
 	page.Arrived, page.Release = response.Arrived, response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), err) })
 	return source.ReadDetails(page, decodeEvent)

@@ -42,6 +42,7 @@ var eventDialect = source.Dialect{
 	Fingerprint: withoutEchoes,
 	Rows:        dialect.Rows,
 	Link:        dialect.Link,
+	Names:       source.Names{Omittable: map[source.Property]string{source.MessageID: "MessageId"}},
 	Envelope:    dialect.Envelope,
 }
 
@@ -78,7 +79,7 @@ func (c *Client) Details(ctx context.Context, d source.Delivery) (*source.Detail
 	if err != nil {
 		return nil, err
 	}
-	page := decode(response.Body, eventDialect, MaxPageSize)
+	page := decode(response.Body, eventDialect.Without(c.asked.Omit), MaxPageSize)
 	page.Arrived, page.Size, page.Release = response.Arrived, len(response.Body), response.Release
 	page.MapError(func(err error) error { return response.Damaged(c.target(), err) })
 	return source.ReadDetails(page, decodeEvent)

@@ -32,6 +32,11 @@ type TelemetryBuilder struct {
 	ReceiverO365MessageTraceBackfillOpen     metric.Float64ObservableGauge
 	ReceiverO365MessageTraceBytes            metric.Int64Counter
 	ReceiverO365MessageTraceCredentialExpiry metric.Float64ObservableGauge
+	ReceiverO365MessageTraceDetailsAsked     metric.Int64Counter
+	ReceiverO365MessageTraceDetailsDelivered metric.Int64Counter
+	ReceiverO365MessageTraceDetailsEmpty     metric.Int64Counter
+	ReceiverO365MessageTraceDetailsGivenUp   metric.Int64Counter
+	ReceiverO365MessageTraceDetailsWaiting   metric.Int64ObservableGauge
 	ReceiverO365MessageTraceFieldErrors      metric.Int64Counter
 	ReceiverO365MessageTraceGap              metric.Int64Counter
 	ReceiverO365MessageTraceJobDuration      metric.Float64Histogram
@@ -96,6 +101,21 @@ func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceCredentialExpir
 		cb(ctx, &observerFloat64{inst: builder.ReceiverO365MessageTraceCredentialExpiry, obs: o})
 		return nil
 	}, builder.ReceiverO365MessageTraceCredentialExpiry)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverO365MessageTraceDetailsWaitingCallback sets callback for observable ReceiverO365MessageTraceDetailsWaiting metric.
+func (builder *TelemetryBuilder) RegisterReceiverO365MessageTraceDetailsWaitingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverO365MessageTraceDetailsWaiting, obs: o})
+		return nil
+	}, builder.ReceiverO365MessageTraceDetailsWaiting)
 	if err != nil {
 		return err
 	}
@@ -227,6 +247,36 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceDetailsAsked, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_details_asked",
+		metric.WithDescription("Answers to the question what happened to the message of a row. [Alpha]"),
+		metric.WithUnit("{answer}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceDetailsDelivered, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_details_delivered",
+		metric.WithDescription("Records of details and causes that the pipeline has accepted. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceDetailsEmpty, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_details_empty",
+		metric.WithDescription("Answers without any detail, after which a row is asked about again. [Alpha]"),
+		metric.WithUnit("{answer}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceDetailsGivenUp, err = builder.meter.Int64Counter(
+		"otelcol_receiver_o365_message_trace_details_given_up",
+		metric.WithDescription("Rows about whose details nobody asks any more, since too many wait, or the service has none. [Alpha]"),
+		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverO365MessageTraceDetailsWaiting, err = builder.meter.Int64ObservableGauge(
+		"otelcol_receiver_o365_message_trace_details_waiting",
+		metric.WithDescription("Rows that wait for their details. [Alpha]"),
+		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceFieldErrors, err = builder.meter.Int64Counter(
 		"otelcol_receiver_o365_message_trace_field_errors",
 		metric.WithDescription("Expressions of fields that could not be evaluated for a record, which lacks the attribute. [Alpha]"),
@@ -279,7 +329,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverO365MessageTraceRequests, err = builder.meter.Int64Counter(
 		"otelcol_receiver_o365_message_trace_requests",
-		metric.WithDescription("Requests for pages, by the HTTP status code of the response. [Alpha]"),
+		metric.WithDescription("Requests for pages and details, by the HTTP status code of the response. [Alpha]"),
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)

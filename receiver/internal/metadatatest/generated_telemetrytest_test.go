@@ -32,6 +32,10 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterReceiverO365MessageTraceDetailsWaitingCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterReceiverO365MessageTraceLagCallback(func(_ context.Context, observer metric.Float64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -49,6 +53,10 @@ func TestSetupTelemetry(t *testing.T) {
 		return nil
 	}))
 	tb.ReceiverO365MessageTraceBytes.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceDetailsAsked.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceDetailsDelivered.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceDetailsEmpty.Add(context.Background(), 1)
+	tb.ReceiverO365MessageTraceDetailsGivenUp.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceFieldErrors.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceGap.Add(context.Background(), 1)
 	tb.ReceiverO365MessageTraceJobDuration.Record(context.Background(), 1)
@@ -71,6 +79,21 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceCredentialExpiry(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceDetailsAsked(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceDetailsDelivered(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceDetailsEmpty(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceDetailsGivenUp(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverO365MessageTraceDetailsWaiting(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverO365MessageTraceFieldErrors(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

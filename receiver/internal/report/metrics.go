@@ -38,6 +38,7 @@ type observed struct {
 	liveUpTo, settledUpTo time.Time
 	rows                  int
 	backfill              jobs.Progress
+	inquiries             int
 }
 
 func newMetrics(settings component.TelemetrySettings, id component.ID) (*metrics, error) {
@@ -98,7 +99,7 @@ func (m *metrics) start(quota Quota) error {
 
 func (m *metrics) observe(p poll.Position) {
 	m.state.Store(&observed{
-		liveUpTo: plan.LiveUpTo(p.State), settledUpTo: plan.SettledUpTo(p.State), rows: p.Rows, backfill: p.Backfill,
+		liveUpTo: plan.LiveUpTo(p.State), settledUpTo: plan.SettledUpTo(p.State), rows: p.Rows, backfill: p.Backfill, inquiries: p.Inquiries,
 	})
 }
 
@@ -130,6 +131,27 @@ func (m *metrics) page(ctx context.Context, lane trace.Lane, p collect.Page) {
 	for _, late := range p.Late {
 		m.ReceiverO365MessageTraceLateArrival.Record(ctx, late.Seconds(), own)
 	}
+}
+
+// inquired counts what became of the asking for details.
+func (m *metrics) inquired(o collect.Inquired) {
+	ctx := context.Background()
+	own := m.with()
+	m.ReceiverO365MessageTraceDetailsAsked.Add(ctx, int64(o.Asked), own)
+	m.ReceiverO365MessageTraceDetailsEmpty.Add(ctx, int64(o.Empty), own)
+	m.ReceiverO365MessageTraceDetailsDelivered.Add(ctx, int64(o.Delivered), own)
+	m.ReceiverO365MessageTraceDetailsGivenUp.Add(ctx, int64(o.GivenUp), own)
+}
+
+// observeDetails begins to observe how many rows wait for their details, and to count what is to be alerted on.
+func (m *metrics) observeDetails() error {
+	m.inquired(collect.Inquired{})
+	return m.RegisterReceiverO365MessageTraceDetailsWaitingCallback(func(_ context.Context, o metric.Int64Observer) error {
+		if state := m.state.Load(); state != nil {
+			o.Observe(int64(state.inquiries), m.with())
+		}
+		return nil
+	})
 }
 
 func (m *metrics) fieldError(name string) {

@@ -44,6 +44,8 @@ var (
 	_ poll.Reporter      = (*Report)(nil)
 	_ collect.Observer   = (*Report)(nil)
 	_ transport.Observer = (*Report)(nil)
+
+	_ collect.DetailObserver = (*Report)(nil)
 )
 
 // Options is what a report depends on.
@@ -77,6 +79,17 @@ func (r *Report) Start(status func(*componentstatus.Event), quota Quota) error {
 	r.status.report = status
 	r.summary.start(quota.Used)
 	return r.metrics.start(quota)
+}
+
+// ObserveDetails begins to tell of details, which nobody is told of who does not ask for any.
+func (r *Report) ObserveDetails() error { return r.metrics.observeDetails() }
+
+// Inquiries returns how many rows wait for their details, as of the last position.
+func (r *Report) Inquiries() int {
+	if state := r.metrics.state.Load(); state != nil {
+		return state.inquiries
+	}
+	return 0
 }
 
 // RecordTo has what happens in jobs recorded; it must be called before any job runs.
@@ -146,6 +159,9 @@ func (r *Report) Report(event poll.Event) {
 			zap.String("error", e.Err.Error()), zap.String("hint", fmt.Sprintf("set page_size to %d", e.To)))
 	case poll.Leadership:
 		r.logger.Info(leadership[e])
+	case poll.DetailsTrouble:
+		r.status.note(zapcore.WarnLevel, "details could not be read; none are asked for until the time given, and mail is not affected",
+			zap.Time("until", e.Until), zap.String("error", e.Err.Error()), zap.String("hint", trouble.HintOf(e.Err)))
 	}
 }
 
@@ -213,11 +229,28 @@ func (r *Report) Offered(ctx context.Context, w trace.Window, err error) {
 	message := "the pipeline refuses records; they are offered again"
 	if refusal, ok := errors.AsType[*collect.RefusalError](err); ok && refusal.Permanent {
 		message = "the pipeline refuses records for good; they are dropped, and offered again when the window is read at a later age"
+		if w.Empty() {
+			message = "the pipeline refuses the details of a row for good; they are dropped"
+		}
 	} else {
 		job.Wait(jobs.ForPipeline)
 	}
-	r.status.failed(trouble.Pipeline, message, err, zap.Stringer("window", w))
+	var fields []zap.Field
+	if !w.Empty() {
+		fields = append(fields, zap.Stringer("window", w))
+	}
+	r.status.failed(trouble.Pipeline, message, err, fields...)
 	jobLog(ctx).Warn(message, zap.String("error", err.Error()))
+}
+
+// Inquired implements collect.DetailObserver.
+func (r *Report) Inquired(ctx context.Context, o collect.Inquired) {
+	r.metrics.inquired(o)
+	jobs.FromContext(ctx).Details(o.Asked, o.Delivered, o.Bytes)
+	if o.GivenUp > 0 {
+		r.status.note(zapcore.WarnLevel, "details of rows are given up: too many rows wait for theirs, or the service does not have any",
+			zap.Int("rows", o.GivenUp), zap.String("hint", "raise details.max_per_interval, or ask for fewer statuses"))
+	}
 }
 
 // Stored implements collect.Observer.
