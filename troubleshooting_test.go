@@ -50,7 +50,7 @@ func literal(e ast.Expr) string {
 // source walks the code of the components, without their tests.
 func source(t *testing.T, visit func(ast.Node) bool) {
 	t.Helper()
-	for _, root := range []string{"receiver", "internal", "connector", "extension"} {
+	for _, root := range []string{"receiver", "internal", "connector", "extension", "provider"} {
 		require.NoError(t, filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err
