@@ -40,8 +40,8 @@ Mail:
   --history DURATION        how far mail reaches back at the start (24h)
   --from TIME               when mail begins (RFC 3339), in place of --history: makes a restarted
                             m365sim the same tenant
-  --tenants N               how many tenants, the further ones with IDs, domains and mail of their own
-                            and the same application; see /_sim/tenants (1)
+  --tenants N               how many tenants, the further ones with IDs, domains and mail of their
+                            own and the same application; see /_sim/tenants (1)
   --seed N                  which of many possible tenants (1)
   --domain NAME             the tenant's domain (contoso.com)
   --late SPEC               how late rows become visible: typical, none, or shares such as

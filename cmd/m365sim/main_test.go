@@ -176,7 +176,7 @@ func TestFailures(t *testing.T) {
 func TestEveryFlagIsUnderstoodAndExplained(t *testing.T) {
 	args := []string{
 		"--listen", "h:1", "--ca-file", "f", "--hosts", "a, b,", "--plain", "--no-ledger", "--rows-per-day", "5", "--history", "2h",
-		"--seed", "9", "--domain", "d.example", "--late", "none", "--status-changes", "0", "--no-incidents", "--tenant-id", "t",
+		"--seed", "9", "--domain", "d.example", "--late", "none", "--status-changes", "0", "--no-incidents", "--tenants", "3", "--tenant-id", "t",
 		"--client-id", "c", "--client-secret", "s", "--token-lifetime", "1m", "--quota", "0", "--quota-interval", "1s", "--no-retry-after",
 		"--ca-key-file", "k", "--from", "2026-11-22T13:00:00+01:00", "--chaos", "0.3", "--chaos-for", "60s",
 		"--all-staff", "150000@2026-11-22T12:00:00.5Z",
@@ -185,7 +185,7 @@ func TestEveryFlagIsUnderstoodAndExplained(t *testing.T) {
 	require.NoError(t, err)
 	from := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	assert.Equal(t, options{
-		caFile: "f", caKeyFile: "k",
+		caFile: "f", caKeyFile: "k", tenants: 3,
 		chaos:    fault.Rule{Kind: fault.Chaos, Probability: 0.3, For: time.Minute},
 		allStaff: []allStaff{{150_000, from.Add(time.Second / 2)}},
 		listen:   simulator.ListenConfig{Address: "h:1", Plain: true, Hosts: []string{"a", "b"}},
