@@ -36,7 +36,8 @@ type field struct {
 	value expression
 }
 
-// Compile reads the expressions, and calls failed whenever one of them cannot be evaluated for a record. Its error joins
+// Compile reads the expressions, and calls failed whenever one of them cannot be evaluated for a record. The text of that error
+// has no values of the record, and can be had until failed returns; the error that it wraps may have some. Compile's own error joins
 // those of all definitions, each of which begins with fields[i].value.
 func Compile(definitions []Definition, settings component.TelemetrySettings, failed func(name string, err error)) (*Fields, error) {
 	compiler, err := newCompiler(settings)
@@ -84,7 +85,7 @@ func (f *Fields) Set(ctx context.Context, resource plog.ResourceLogs, scope plog
 	defer at.Close()
 	for _, each := range f.fields {
 		if err := each.set(ctx, at, record.Attributes()); err != nil {
-			f.failed(each.name, err)
+			f.failed(each.name, &failure{err, record})
 		}
 	}
 }

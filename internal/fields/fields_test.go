@@ -4,6 +4,7 @@
 package fields
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -89,6 +90,48 @@ func TestFieldThatFailsIsSkipped(t *testing.T) {
 	added, failed := set(t, Definition{"a", `Int(ParseJSON("no JSON"))`}, Definition{"b", `1`})
 	assert.Equal(t, map[string]any{"b": int64(1)}, added)
 	assert.Equal(t, []string{"a"}, failed)
+}
+
+// A failure says what went wrong, and nothing of the record.
+func TestFailuresHaveNoValues(t *testing.T) {
+	t.Parallel()
+	for expression, says := range map[string]string{
+		`Split(attributes["email.to.address"], "@")[5]`:                 "out of bounds",
+		`Time(attributes["email.subject"], "%Y")`:                       "cannot parse",
+		`ParseJSON(attributes["email.subject"])`:                        "",
+		`Duration(attributes["email.subject"])`:                         "invalid duration",
+		`URL(Concat(["http://[", attributes["email.to.address"]], ""))`: "",
+		`ParseKeyValue(ToUpperCase(attributes["email.subject"]))`:       "pairs",
+		`Substring(attributes["email.subject"], 0, 500)`:                "cannot be greater than",
+	} {
+		t.Run(expression, func(t *testing.T) {
+			t.Parallel()
+			var text string
+			f, err := Compile([]Definition{{"f", expression}}, componenttest.NewNopTelemetrySettings(), func(_ string, err error) {
+				text = err.Error()
+				require.Error(t, errors.Unwrap(err))
+			})
+			require.NoError(t, err)
+			logs := plog.NewLogs().ResourceLogs().AppendEmpty()
+			record := logs.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+			record.Attributes().PutStr("email.to.address", "ann.smith@contoso.example")
+			record.Attributes().PutStr("email.subject", `Merger: "Fabrikam" is next`)
+			record.Body().SetStr(`{"toAddress":"ann.smith@contoso.example","index":3,"subject":"Merger: \"Fabrikam\" is next"}`)
+			f.Set(t.Context(), logs, logs.ScopeLogs().At(0), record)
+			require.NotEmpty(t, text)
+			assert.Contains(t, text, says)
+			assert.NotRegexp(t, `(?i)\bann\b|smith|contoso|merger|fabri|next`, text)
+		})
+	}
+}
+
+func TestWithoutValues(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, `index 5 out of bounds: …`, withoutValues("index 5 out of bounds: Merg|erger", "merger off\n"))
+	assert.Equal(t, `parsing "…": bad`, withoutValues(`parsing "Ann Smith": bad`, "ann smith"))
+	assert.Equal(t, "index 5 out of bounds", withoutValues("index 5 out of bounds", "5 of us shouted"))
+	assert.Equal(t, "…: VP of …", withoutValues("VIP: VP of IT2", "vip vp of it2"))
+	assert.Equal(t, "a plain text", withoutValues("a plain text", ""))
 }
 
 func TestWrongExpressionsAreNamed(t *testing.T) {

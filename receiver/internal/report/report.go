@@ -309,14 +309,15 @@ func (r *Report) Answered(ctx context.Context, resp *http.Response) {
 	r.metrics.request(ctx, resp.StatusCode)
 }
 
-// FieldFailed counts a field that could not be evaluated for a record, and tells so once. What went wrong may repeat what the
-// record holds.
+// FieldFailed counts a field that could not be evaluated for a record, and logs the first time. The error's text has nothing of
+// the record, but the one that it wraps may.
 func (r *Report) FieldFailed(name string, err error) {
 	r.metrics.fieldError(name)
 	if _, logged := r.logged.LoadOrStore("field "+name, true); !logged {
 		r.logger.Warn("an expression of fields cannot be evaluated for a record, which goes without the attribute; such errors are "+
-			"counted from now on", zap.String("field", name), zap.String("hint", "see the value of the field; log_level debug tells the error"))
-		r.logger.Debug("the error of the expression", zap.String("field", name), zap.Error(err))
+			"counted from now on", zap.String("field", name), zap.String("error", transport.Clean(err.Error())),
+			zap.String("hint", "correct the value of the field in fields"))
+		r.logger.Debug("the error of the expression", zap.String("field", name), zap.Error(errors.Unwrap(err)))
 	}
 }
 
