@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
@@ -31,14 +32,16 @@ func TestALookbackAsLongAsTheRetention(t *testing.T) {
 		slow     bool
 		within   time.Duration
 		fixed    bool
+		// file is a configuration of testdata/running that asks for all this.
+		file string
 	}{
-		"graph":                     {Graph, 2160 * time.Hour, 0, false, 25 * time.Second, false},
-		"graph, slow answers":       {Graph, 2160 * time.Hour, 0, true, 2 * time.Hour, false},
-		"graph, default rate limit": {Graph, 2160 * time.Hour, 90, false, 5 * time.Hour, false},
-		"graph, fixed range":        {Graph, 2159 * time.Hour, 90, true, 5 * time.Hour, true},
-		"reporting":                 {ReportingWebService, 240 * time.Hour, 0, false, 25 * time.Second, false},
-		"reporting, slow answers":   {ReportingWebService, 240 * time.Hour, 0, true, 25 * time.Minute, false},
-		"reporting, rate limit":     {ReportingWebService, 240 * time.Hour, 90, false, time.Hour, false},
+		"graph":                     {Graph, 2160 * time.Hour, 0, false, 25 * time.Second, false, ""},
+		"graph, slow answers":       {Graph, 2160 * time.Hour, 0, true, 2 * time.Hour, false, ""},
+		"graph, default rate limit": {Graph, 2160 * time.Hour, 90, false, 5 * time.Hour, false, "lookback-2160h.yaml"},
+		"graph, fixed range":        {Graph, 2159 * time.Hour, 90, true, 5 * time.Hour, true, "fixed-range-oldest-lost.yaml"},
+		"reporting":                 {ReportingWebService, 240 * time.Hour, 0, false, 25 * time.Second, false, ""},
+		"reporting, slow answers":   {ReportingWebService, 240 * time.Hour, 0, true, 25 * time.Minute, false, ""},
+		"reporting, rate limit":     {ReportingWebService, 240 * time.Hour, 90, false, time.Hour, false, "rws-240h.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,6 +55,17 @@ func TestALookbackAsLongAsTheRetention(t *testing.T) {
 				w := newWorld(t, sim)
 				began := time.Now()
 				w.start(func(c *Config) {
+					if test.file != "" {
+						*c = *only(receiversOf(t, test.file, environmentOf("https://simulated.example", "", ""), recently(began)...))
+						c.InspectorID = nil
+						assert.Equal(t, test.api, c.api())
+						if test.fixed {
+							c.DateRange.Get().End = began.Add(-time.Hour).Format(time.RFC3339)
+						} else {
+							c.RevisitAges = nil
+						}
+						return
+					}
 					c.API = test.api
 					if test.fixed {
 						between(began.Add(-test.lookback).Format(time.RFC3339), "0", 5*time.Minute)(c)
@@ -85,4 +99,12 @@ func TestALookbackAsLongAsTheRetention(t *testing.T) {
 			})
 		})
 	}
+}
+
+// only returns the one configuration that there is.
+func only(all map[component.ID]*Config) *Config {
+	for _, cfg := range all {
+		return cfg
+	}
+	return nil
 }
