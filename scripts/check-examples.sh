@@ -31,7 +31,7 @@ done
 # A list of tenants stands for the receivers, one for each of its lines.
 echo "validate examples/tenants"
 FABRIKAM_ENDPOINT=localhost:4317 "$collector" validate "$gates" --config examples/tenants/collector.yaml \
-	--config tenants:examples/tenants/tenants.yaml
+	--config 'tenants:examples/tenants/tenants.yaml#strict'
 
 # A mapping is a second file beside a whole configuration.
 for mapping in examples/mappings/*.yaml; do

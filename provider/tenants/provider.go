@@ -16,8 +16,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// scheme begins the URIs of lists: tenants:/etc/otelcol/tenants.yaml.
-const scheme = "tenants"
+const (
+	// scheme begins the URIs of lists: tenants:/etc/otelcol/tenants.yaml.
+	scheme = "tenants"
+	// strict ends the URI of a list whose wrong lines are errors: `validate` shows no log lines.
+	strict = "#strict"
+)
 
 // NewFactory returns the factory of the provider.
 func NewFactory() confmap.ProviderFactory {
@@ -29,12 +33,14 @@ type provider struct{ logger *zap.Logger }
 var errNone = errors.New("no tenant of the list can be read")
 
 // Retrieve returns the receivers of a list, and the pipelines that they feed. A line that is wrong is logged with its number
-// and left out. A list is an error if it cannot be read, is wrong outside its lines, or has no line that is right.
+// and left out, unless the URI ends in #strict. A list is an error if it cannot be read, is wrong outside its lines, or has
+// no line that is right.
 func (p *provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc) (*confmap.Retrieved, error) {
 	path, ok := strings.CutPrefix(uri, scheme+":")
 	if !ok {
 		return nil, fmt.Errorf("%q is not supported by the provider %q", uri, scheme)
 	}
+	path, isStrict := strings.CutSuffix(path, strict)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the list of tenants cannot be read: %w", err)
@@ -44,6 +50,9 @@ func (p *provider) Retrieve(_ context.Context, uri string, _ confmap.WatcherFunc
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	conf, wrong := l.configuration()
+	if isStrict && len(wrong) > 0 {
+		return nil, fmt.Errorf("%s: %w", path, errors.Join(joined(wrong)...))
+	}
 	for _, each := range wrong {
 		p.logger.Error("a tenant is left out, since its line of the list is wrong",
 			zap.String("list", path), zap.Int("line", each.line), zap.Error(each.err))

@@ -138,6 +138,18 @@ func TestAWrongLineIsNamedAndHarmsNoOther(t *testing.T) {
 	}
 }
 
+func TestWrongLinesAreErrorsOnRequest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tenants.yaml")
+	p := NewFactory().Create(confmap.ProviderSettings{Logger: zap.NewNop()})
+	own := ", authentication: {oauth: {client_id: a, client_secret: b}}}\n"
+	require.NoError(t, os.WriteFile(file, []byte("tenants:\n- {tenant_id: "+one+own), 0o600))
+	_, err := p.Retrieve(t.Context(), "tenants:"+file+"#strict", nil)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte("tenants:\n- {tenant_id: "+one+own+"- {}\n-\n"), 0o600))
+	_, err = p.Retrieve(t.Context(), "tenants:"+file+"#strict", nil)
+	require.ErrorContains(t, err, "line 3: tenant_id is missing\nline 4: it has no keys")
+}
+
 func TestAnErrorRepeatsNoSecret(t *testing.T) {
 	t.Setenv("TENANTS_TEST_SECRET", "hidden-secret")
 	for _, line := range []string{
