@@ -4,6 +4,7 @@
 package findings
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -56,30 +57,71 @@ func domainOf(address string) string {
 	if at < 0 {
 		return ""
 	}
-	domain := strings.TrimRight(address[at+1:], ">")
+	domain := address[at+1:]
+	if strings.HasSuffix(domain, ">") {
+		domain = strings.TrimRight(domain, ">")
+	}
 	if domain == "" || domain[len(domain)-1] != '.' && isASCII(domain) {
 		return domain
 	}
 	return cleanDomain(domain)
 }
 
+// Texts are looked at in words of eight bytes, all of them at once.
+const (
+	tops  = 0x8080808080808080 // set in what is not ASCII
+	fromA = 0x3F3F3F3F3F3F3F3F // carries A and what follows over the top bit
+	pastZ = 0x2525252525252525 // carries what follows Z
+)
+
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// capitals has the top bit of each byte of ASCII that is a capital letter.
+func capitals(w uint64) uint64 { return (w + fromA) &^ (w + pastZ) & tops }
+
 // lower is the text in lower case. Most texts are so already.
 func lower(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= 0x80 || c-'A' < 26 {
-			return strings.ToLower(s)
+	if isLower(s) {
+		return s
+	}
+	return strings.ToLower(s)
+}
+
+// isLower reports whether the text is ASCII without capital letters.
+func isLower(s string) bool {
+	rest := s
+	for ; len(rest) >= 8; rest = rest[8:] {
+		if w := word(rest); (w|capitals(w))&tops != 0 {
+			return false
 		}
 	}
-	return s
+	for i := range len(rest) {
+		if c := rest[i]; c >= 0x80 || c-'A' < 26 {
+			return false
+		}
+	}
+	return true
 }
 
 // appendLower appends the text in lower case.
 func appendLower(dst []byte, s string) []byte {
-	for i := range len(s) {
-		c := s[i]
+	before, rest := len(dst), s
+	for ; len(rest) >= 8; rest = rest[8:] {
+		w := word(rest)
+		if w&tops != 0 {
+			return append(dst[:before], strings.ToLower(s)...)
+		}
+		dst = binary.LittleEndian.AppendUint64(dst, w|capitals(w)>>2)
+	}
+	for i := range len(rest) {
+		c := rest[i]
 		switch {
 		case c >= 0x80:
-			return append(dst[:len(dst)-i], strings.ToLower(s)...)
+			return append(dst[:before], strings.ToLower(s)...)
 		case c-'A' < 26:
 			c += 'a' - 'A'
 		}
@@ -89,6 +131,11 @@ func appendLower(dst []byte, s string) []byte {
 }
 
 func isASCII(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		if word(s)&tops != 0 {
+			return false
+		}
+	}
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false

@@ -52,27 +52,28 @@ func (r *autoForward) observe(e *Engine, m *mail) {
 		return
 	}
 	p := passed{message: m.message, at: m.at, size: clampSize(m.Size)}
-	subject := e.subjectHash(m.Subject)
 	switch {
 	case m.Status == "expanded":
 		p.kind = listed
 	case m.toInside:
-		p.kind, p.mailbox, p.other, p.name = received, m.recipientHash, m.senderHash, m.recipient
+		p.kind, p.mailbox, p.other = received, m.recipientHash, m.senderHash
 	case r.trusted.has(m.recipientDomain):
 		return
 	case m.fromInside:
-		p.kind, p.mailbox, p.other, p.name = sent, m.senderHash, m.recipientHash, m.recipient
+		p.kind, p.mailbox, p.other = sent, m.senderHash, m.recipientHash
 	default:
-		p.kind, p.other, p.name = relayed, m.recipientHash, m.recipient
-	}
-	if subject != 0 && (p.kind == received || p.kind == sent) {
-		p.subject = mix(p.mailbox, subject)
+		p.kind, p.other = relayed, m.recipientHash
 	}
 	if p.kind == listed && m.fromInside {
 		return
 	}
+	if p.kind == received || p.kind == sent {
+		if subject := e.subjectHash(m.Subject); subject != 0 {
+			p.subject = mix(p.mailbox, subject)
+		}
+	}
 	rare := p.kind == relayed || !m.fromInside && e.messages.rareOf(p.message)
-	e.messages.add(p)
+	e.messages.add(p, m.recipient)
 	if p.subject != 0 {
 		for other := range e.messages.ofSubject(p.subject) {
 			r.answer(e, m, &p, other)
@@ -93,7 +94,11 @@ func (r *autoForward) answer(e *Engine, m *mail, p, other *passed) {
 		out.at < in.at || out.at > in.at+promptly || !similar(in.size, out.size) {
 		return
 	}
-	r.track(e, m, in, out)
+	mailbox, to := m.recipient, e.messages.name(other)
+	if p.kind == sent {
+		mailbox, to = to, mailbox
+	}
+	r.track(e, m, in, mailbox, to)
 }
 
 // similar reports whether one message may be the other passed on: with a few more headers, or without its attachment's
@@ -128,21 +133,21 @@ func (r *autoForward) sameMessage(e *Engine, m *mail, p *passed) {
 	for _, in := range inside {
 		for _, out := range outside {
 			if in.is(p) || out.is(p) {
-				r.track(e, m, in, out)
+				r.track(e, m, in, e.messages.name(in), e.messages.name(out))
 			}
 		}
 	}
 }
 
-func (r *autoForward) track(e *Engine, m *mail, in, out *passed) {
-	mailbox := in.name
-	e.track(m, mailbox, in.mailbox, out.name,
+func (r *autoForward) track(e *Engine, m *mail, in *passed, mailbox, to string) {
+	e.track(m, key{text: mailbox, hash: in.mailbox, about: to, aboutHash: e.hashLower(to)},
 		entry{row: in.message, counted: in.message, message: in.message, at: in.at, bytes: in.size})
 }
 
 // retract takes back that a message was passed on.
 func (e *Engine) retract(in, out *passed, m *mail) {
-	s := e.byID[e.seriesID(e.ruleInHand, m, in.mailbox, out.name)]
+	to := e.messages.name(out)
+	s := e.byID(e.seriesID(e.ruleInHand, m, key{hash: in.mailbox, about: to, aboutHash: e.hashLower(to)}))
 	if s == nil {
 		return
 	}
@@ -172,12 +177,16 @@ var replyPrefixes = map[string]bool{
 func (e *Engine) subjectHash(subject string) uint64 {
 	text := strings.TrimSpace(subject)
 	for {
-		prefix, rest, found := strings.Cut(text[:min(len(text), 24)], ":")
-		prefix, _, _ = strings.Cut(prefix, "[") // as in Re[2]:
-		if !found || !replyPrefixes[lower(strings.TrimSpace(prefix))] {
+		colon := strings.IndexByte(text[:min(len(text), 24)], ':')
+		if colon < 0 {
 			break
 		}
-		text = strings.TrimSpace(text[len(text[:min(len(text), 24)])-len(rest):])
+		prefix, _, _ := strings.Cut(text[:colon], "[") // as in Re[2]:
+		e.buffer = appendLower(e.buffer[:0], strings.TrimSpace(prefix))
+		if !replyPrefixes[string(e.buffer)] {
+			break
+		}
+		text = strings.TrimSpace(text[colon+1:])
 	}
 	if text == "" {
 		return 0

@@ -57,7 +57,7 @@ func (r *bulkMail) observe(e *Engine, m *mail) {
 	if m.Status == "expanded" {
 		n.flags |= expanded
 	}
-	e.track(m, m.sender, m.senderHash, "", n)
+	e.track(m, key{text: m.sender, hash: m.senderHash}, n)
 }
 
 func (r *bulkMail) describe(s *series, w *window, f *Finding) {

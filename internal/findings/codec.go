@@ -136,7 +136,8 @@ func (c *cursor) series(rules []string) *series {
 		s.entries = append(s.entries, n)
 	}
 	for range c.count() {
-		s.samples = append(s.samples, sample{c.hash(), c.text(), c.text()})
+		n := sample{c.hash(), c.text(), c.text()}
+		s.samples, s.texts = append(s.samples, n), s.texts+len(n.id)+len(n.recipient)
 	}
 	for range c.count() {
 		s.marks = append(s.marks, mark{c.time(), c.flags(), c.time()})

@@ -43,6 +43,8 @@ type Engine struct {
 	tenantHash uint64
 	ruleHashes []uint64
 	places     map[string]*place
+	// home is the inside domain that was met last. One side of most mail is there.
+	home       *place
 	buffer     []byte
 	perMessage map[uint64]int32
 	findings   []Finding
@@ -65,8 +67,7 @@ func New(s Settings, secret [16]byte) *Engine {
 		lateness: secondsOf(s.Lateness),
 		found:    map[uid]uint32{}, places: map[string]*place{}, perMessage: map[uint64]int32{},
 	}
-	e.byID = map[uint64]*series{}
-	e.recent.Init()
+	e.tracker = newTracker()
 	e.messages = newMessages(s.MaxTracked)
 	for name, k := range s.Rules.all() {
 		if !k.common().Enabled {
@@ -102,7 +103,7 @@ func (e *Engine) Observe(o *Observation, now time.Time) bool {
 		e.late++
 	}
 	for i, r := range e.rules {
-		if !e.harmless[i].has(m) {
+		if h := &e.harmless[i]; h.none || !h.has(m) {
 			e.ruleInHand = i
 			r.observe(e, m)
 		}
@@ -117,8 +118,8 @@ func (e *Engine) expiry(at uint32) uint32 {
 }
 
 // track adds an entry to the series of a key. An entry without a time is of the mail itself.
-func (e *Engine) track(m *mail, key string, keyHash uint64, about string, n entry) *series {
-	s := e.series(e.ruleInHand, m, key, keyHash, about)
+func (e *Engine) track(m *mail, k key, n entry) *series {
+	s := e.series(e.ruleInHand, m, k)
 	if n.at == 0 {
 		n.at, n.message = m.at, m.message
 	}
@@ -142,7 +143,7 @@ func (e *Engine) Settle(now time.Time) []Finding {
 		s.dirty = false
 		e.judge(s)
 		s.expire(e.now)
-		if e.byID[s.id] == s {
+		if s.turn > 0 {
 			e.weigh(s)
 		}
 	}
@@ -157,7 +158,7 @@ func (e *Engine) Settle(now time.Time) []Finding {
 
 // Stats returns counts.
 func (e *Engine) Stats() Stats {
-	return Stats{Tracked: len(e.byID), Bytes: e.bytes, Evicted: e.evicted, Late: e.late}
+	return Stats{Tracked: e.tracked, Bytes: e.bytes, Evicted: e.evicted, Late: e.late}
 }
 
 func halves(secret [16]byte) [2]uint64 {

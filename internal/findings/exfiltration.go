@@ -44,6 +44,8 @@ type exfiltration struct {
 	bytes, messages int64
 	multiple        float64
 	trusted         domains
+	// freemail is the hash of allFreemail, once that was needed.
+	freemail uint64
 }
 
 const (
@@ -65,11 +67,14 @@ func (r *exfiltration) observe(e *Engine, m *mail) {
 	if !m.fromInside || m.toInside || m.recipientDomain == "" || r.trusted.has(m.recipientDomain) {
 		return
 	}
-	to := m.recipientDomain
+	k := key{text: m.sender, hash: m.senderHash, about: m.recipientDomain, aboutHash: m.to.hash}
 	if m.to.freemail {
-		to = allFreemail
+		if r.freemail == 0 {
+			r.freemail = e.hashLower(allFreemail)
+		}
+		k.about, k.aboutHash = allFreemail, r.freemail
 	}
-	s := e.track(m, m.sender, m.senderHash, to, entry{row: m.message, counted: m.message, bytes: clampSize(m.Size)})
+	s := e.track(m, k, entry{row: m.message, counted: m.message, bytes: clampSize(m.Size)})
 	s.until = max(s.until, e.now+usualDays*secondsPerDay)
 }
 

@@ -81,7 +81,7 @@ func (e *Engine) holds(s *series, message uint64) bool {
 func (e *Engine) wake() {
 	n := 0
 	for n < len(e.waiting) && e.waiting[n].due <= e.now {
-		if s := e.byID[e.waiting[n].series]; s != nil && len(s.entries) > 0 {
+		if s := e.byID(e.waiting[n].series); s != nil && len(s.entries) > 0 {
 			if !s.dirty {
 				s.dirty = true
 				e.dirty = append(e.dirty, s)

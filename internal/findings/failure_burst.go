@@ -41,7 +41,7 @@ func (r *failureBurst) observe(e *Engine, m *mail) {
 	if m.Status != "failed" || m.sender == nullSender || m.recipient == "" {
 		return
 	}
-	e.track(m, m.sender, m.senderHash, "", entry{row: m.row(), counted: m.recipientHash, flags: failed})
+	e.track(m, key{text: m.sender, hash: m.senderHash}, entry{row: m.row(), counted: m.recipientHash, flags: failed})
 }
 
 func (r *failureBurst) describe(s *series, w *window, f *Finding) {

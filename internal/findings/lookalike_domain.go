@@ -55,7 +55,7 @@ func (r *lookalikeDomain) observe(e *Engine, m *mail) {
 		}
 	}
 	if m.from.resembles != "" {
-		e.track(m, m.senderDomain, e.hash(m.senderDomain), "", entry{row: m.row(), counted: m.message})
+		e.track(m, key{text: m.senderDomain, hash: m.from.hash}, entry{row: m.row(), counted: m.message})
 	}
 }
 

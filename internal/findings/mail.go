@@ -32,6 +32,8 @@ func (m *mail) row() uint64 { return mix(m.message, m.recipientHash) }
 
 // place is what there is to know of a domain. It is found out once.
 type place struct {
+	domain           string
+	hash             uint64
 	inside, freemail bool
 	// resembles is the domain that this one resembles, how in which way; valid once judged.
 	judged         bool
@@ -43,20 +45,34 @@ const maxPlaces = 1 << 14
 
 // place returns what there is to know of a domain.
 func (e *Engine) place(domain string) *place {
-	if p := e.places[domain]; p != nil {
-		return p
+	if e.home != nil && e.home.domain == domain {
+		return e.home
 	}
-	if len(e.places) >= maxPlaces {
-		clear(e.places)
+	p := e.places[domain]
+	if p == nil {
+		if len(e.places) >= maxPlaces {
+			clear(e.places)
+		}
+		p = &place{
+			domain: strings.Clone(domain), hash: e.hash(domain), inside: e.local.has(domain), freemail: freemail[domain],
+		}
+		e.places[p.domain] = p
 	}
-	p := &place{inside: e.local.has(domain), freemail: freemail[domain]}
-	e.places[strings.Clone(domain)] = p
+	if p.inside {
+		e.home = p
+	}
 	return p
 }
 
 // hash returns a keyed hash of a text, folded to lower case if it is not so already.
 func (e *Engine) hash(text string) uint64 {
 	e.buffer = appendLower(e.buffer[:0], text)
+	return siphash.Hash(e.secret[0], e.secret[1], e.buffer)
+}
+
+// hashLower is hash of a text that is in lower case.
+func (e *Engine) hashLower(text string) uint64 {
+	e.buffer = append(e.buffer[:0], text...)
 	return siphash.Hash(e.secret[0], e.secret[1], e.buffer)
 }
 
@@ -81,7 +97,7 @@ func (e *Engine) prepare(o *Observation) bool {
 		e.tenant, e.tenantHash = strings.Clone(o.Tenant), e.hash(o.Tenant)
 	}
 	m.tenantHash = e.tenantHash
-	m.senderHash, m.recipientHash = e.hash(m.sender), e.hash(m.recipient)
+	m.senderHash, m.recipientHash = e.hashLower(m.sender), e.hashLower(m.recipient)
 	m.message = mix(m.tenantHash, e.hash(o.Message))
 	m.senderDomain, m.recipientDomain = domainOf(m.sender), domainOf(m.recipient)
 	m.from, m.to = e.place(m.senderDomain), e.place(m.recipientDomain)

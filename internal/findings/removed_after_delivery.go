@@ -35,7 +35,7 @@ func (r *removedAfterDelivery) observe(e *Engine, m *mail) {
 		return
 	}
 	exposed := max(0, m.Observed.Sub(m.Received)/time.Second)
-	e.track(m, m.sender, m.senderHash, "",
+	e.track(m, key{text: m.sender, hash: m.senderHash},
 		entry{row: m.row(), counted: m.recipientHash, bytes: clampSize(int64(exposed)), flags: how})
 }
 

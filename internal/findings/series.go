@@ -5,40 +5,44 @@ package findings
 
 import (
 	"cmp"
-	"container/list"
 	"slices"
 )
 
-// series is what one rule knows of one sender, domain or mailbox. All times are in seconds since 1970.
+// series is what one rule knows of one sender, domain or mailbox. All times are in seconds since 1970. What is used most is at
+// the beginning, in few lines of the processor's cache.
 type series struct {
-	id          uint64
-	rule        int
-	tenant, key string
-	// about tells series of the same key apart: the destination of what is sent.
-	about  string
-	inside bool
-
-	// entries are sorted and unique; fresh ones are not yet merged into them.
-	entries, fresh []entry
-	// changed reports whether entries have changed since they were judged; first and last are the times of such.
-	changed     bool
-	first, last uint32
-	// samples are the latest entries in plain text.
-	samples []sample
+	id uint64
+	// next is the next one in its chain.
+	next *series
+	// turn is that of the last use, 0 once the series is forgotten.
+	turn uint64
 	// until is when the series is forgotten.
 	until uint32
+	// changed reports whether entries have changed since they were judged; first and last are the times of such.
+	first, last uint32
+	changed     bool
+	inside      bool
+	dirty       bool
+	// again has all windows judged, also where nothing has changed.
+	again bool
+	// entries are sorted and unique; fresh ones are not yet merged into them.
+	entries, fresh []entry
+	rule           int
+	// size is what the series was last weighed with, texts what its samples add to that.
+	size, texts int
+
+	// about tells series of the same key apart: the destination of what is sent.
+	tenant, key, about string
+	// samples are the latest entries in plain text.
+	samples []sample
 	// marks are what has been found already.
 	marks []mark
 	// held are messages of which it is not yet known whether a list has expanded them.
 	held []hold
 	// days are what was counted on earlier days.
 	days []day
-
-	place *list.Element
-	size  int
-	dirty bool
-	// again has all windows judged, also where nothing has changed.
-	again bool
+	// one is room for the first entry. Most series have no other.
+	one [1]entry
 }
 
 // entry is a row, or a message, in a series.
@@ -84,13 +88,11 @@ const (
 
 // measured is about what the series takes up in memory.
 func (s *series) measured() int {
-	n := seriesSize + len(s.key) + len(s.about) + entrySize*(cap(s.entries)+cap(s.fresh)) + sampleSize*cap(s.samples) +
-		16*(len(s.marks)+len(s.held)+len(s.days))
-	for i := range s.samples {
-		n += len(s.samples[i].id) + len(s.samples[i].recipient)
-	}
-	return n
+	return seriesSize + len(s.key) + len(s.about) + entrySize*(cap(s.entries)+cap(s.fresh)) + sampleSize*cap(s.samples) +
+		16*(len(s.marks)+len(s.held)+len(s.days)) + s.texts
 }
+
+func (a *entry) before(b *entry) bool { return a.at < b.at || a.at == b.at && a.row < b.row }
 
 func (a *entry) compare(b *entry) int {
 	if a.at != b.at {
@@ -99,13 +101,25 @@ func (a *entry) compare(b *entry) int {
 	return cmp.Compare(a.row, b.row)
 }
 
-// add adds an entry. One that does not belong at the end is yet to be merged.
+// few is how far from the end entries are put in their place at once.
+const few = 8
+
+// add adds an entry. One that does not belong about at the end, or may be there already, is yet to be merged.
 func (s *series) add(n entry) {
 	s.until = max(s.until, n.expires)
-	if k := len(s.entries); len(s.fresh) == 0 && (k == 0 || s.entries[k-1].compare(&n) < 0) {
-		s.entries = append(s.entries, n)
-		s.note(&n)
-		return
+	if s.entries == nil {
+		s.entries = s.one[:0]
+	}
+	if len(s.fresh) == 0 {
+		at, least := len(s.entries), len(s.entries)-few
+		for at > 0 && at > least && n.before(&s.entries[at-1]) {
+			at--
+		}
+		if at == 0 || s.entries[at-1].before(&n) {
+			s.entries = slices.Insert(s.entries, at, n)
+			s.note(&n)
+			return
+		}
 	}
 	s.fresh = append(s.fresh, n)
 }
@@ -127,9 +141,11 @@ func (s *series) sampled(message uint64, m *mail) {
 		if (len(s.entries)+len(s.fresh))%4 != 0 {
 			return
 		}
+		s.texts -= len(s.samples[0].id) + len(s.samples[0].recipient)
 		s.samples = slices.Delete(s.samples, 0, 1)
 	}
 	both := m.Message + m.recipient
+	s.texts += len(both)
 	s.samples = append(s.samples, sample{message, both[:len(m.Message)], both[len(m.Message):]})
 }
 
@@ -189,7 +205,7 @@ func (s *series) update(old, n *entry) {
 
 // find returns where an entry is, or belongs. Most belong at the end.
 func (s *series) find(n *entry) (at int, found bool) {
-	if k := len(s.entries); k == 0 || s.entries[k-1].compare(n) < 0 {
+	if k := len(s.entries); k == 0 || s.entries[k-1].before(n) {
 		return k, false
 	}
 	return slices.BinarySearchFunc(s.entries, n, func(a entry, b *entry) int { return a.compare(b) })

@@ -172,6 +172,8 @@ func positive[N int64 | float64](name string, n N) []error {
 
 // harmless is an Ignore that is ready for use.
 type harmless struct {
+	// none reports whether nothing is.
+	none     bool
 	senders  map[string]bool
 	domains  domains
 	subjects []*regexp.Regexp
@@ -185,6 +187,7 @@ func newHarmless(i *Ignore) harmless {
 	for _, pattern := range i.Subjects {
 		h.subjects = append(h.subjects, regexp.MustCompile(pattern))
 	}
+	h.none = len(h.senders)+len(h.domains)+len(h.subjects) == 0
 	return h
 }
 

@@ -49,7 +49,7 @@ func (r *spoofedDomain) observe(e *Engine, m *mail) {
 	if !m.fromInside || !m.toInside || m.Source == "" || r.ours(m.Source) {
 		return
 	}
-	e.track(m, m.senderDomain, e.hash(m.senderDomain), "", entry{row: m.row(), counted: m.message})
+	e.track(m, key{text: m.senderDomain, hash: m.from.hash}, entry{row: m.row(), counted: m.message})
 }
 
 // ours reports whether an address is one of ours, or none.

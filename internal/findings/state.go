@@ -29,8 +29,11 @@ func (e *Engine) Save(put func(key string, value []byte)) {
 		parts[i].buf = []byte{format}
 	}
 	// From the one that was used least recently on, in which order they are read again.
-	for place := e.recent.Back(); place != nil; place = place.Prev() {
-		s := place.Value.(*series)
+	for i := range e.uses {
+		s := e.uses[i].series
+		if e.uses[i].outdated() {
+			continue
+		}
 		if bucket := s.id % buckets; e.unsaved[bucket] {
 			parts[bucket].series(s, e.names[s.rule])
 		}
@@ -93,6 +96,7 @@ func (e *Engine) Load(get func(key string) ([]byte, error)) error {
 	slices.SortStableFunc(all, func(a, b *series) int { return cmp.Compare(a.lastUsed(), b.lastUsed()) })
 	for _, s := range all {
 		e.insert(s)
+		e.use(s)
 		for _, h := range s.held {
 			e.waiting = append(e.waiting, waiting{s.id, h.due})
 		}
@@ -123,7 +127,7 @@ func (h *generation) save(put func(key string, value []byte)) {
 		p.numbers(uint64(h.serial))
 		for _, row := range h.rows[block*blockRows : min((block+1)*blockRows, len(h.rows))] {
 			p.hashes(row.message, row.mailbox, row.other, row.subject)
-			p.text(row.name)
+			p.text(h.name(&row))
 			p.numbers(uint64(row.at), uint64(row.size), uint64(row.kind))
 		}
 		put(h.key(block), sealed(p.buf))
@@ -138,10 +142,11 @@ func (h *generation) load(read func(key string) *cursor) {
 			break
 		}
 		for len(c.rest) > 0 && !c.bad {
-			p := passed{message: c.hash(), mailbox: c.hash(), other: c.hash(), subject: c.hash(), name: c.text()}
+			p := passed{message: c.hash(), mailbox: c.hash(), other: c.hash(), subject: c.hash()}
+			name := c.text()
 			p.at, p.size, p.kind = c.time(), c.time(), kind(c.flags())
 			if !c.bad {
-				h.add(p)
+				h.add(p, name)
 			}
 		}
 	}
