@@ -53,6 +53,10 @@ func (cfg *Config) Check(ctx context.Context, id component.ID, patience time.Dur
 	if err := cfg.impatient(patience).try(ctx, id, patience, result); err != nil {
 		result.Fail(err)
 	}
+	if cfg.ProxyURL != "" {
+		// It may hold a password, so it is not repeated.
+		result.Rewrite("curl ", "curl --proxy PROXY_URL ")
+	}
 }
 
 // MissingExtensions reports every extension that the configuration names and that the collector does not run, given those that

@@ -6,9 +6,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -354,7 +359,93 @@ func TestAProxyThatWantsNTLM(t *testing.T) {
 	status, text, _ := ran(t, "--config", written(t, ofCollector(receiver)))
 	assert.Equal(t, someProblem, status)
 	assert.Contains(t, text, "NTLM")
+	assert.Contains(t, text, "curl --proxy PROXY_URL ")
 	assert.Contains(t, text, "proxy_url")
+}
+
+// certificates writes a certificate, valid until a time, and its key.
+func certificates(t *testing.T, until time.Time) (certFile, keyFile string, certificate *x509.Certificate) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.Add(-1000 * time.Hour), NotAfter: until}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	certificate, err = x509.ParseCertificate(der)
+	require.NoError(t, err)
+	certFile = written(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	keyFile = written(t, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
+	return certFile, keyFile, certificate
+}
+
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	until := time.Now().Add(100 * time.Hour).Truncate(time.Second).UTC()
+	certFile, keyFile, certificate := certificates(t, until)
+	oldFile, oldKey, old := certificates(t, time.Now().Add(-time.Hour))
+	strange, strangeKey, _ := certificates(t, until)
+	cfg := someMail()
+	cfg.ClientCertificates = []*x509.Certificate{certificate, old}
+	sim := simulatortest.Start(t, cfg)
+	for name, c := range map[string]struct {
+		cert, key string
+		status    int
+		says      []string
+	}{
+		"right":    {certFile, keyFile, allRight, []string{"sign-in      authentication.certificate", "certificate  expires " + until.Format(time.RFC3339) + ", in 99h"}},
+		"expired":  {oldFile, oldKey, someProblem, []string{"has expired", "renew the certificate", "authentication.certificate.cert_file"}},
+		"unknown":  {strange, strangeKey, someProblem, []string{"AADSTS700027", "Certificates > Upload certificate", "az ad app credential reset"}},
+		"no pair":  {certFile, oldKey, someProblem, []string{"does not match the private key", "to a pair"}},
+		"no files": {"/nowhere/cert.pem", keyFile, someProblem, []string{"/nowhere/cert.pem", "authentication.certificate.cert_file"}},
+	} {
+		receiver := forSim(sim, withGraph, `{oauth: {client_id: CLIENT, client_secret: "SECRET"}}`,
+			"{certificate: {client_id: CLIENT, cert_file: "+c.cert+", key_file: "+c.key+"}}")
+		var out bytes.Buffer
+		status := run(t.Context(), []string{"--config", written(t, ofCollector(receiver))}, &out, io.Discard)
+		assert.Equal(t, c.status, status, name)
+		assert.NotRegexp(t, "PRIVATE|eyJ", out.String())
+		for _, part := range c.says {
+			assert.Contains(t, out.String(), part, name)
+		}
+	}
+}
+
+func TestBasic(t *testing.T) {
+	t.Parallel()
+	cfg := someMail()
+	cfg.BasicUser, cfg.BasicPassword = "svc", "s3cr3t"
+	sim := simulatortest.Start(t, cfg)
+	for password, c := range map[string]struct {
+		status int
+		says   string
+	}{
+		"s3cr3t": {allRight, "warning      authentication.basic: Microsoft ended basic authentication in 2023"},
+		"s3cr3x": {someProblem, "with authentication.basic: Microsoft ended it in 2023"},
+	} {
+		receiver := forSim(sim, withReporting, `{oauth: {client_id: CLIENT, client_secret: "SECRET"}}`, "{basic: {username: svc, password: "+password+"}}")
+		status, text, _ := ran(t, "--config", written(t, ofCollector(receiver)))
+		assert.Equal(t, c.status, status, text)
+		assert.Contains(t, text, c.says)
+		assert.NotContains(t, text, password)
+	}
+}
+
+// The environment is the process's, so this is not parallel.
+func TestManagedIdentity(t *testing.T) {
+	cfg := someMail()
+	cfg.ManagedIdentities, cfg.IdentityHeader = []string{simulator.DefaultClientID}, "s3cr3t-header"
+	sim := simulatortest.StartPlain(t, cfg)
+	file := written(t, ofCollector(forSim(sim, withGraph, `{oauth: {client_id: CLIENT, client_secret: "SECRET"}}`, "{managed_identity: {}}",
+		"tls: {ca_file: 'CA'}", "", "authority_host: SIM", "")))
+	t.Setenv("IDENTITY_ENDPOINT", sim.URL+"/msi/token")
+	t.Setenv("IDENTITY_HEADER", "s3cr3t-header")
+	status, text, _ := ran(t, "--config", file)
+	assert.Equal(t, allRight, status, text)
+	t.Setenv("IDENTITY_HEADER", "s3cr3t-other")
+	status, text, _ = ran(t, "--config", file)
+	assert.Equal(t, someProblem, status, text)
+	assert.Contains(t, text, "a managed identity works on Azure alone")
+	assert.Contains(t, text, "az vm identity show")
 }
 
 // silent accepts connections and never says a word.

@@ -99,6 +99,15 @@ func (r *Result) Fail(err error) {
 	})
 }
 
+// Rewrite replaces what the commands of problems begin with.
+func (r *Result) Rewrite(begin, by string) {
+	for i := range r.Problems {
+		if rest, begins := strings.CutPrefix(r.Problems[i].Command, begin); begins {
+			r.Problems[i].Command = by + rest
+		}
+	}
+}
+
 // Misconfigured adds a problem of the configuration. The hint may be empty.
 func (r *Result) Misconfigured(err error, hint string) {
 	r.OK = false

@@ -23,7 +23,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/claims"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // certificate returns a certificate that names its issuer, and the pool that trusts it.
@@ -141,4 +143,25 @@ func TestAdviceOnACaptivePortal(t *testing.T) {
 	assert.Contains(t, e.Hint(), "endpoint")
 	var target *url.Error
 	assert.NotErrorAs(t, err, &target, "its text has the query")
+}
+
+// A permission is granted to an application in the portal or by a command, and to a managed identity by a command alone.
+func TestStepsOnRoles(t *testing.T) {
+	t.Parallel()
+	const app, object = "11111111-2222-3333-4444-555555555555", "66666666-2222-3333-4444-555555555555"
+	permission := Permission{Role: "R", RoleID: "role-id", API: "Some API", APIID: "api-id"}
+	advise := func(token *claims.Set) trouble.Advice {
+		return AdviseOnRole(&Error{Status: http.StatusForbidden, Claims: token}, permission)
+	}
+	assert.Zero(t, advise(&claims.Set{Roles: []string{"R"}}))
+	granted := advise(&claims.Set{AppID: app})
+	assert.Contains(t, granted.Portal, "API permissions > Add a permission > Some API > Application permissions > R")
+	assert.Equal(t, "az ad app permission add --id "+app+" --api api-id --api-permissions role-id=Role && az ad app permission admin-consent --id "+app,
+		granted.Command)
+	assert.Contains(t, advise(nil).Command, "--id CLIENT_ID ")
+	machine := advise(&claims.Set{AppID: app, Object: object, Resource: "/subscriptions/x"})
+	assert.Empty(t, machine.Portal)
+	assert.Equal(t, "az rest --method POST --url https://graph.microsoft.com/v1.0/servicePrincipals/"+object+`/appRoleAssignments --body `+
+		`"{\"principalId\":\"`+object+`\",\"resourceId\":\"$(az ad sp show --id api-id --query id --output tsv)\",\"appRoleId\":\"role-id\"}"`,
+		machine.Command)
 }
