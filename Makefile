@@ -76,11 +76,11 @@ generate: $(TOOLS)/mdatagen ## generate code and documentation from metadata.yam
 
 lint: $(LINT) ## find what golangci-lint objects to, formatting included
 	CGO_ENABLED=0 $(LINT) run --allow-parallel-runners ./...
-	for module in browser deploy mappings queries; do (cd test/$$module && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...) || exit; done
+	for module in browser deploy mappings queries ../tools/kafka; do (cd test/$$module && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...) || exit; done
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt ./...
-	for module in browser deploy mappings queries; do (cd test/$$module && $(abspath $(LINT)) fmt ./...) || exit; done
+	for module in browser deploy mappings queries ../tools/kafka; do (cd test/$$module && $(abspath $(LINT)) fmt ./...) || exit; done
 
 # The whole path is measured many times, so that the medians that it reports are steady; the rest needs fewer.
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
@@ -151,7 +151,7 @@ check-generated:
 
 check-vet:
 	CGO_ENABLED=0 go vet -tags e2e ./...
-	for module in browser deploy mappings queries; do (cd test/$$module && CGO_ENABLED=0 go vet ./...) || exit; done
+	for module in browser deploy mappings queries ../tools/kafka; do (cd test/$$module && CGO_ENABLED=0 go vet ./...) || exit; done
 
 # Long enough to get beyond what the corpora know already: what they know, check-race and make test run as well.
 check-fuzz:

@@ -22,6 +22,18 @@ export O365MT_ORGANIZATION=contoso.com
 export OTLP_ENDPOINT=localhost:4317
 export GIT_BRANCH=production
 export O365MT_INSPECTOR=localhost:8365
+export CONTOSO_TENANT_ID=contoso.com
+export CONTOSO_CLIENT_ID=$O365MT_CLIENT_ID
+export FABRIKAM_TENANT_ID=fabrikam.com
+export FABRIKAM_CLIENT_ID=$O365MT_CLIENT_ID
+export HASH_SECRET=secret
+export O365MT_FILE="$work/mail.json"
+export KAFKA_BROKERS=localhost:9092
+export LOKI_URL=https://localhost:3100
+export ELASTIC_API_KEY=secret
+export CLICKHOUSE_ENDPOINT=https://localhost:8443
+export CLICKHOUSE_USERNAME=reader
+export CLICKHOUSE_PASSWORD=secret
 
 for config in examples/*.yaml; do
 	echo "validate $config"

@@ -46,7 +46,11 @@ type program struct {
 func start(t *testing.T, variable string, args ...string) *program {
 	binary := os.Getenv(variable)
 	require.NotEmpty(t, binary, "%s is not set: run make check-e2e", variable)
-	p := &program{t: t, cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	return startCommand(t, exec.Command(binary, args...))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *program {
+	p := &program{t: t, cmd: cmd, exited: make(chan struct{})}
 	pipe, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
 	p.cmd.Stderr = p.cmd.Stdout
@@ -68,7 +72,7 @@ func start(t *testing.T, variable string, args ...string) *program {
 	t.Cleanup(func() {
 		p.end(syscall.SIGKILL)
 		if t.Failed() {
-			t.Logf("%s printed:\n%s", filepath.Base(binary), tail(p.printed(), 8000))
+			t.Logf("%s printed:\n%s", filepath.Base(cmd.Path), tail(p.printed(), 8000))
 		}
 	})
 	return p

@@ -6,7 +6,10 @@
 package e2e
 
 import (
+	"compress/gzip"
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,9 +17,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // which exporters use
 )
 
 // sink is a back end that speaks OTLP over HTTP. What it has answered to, it keeps, whatever becomes of the collector.
@@ -25,8 +31,10 @@ type sink struct {
 	// refusing is set where it answers 503.
 	refusing atomic.Bool
 
-	mu      sync.Mutex
-	records map[string][]plog.LogRecord
+	mu sync.Mutex
+	// path and authorization are those of the last request.
+	path, authorization string
+	records             map[string][]plog.LogRecord
 }
 
 func startSink(t *testing.T) *sink {
@@ -37,7 +45,7 @@ func startSink(t *testing.T) *sink {
 }
 
 func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	body, err := readBody(r)
 	if err != nil || s.refusing.Load() {
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 		return
@@ -48,6 +56,7 @@ func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
+	s.path, s.authorization = r.URL.Path, r.Header.Get("Authorization")
 	s.keep(request.Logs())
 	s.mu.Unlock()
 	answer, _ := plogotlp.NewExportResponse().MarshalProto()
@@ -55,11 +64,56 @@ func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer)
 }
 
+func readBody(r *http.Request) ([]byte, error) {
+	if r.Header.Get("Content-Encoding") != "gzip" {
+		return io.ReadAll(r.Body)
+	}
+	unpacked, err := gzip.NewReader(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(unpacked)
+}
+
+// grpcSink speaks OTLP over gRPC for a sink.
+type grpcSink struct {
+	plogotlp.UnimplementedGRPCServer
+	*sink
+}
+
+func (s *grpcSink) Export(_ context.Context, request plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep(request.Logs())
+	return plogotlp.NewExportResponse(), nil
+}
+
+// serveGRPC returns the address at which the sink listens, without TLS.
+func (s *sink) serveGRPC(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := grpc.NewServer()
+	plogotlp.RegisterGRPCServer(server, &grpcSink{sink: s})
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	return listener.Addr().String()
+}
+
 func (s *sink) keep(logs plog.Logs) {
 	for _, record := range recordsOf(logs) {
 		key := text(record, "email.local_id") + "|" + text(record, "email.to.address")
 		s.records[key] = append(s.records[key], record)
 	}
+}
+
+// all returns the records.
+func (s *sink) all() (all []plog.LogRecord) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, records := range s.records {
+		all = append(all, records...)
+	}
+	return all
 }
 
 // snapshot returns the records by row.
