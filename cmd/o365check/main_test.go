@@ -380,7 +380,7 @@ func certificates(t *testing.T, until time.Time) (certFile, keyFile string, cert
 
 func TestCertificates(t *testing.T) {
 	t.Parallel()
-	until := time.Now().Add(100 * time.Hour).Truncate(time.Second).UTC()
+	until := time.Now().Add(100*time.Hour + 30*time.Minute).Truncate(time.Second).UTC()
 	certFile, keyFile, certificate := certificates(t, until)
 	oldFile, oldKey, old := certificates(t, time.Now().Add(-time.Hour))
 	strange, strangeKey, _ := certificates(t, until)
@@ -392,7 +392,7 @@ func TestCertificates(t *testing.T) {
 		status    int
 		says      []string
 	}{
-		"right":    {certFile, keyFile, allRight, []string{"sign-in      authentication.certificate", "certificate  expires " + until.Format(time.RFC3339) + ", in 99h"}},
+		"right":    {certFile, keyFile, allRight, []string{"sign-in      authentication.certificate", "certificate  expires " + until.Format(time.RFC3339) + ", in 100h"}},
 		"expired":  {oldFile, oldKey, someProblem, []string{"has expired", "renew the certificate", "authentication.certificate.cert_file"}},
 		"unknown":  {strange, strangeKey, someProblem, []string{"AADSTS700027", "Certificates > Upload certificate", "az ad app credential reset"}},
 		"no pair":  {certFile, oldKey, someProblem, []string{"does not match the private key", "to a pair"}},
