@@ -51,7 +51,7 @@ demo: build ## watch records of a simulated tenant arrive; ^C ends it
 test: ## run the tests
 	CGO_ENABLED=0 go test -timeout 20m $(TESTFLAGS) ./...
 
-CHECKS := check-generated lint check-vet check-fuzz check-chaos check-race check-mappings check-queries build check-examples check-e2e check-browser check-deploy check-dist
+CHECKS := check-generated lint check-vet check-fuzz check-chaos check-race check-mappings check-queries check-standby build check-examples check-e2e check-browser check-deploy check-dist
 
 check: ## all that CI checks: generated files, lint, vet, race detector, build, examples, end to end, deployment, release
 	@for stage in $(CHECKS); do \
@@ -76,11 +76,11 @@ generate: $(TOOLS)/mdatagen ## generate code and documentation from metadata.yam
 
 lint: $(LINT) ## find what golangci-lint objects to, formatting included
 	CGO_ENABLED=0 $(LINT) run --allow-parallel-runners ./...
-	for module in browser deploy mappings queries ../tools/kafka; do (cd test/$$module && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...) || exit; done
+	for module in browser deploy mappings queries standby ../tools/kafka; do (cd test/$$module && CGO_ENABLED=0 $(abspath $(LINT)) run --allow-parallel-runners ./...) || exit; done
 
 fmt: $(LINT) ## format the code
 	$(LINT) fmt ./...
-	for module in browser deploy mappings queries ../tools/kafka; do (cd test/$$module && $(abspath $(LINT)) fmt ./...) || exit; done
+	for module in browser deploy mappings queries standby ../tools/kafka; do (cd test/$$module && $(abspath $(LINT)) fmt ./...) || exit; done
 
 # The whole path is measured many times, so that the medians that it reports are steady; the rest needs fewer.
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
@@ -137,7 +137,7 @@ check-dist: $(SIMULATOR) $(TOOLS)/builder $(TOOLS)/cyclonedx-gomod $(TOOLS)/nfpm
 	scripts/check-deb.sh run dist/*.deb $(SIMULATOR)
 
 # The stages of check that are of no use on their own.
-.PHONY: check-generated check-vet check-fuzz check-chaos check-race check-mappings check-queries check-examples check-e2e check-browser check-deploy
+.PHONY: check-generated check-vet check-fuzz check-chaos check-race check-mappings check-queries check-standby check-examples check-e2e check-browser check-deploy
 
 # Compares copies, not commits, so that it works before a commit as well.
 check-generated:
@@ -151,7 +151,7 @@ check-generated:
 
 check-vet:
 	CGO_ENABLED=0 go vet -tags e2e ./...
-	for module in browser deploy mappings queries ../tools/kafka; do (cd test/$$module && CGO_ENABLED=0 go vet ./...) || exit; done
+	for module in browser deploy mappings queries standby ../tools/kafka; do (cd test/$$module && CGO_ENABLED=0 go vet ./...) || exit; done
 
 # Long enough to get beyond what the corpora know already: what they know, check-race and make test run as well.
 check-fuzz:
@@ -168,6 +168,10 @@ check-race:
 # The mappings in examples/mappings and the filters in docs/records.md, on golden records.
 check-mappings:
 	cd test/mappings && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...
+
+# Two collectors, and an election by leases of Kubernetes.
+check-standby:
+	cd test/standby && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...
 
 check-queries:
 	cd test/queries && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...

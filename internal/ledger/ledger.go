@@ -85,7 +85,7 @@ type Options struct {
 	// MoveAway is how to move away what is stored, for whoever has to start over; it may be empty.
 	MoveAway trouble.Step
 	// Fenced has each batch marked while it is in hand, so that a second owner repeats nothing of it: for pollers of which one
-	// at a time is elected. It costs a write for each batch, and Open may take ten seconds.
+	// at a time is elected. It costs a write for each batch, and Open may take three seconds.
 	Fenced bool
 	// Details says how details are remembered; nil means that nobody asks for any.
 	Details *DetailOptions

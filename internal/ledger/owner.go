@@ -26,7 +26,7 @@ const (
 	// ownerKey is the name of the record with the token.
 	ownerKey = "owner"
 	// maxInHand is how long the batch in hand of an owner before is waited for. One that was killed never stores it.
-	maxInHand = 10 * time.Second
+	maxInHand = 3 * time.Second
 	// inHandStep is how often the mark is looked for meanwhile.
 	inHandStep = 100 * time.Millisecond
 )

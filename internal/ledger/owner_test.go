@@ -112,9 +112,9 @@ func TestABatchInHandIsWaitedFor(t *testing.T) {
 		rows          int
 	}{
 		"stored soon":     {250 * time.Millisecond, 300 * time.Millisecond, 10},
-		"stored late":     {9950 * time.Millisecond, 10 * time.Second, 10},
-		"stored too late": {11 * time.Second, 10 * time.Second, 0},
-		"never stored":    {0, 10 * time.Second, 0},
+		"stored late":     {2950 * time.Millisecond, 3 * time.Second, 10},
+		"stored too late": {4 * time.Second, 3 * time.Second, 0},
+		"never stored":    {0, 3 * time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
