@@ -93,12 +93,16 @@ bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchst
 FUZZTIME ?= 60s
 SEEDS    ?= 100
 
-.PHONY: fuzz chaos
+.PHONY: fuzz chaos soak
 fuzz: ## run each fuzz target for FUZZTIME, 60s unless set; FUZZ=records only those whose package or name contains it
 	scripts/fuzz.sh $(FUZZTIME) $(FUZZ)
 
 chaos: ## read four days of mail through every fault, with SEEDS seeds, 100 unless set
 	scripts/chaos.sh $(SEEDS)
+
+soak: $(COLLECTOR) $(SIMULATOR) ## end, pause and cut off the built collector for SOAK, 10m unless set, and look for what is lost
+	O365MT_SOAK=$(or $(SOAK),10m) O365MT_COLLECTOR=$(abspath $(COLLECTOR)) O365MT_SIMULATOR=$(abspath $(SIMULATOR)) \
+		CGO_ENABLED=0 go test -count=1 -timeout 0 -tags e2e -run TestWhateverAMachineDoes -v ./test/e2e
 
 .PHONY: bench-growth bench-collector
 bench-growth: ## measure how the cost of a row depends on windows, remembered rows and receivers
