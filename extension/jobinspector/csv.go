@@ -82,6 +82,20 @@ func (v jobLineView) cells() []string {
 	return []string{moment(&v.Time), v.Level, v.Input, v.Job, v.Message, string(v.Fields)}
 }
 
+var findingColumns = []string{
+	"id", "connector", "time", "added", "tenant_id", "rule", "key", "severity", "technique", "text", "count", "threshold",
+	"window_start", "window_end", "messages", "recipients", "uid",
+}
+
+// cells has lists with a space between their parts, none of which has one.
+func (v findingView) cells() []string {
+	return []string{
+		v.ID, v.Connector, moment(&v.Time), moment(&v.Added), v.TenantID, v.Rule, v.Key, v.Severity, v.Technique, v.Text,
+		strconv.FormatInt(v.Count, 10), strconv.FormatInt(v.Threshold, 10), moment(&v.Window.Start), moment(&v.Window.End),
+		strings.Join(v.Messages, " "), strings.Join(v.Recipients, " "), v.UID,
+	}
+}
+
 // moment is a time in RFC 3339, empty if it is not known.
 func moment(t *time.Time) string {
 	if t == nil {

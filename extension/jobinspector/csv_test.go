@@ -6,6 +6,7 @@ package jobinspector
 import (
 	"encoding/csv"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,6 +80,34 @@ func TestLogLinesAsCSV(t *testing.T) {
 	}, rows[0])
 }
 
+func TestFindingsAsCSV(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	first := finding("1", "a", "bulk_mail")
+	first.Key, first.Messages = "=cmd@x.example", []string{"m1", "m2"}
+	s.AddFinding(first)
+	s.AddFinding(finding("2", "a", "exfiltration"))
+	rows, next := s.table(t, "/api/v1/findings?limit=1")
+	require.Len(t, rows, 1)
+	assert.Equal(t, "exfiltration", rows[0]["rule"])
+	rows, next = s.table(t, next)
+	assert.Empty(t, next)
+	require.Len(t, rows, 1)
+	for name, want := range map[string]string{
+		"uid": "1", "tenant_id": "a", "rule": "bulk_mail", "key": "'=cmd@x.example", "severity": "WARN", "technique": "T1566",
+		"time": "2026-11-20T12:00:00Z", "count": "5", "threshold": "3", "messages": "m1 m2", "recipients": "bob@x.example",
+		"text": first.Text, "connector": "o365findings",
+	} {
+		assert.Equal(t, want, rows[0][name], name)
+	}
+	masked := s.do(t, request{path: "/api/v1/findings", header: map[string]string{"Accept": "text/csv", "Authorization": ""}})
+	defer masked.Body.Close()
+	text, err := io.ReadAll(masked.Body)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "***@contoso.com")
+	assert.NotContains(t, string(text), "bob")
+}
+
 func TestOnlyWhoAsksForCSVGetsIt(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
@@ -94,7 +123,7 @@ func TestOnlyWhoAsksForCSVGetsIt(t *testing.T) {
 		"text/*":                          "application/json",
 		"nonsense;;, text/csvx, text/csv": "text/csv; charset=utf-8; header=present",
 	} {
-		for _, path := range []string{"jobs", "logs"} {
+		for _, path := range []string{"jobs", "logs", "findings"} {
 			response := s.do(t, request{path: "/api/v1/" + path, header: map[string]string{"Accept": accept}})
 			require.NoError(t, response.Body.Close())
 			assert.Equal(t, want, response.Header.Get("Content-Type"), "%s of %s", accept, path)

@@ -88,6 +88,9 @@ func (i *inspector) getFindings(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		next = found[len(found)-1].ID
 	}
+	if wantsCSV(r) {
+		return writeCSV(w, r, next, findingColumns, views)
+	}
 	writeJSON(w, http.StatusOK, list(views, next))
 	return nil
 }

@@ -120,7 +120,7 @@ async function* chunks(stream) {
 }
 
 /**
- * All pages of a list, as a file: `jobs` or `logs`, as text/csv or application/json.
+ * All pages of a list, as a file: `jobs`, `logs` or `findings`, as text/csv or application/json.
  * @returns {Promise<Blob>}
  */
 export async function download(path, query, type) {

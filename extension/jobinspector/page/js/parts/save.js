@@ -6,7 +6,7 @@ import { h, icon } from '../dom.js';
 import { day } from '../format.js';
 import { toast } from './toast.js';
 
-/** Buttons that save all pages of a list as CSV or JSON. @param {string} path jobs or logs @param {() => object} query */
+/** Buttons that save all pages of a list as CSV or JSON. @param {string} path jobs, logs or findings @param {() => object} query */
 export function saveButtons(path, query) {
   const button = (text, type) => {
     const element = h('button', { class: 'button', type: 'button', title: `Save what the filters select as ${text}` }, icon('save'), text);

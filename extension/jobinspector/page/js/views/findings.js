@@ -8,6 +8,7 @@ import { plural } from '../format.js';
 import { selectFilter, summaryLine } from '../parts/filters.js';
 import { findingItem, findingKey, RULES } from '../parts/finding.js';
 import { emptyPanel, errorPanel } from '../parts/panels.js';
+import { saveButtons } from '../parts/save.js';
 import { authorized } from '../parts/unlock.js';
 import { poll } from '../poll.js';
 import { href } from '../router.js';
@@ -21,6 +22,7 @@ export const title = 'Findings';
 export function mount(root) {
   const rule = selectFilter({ name: 'rule', label: 'Rule', all: 'All rules', choices: RULES });
   const tenant = selectFilter({ name: 'tenant', label: 'Tenant', all: 'All tenants' });
+  const save = saveButtons('findings', () => ({ rule: query.rule, tenant: query.tenant }));
   const summary = summaryLine();
   const list = h('div', { class: 'records', 'aria-label': 'Findings' });
   const show = keyedList(list, findingKey, findingItem);
@@ -32,7 +34,7 @@ export function mount(root) {
   const older = h('a', { class: 'button', hidden: true }, 'Older', icon('next'));
   root.append(
     h('div', { class: 'view-head' }, h('h1', { tabindex: '-1' }, title), summary.element),
-    h('div', { class: 'filters' }, rule.element, tenant.element),
+    h('div', { class: 'filters' }, rule.element, tenant.element, save),
     locked, body, h('nav', { class: 'pager', 'aria-label': 'Pages' }, newest, older));
 
   const tenants = new Set();
