@@ -15,7 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/records"
+	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/simulator"
 	"github.com/o365messagetrace/o365messagetrace/simulator/mail"
 )
@@ -223,6 +225,39 @@ func TestDetailsWithAQuotaOfTheirOwn(t *testing.T) {
 		w.stop()
 		assert.Equal(t, w.expected(mail.Failed), w.sink.causes())
 		assert.Equal(t, 8, mostAtOnce(ofDetailsAlone(w.sim.Requests())))
+	})
+}
+
+// The Job Inspector shows how many rows wait, and the jobs that ask for them.
+func TestDetailsAreInspected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := readMinute(t, Graph, nil)
+		w.stop()
+		i, with := w.inspect()
+		w.start(func(cfg *Config) {
+			cfg.PollInterval = 30 * time.Second
+			withDetails(cfg)
+			with(cfg)
+		})
+		waits := func() int { return *i.Inputs()[0].Describe().DetailsWaiting }
+		time.Sleep(6 * time.Minute)
+		assert.Positive(t, waits())
+		time.Sleep(3 * time.Hour)
+		assert.Zero(t, waits())
+		told := 0
+		for _, job := range i.jobs(jobs.Done) {
+			told += job.Details
+			if job.Details > 0 {
+				assert.Equal(t, trace.Details, job.Lane)
+				assert.Zero(t, job.Rows)
+			}
+		}
+		assert.Len(t, w.sink.followed, told)
+		w.stop()
+		w.start(with)
+		time.Sleep(time.Minute)
+		assert.Nil(t, i.Inputs()[0].Describe().DetailsWaiting)
+		w.stop()
 	})
 }
 

@@ -101,6 +101,10 @@ func (r *messageTraceReceiver) Describe() jobs.Description {
 	}
 	d.Health.Status, d.Health.Hint, d.Health.Since = r.report.Health()
 	d.Progress = r.report.Backfill()
+	if r.details != nil {
+		waiting := r.report.Inquiries()
+		d.DetailsWaiting = &waiting
+	}
 	rate := r.quota.Rate()
 	d.Quota = jobs.Quota{Used: r.quota.Used() * float64(rate.Requests), Limit: rate.Requests, Interval: rate.Interval}
 	if state, ok := r.poller.Load().State(); ok {

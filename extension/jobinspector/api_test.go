@@ -31,14 +31,16 @@ func TestInputs(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	assert.Equal(t, asJSON(t, `{"items": [], "next": ""}`), s.get(t, "/api/v1/inputs"))
+	rowsWaiting := 3
 	in := s.input(t, jobs.Description{
 		ID: "one", TenantID: "contoso.com", API: "graph", Endpoint: "https://graph.example/x", Plan: "gcc", Mode: "continuous",
 		PollInterval: 5 * time.Minute, Tags: []string{"soc", "mail"},
 		Health:       jobs.Health{Status: "recoverable_error", Hint: "wait", Since: begin},
 		CompleteUpTo: begin, SettledUpTo: begin.Add(-time.Hour), NextTick: begin.Add(time.Minute),
-		Quota:       jobs.Quota{Used: 12, Limit: 90, Interval: 5 * time.Minute},
-		PausedUntil: begin.Add(5 * time.Minute),
-		Progress:    jobs.Progress{Total: 2 * time.Hour, Open: 30 * time.Minute, Share: 0.75, ETA: 90 * time.Second},
+		Quota:          jobs.Quota{Used: 12, Limit: 90, Interval: 5 * time.Minute},
+		PausedUntil:    begin.Add(5 * time.Minute),
+		Progress:       jobs.Progress{Total: 2 * time.Hour, Open: 30 * time.Minute, Share: 0.75, ETA: 90 * time.Second},
+		DetailsWaiting: &rowsWaiting,
 	})
 	s.input(t, jobs.Description{ID: "another"})
 	started(in.recorder, trace.Live).Page(1, 1, trace.Outcomes{Accepted: 7})
@@ -49,7 +51,7 @@ func TestInputs(t *testing.T) {
 	assert.Equal(t, asJSON(t, `{"id": "another", "tenant_id": "", "api": "", "endpoint": "", "plan": "", "mode": "",
 		"poll_interval_s": 0, "tags": [], "health": {"status": "", "hint": "", "since": null}, "complete_up_to": null,
 		"settled_up_to": null, "lag_s": null, "quota": {"used": 0, "limit": 0, "interval_s": 0}, "next_tick": null,
-		"paused_until": null, "backfill": null, "jobs_running": 0, "jobs_waiting": {}, "rows_accepted": 0, "config": {"poll_interval": "0s"}}`), answer["items"].([]any)[0])
+		"paused_until": null, "backfill": null, "jobs_running": 0, "jobs_waiting": {}, "details_waiting": null, "rows_accepted": 0, "config": {"poll_interval": "0s"}}`), answer["items"].([]any)[0])
 	answer = s.get(t, "/api/v1/inputs?tag=soc")
 	assert.Equal(t, []any{asJSON(t, `{"id": "one", "tenant_id": "contoso.com", "api": "graph",
 		"endpoint": "https://graph.example/x", "plan": "gcc", "mode": "continuous", "poll_interval_s": 300,
@@ -58,7 +60,7 @@ func TestInputs(t *testing.T) {
 		"quota": {"used": 12, "limit": 90, "interval_s": 300}, "next_tick": "2026-03-02T10:01:00Z",
 		"paused_until": "2026-03-02T10:05:00Z",
 		"backfill": {"total_s": 7200, "open_s": 1800, "share": 0.75, "eta_s": 90},
-		"jobs_running": 1, "jobs_waiting": {"quota": 1}, "rows_accepted": 7, "config": {"poll_interval": "5m0s"}}`)}, answer["items"])
+		"jobs_running": 1, "jobs_waiting": {"quota": 1}, "details_waiting": 3, "rows_accepted": 7, "config": {"poll_interval": "5m0s"}}`)}, answer["items"])
 	lag := viewInput(&jobs.Description{LiveUpTo: begin}, nil, begin.Add(1500*time.Millisecond)).LagS
 	assert.InDelta(t, 1.5, *lag, 0)
 }
@@ -156,7 +158,7 @@ func TestAJobWithItsLog(t *testing.T) {
 	}
 	assert.Equal(t, asJSON(t, `{"id": "`+job.ID()+`", "input": "one", "lane": "backfill", "state": "throttled", "waiting_for": "", "paused_until": null,
 		"window": {"start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}, "tick": "2026-03-02T10:00:00Z",
-		"requests": 1, "pages": 1, "rows": {"accepted": 1, "duplicate": 2, "held": 3, "filtered": 4, "malformed": 5, "refused": 6},
+		"requests": 1, "pages": 1, "rows": {"accepted": 1, "duplicate": 2, "held": 3, "filtered": 4, "malformed": 5, "refused": 6}, "details": 0,
 		"bytes": 100, "retries": 1, "throttle_wait_s": 1.5, "error": "too much", "hint": "ask less",
 		"statuses": {"failed": 1}, "directions": {"other": 1}, "log": [
 		{"level": "warn", "message": "line", "fields": {"n": 1}}, {"level": "debug", "message": "plain", "fields": {}}]}`), answer)

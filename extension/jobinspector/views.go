@@ -59,9 +59,11 @@ type inputView struct {
 	Backfill      *progressView `json:"backfill"`
 	JobsRunning   int           `json:"jobs_running"`
 	// JobsWaiting are the jobs that wait, by what they wait for.
-	JobsWaiting  map[jobs.Reason]int `json:"jobs_waiting"`
-	RowsAccepted int                 `json:"rows_accepted"`
-	Config       map[string]any      `json:"config"`
+	JobsWaiting map[jobs.Reason]int `json:"jobs_waiting"`
+	// DetailsWaiting are the rows that wait for their details, null if nobody asks for any.
+	DetailsWaiting *int           `json:"details_waiting"`
+	RowsAccepted   int            `json:"rows_accepted"`
+	Config         map[string]any `json:"config"`
 }
 
 type healthView struct {
@@ -99,25 +101,26 @@ func viewProgress(p jobs.Progress) *progressView {
 
 func viewInput(d *jobs.Description, rec *jobs.Recorder, now time.Time) inputView {
 	v := inputView{
-		ID:            d.ID,
-		TenantID:      d.TenantID,
-		API:           d.API,
-		Endpoint:      d.Endpoint,
-		Plan:          d.Plan,
-		Mode:          d.Mode,
-		PollIntervalS: seconds(d.PollInterval),
-		Tags:          append([]string{}, d.Tags...),
-		Health:        healthView{Status: d.Health.Status, Hint: d.Health.Hint, Since: known(d.Health.Since)},
-		CompleteUpTo:  known(d.CompleteUpTo),
-		SettledUpTo:   known(d.SettledUpTo),
-		Quota:         quotaView{Used: d.Quota.Used, Limit: d.Quota.Limit, IntervalS: seconds(d.Quota.Interval)},
-		NextTick:      known(d.NextTick),
-		PausedUntil:   known(d.PausedUntil),
-		Backfill:      viewProgress(d.Progress),
-		JobsRunning:   rec.Active(jobs.Running),
-		JobsWaiting:   rec.Waiting(),
-		RowsAccepted:  rec.RowsAccepted(),
-		Config:        rec.Config(),
+		ID:             d.ID,
+		TenantID:       d.TenantID,
+		API:            d.API,
+		Endpoint:       d.Endpoint,
+		Plan:           d.Plan,
+		Mode:           d.Mode,
+		PollIntervalS:  seconds(d.PollInterval),
+		Tags:           append([]string{}, d.Tags...),
+		Health:         healthView{Status: d.Health.Status, Hint: d.Health.Hint, Since: known(d.Health.Since)},
+		CompleteUpTo:   known(d.CompleteUpTo),
+		SettledUpTo:    known(d.SettledUpTo),
+		Quota:          quotaView{Used: d.Quota.Used, Limit: d.Quota.Limit, IntervalS: seconds(d.Quota.Interval)},
+		NextTick:       known(d.NextTick),
+		PausedUntil:    known(d.PausedUntil),
+		Backfill:       viewProgress(d.Progress),
+		JobsRunning:    rec.Active(jobs.Running),
+		JobsWaiting:    rec.Waiting(),
+		DetailsWaiting: d.DetailsWaiting,
+		RowsAccepted:   rec.RowsAccepted(),
+		Config:         rec.Config(),
 	}
 	if !d.LiveUpTo.IsZero() {
 		lag := seconds(now.Sub(d.LiveUpTo))
@@ -162,6 +165,7 @@ type jobView struct {
 	Requests      int            `json:"requests"`
 	Pages         int            `json:"pages"`
 	Rows          trace.Outcomes `json:"rows"`
+	Details       int            `json:"details"`
 	Bytes         int64          `json:"bytes"`
 	Retries       int            `json:"retries"`
 	ThrottleWaitS float64        `json:"throttle_wait_s"`
@@ -185,6 +189,7 @@ func viewJob(r *jobs.Record, now time.Time) jobView {
 		Requests:      r.Requests,
 		Pages:         r.Pages,
 		Rows:          r.Rows,
+		Details:       r.Details,
 		Bytes:         r.Bytes,
 		Retries:       r.Retries,
 		ThrottleWaitS: seconds(r.ThrottleWait),

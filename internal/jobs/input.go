@@ -36,6 +36,8 @@ type Description struct {
 	Progress Progress
 	// PausedUntil is when requests go on that the service asked to pause, by this machine's clock; zero if there is no pause.
 	PausedUntil time.Time
+	// DetailsWaiting is how many rows wait for their details; nil if nobody asks for any.
+	DetailsWaiting *int
 }
 
 // Health is the state of an input as it was last reported.

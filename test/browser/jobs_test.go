@@ -60,6 +60,25 @@ func TestRunningJobBecomesDone(t *testing.T) {
 	p.requireClean()
 }
 
+func TestDetailsAreShown(t *testing.T) {
+	server := newFake(t)
+	now := time.Now().UTC()
+	waiting := 12
+	server.AddInput(fakeapi.Input{ID: fakeapi.Contoso, Health: fakeapi.Health{Status: "ok", Since: now}, DetailsWaiting: &waiting})
+	job := runningJob(fakeapi.Contoso, "details")
+	job.Details = 174
+	id := server.AddJob(job)
+	p := openBrowser(t, server.URL)
+	p.open("overview")
+	p.waitForText(".facts", "12 waiting for details")
+	p.open("jobs?lane=details")
+	p.waitFor(`document.querySelector('tr[data-job="` + id + `"]')`)
+	p.open("jobs/" + id)
+	p.waitForText("h1", "Details job")
+	p.waitForText(".kinds", "174 records of details")
+	p.requireClean()
+}
+
 func TestFailedJobShowsItsHint(t *testing.T) {
 	server := newFake(t)
 	server.AddDay(time.Now().UTC())

@@ -5,6 +5,7 @@ package browser
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -99,6 +100,33 @@ func TestLiveMailIsNewestFirst(t *testing.T) {
 	}
 	p.waitFor(`document.querySelectorAll('.record').length === 5`)
 	require.Equal(t, "04 03 02 01 00", evaluate[string](p, `[...document.querySelectorAll('.record summary time')].map((e) => e.dateTime.slice(14, 16)).join(' ')`))
+	p.requireClean()
+}
+
+func TestTheCauseIsBesideItsMail(t *testing.T) {
+	server := newFake(t)
+	server.AddDay(time.Now().UTC())
+	p := openBrowser(t, server.URL)
+	p.open("live")
+	p.click("#capture-run")
+	requireWatched(t, server)
+	row := map[string]any{"o365.message_trace.row.uid": "1", "o365.message_trace.status": "failed", "email.to.address": "lee.gu@contoso.example"}
+	send := func(minute int, of, more map[string]any) {
+		record := fakeapi.Record{Time: time.Date(2026, 3, 2, 10, minute, 0, 0, time.UTC), Input: fakeapi.Contoso, Attributes: maps.Clone(of)}
+		maps.Copy(record.Attributes, more)
+		server.Deliver(record)
+	}
+	send(1, row, map[string]any{"email.subject": "Minutes"})
+	earlier := map[string]any{"o365.message_trace.row.uid": "1", "o365.message_trace.status": "pending"}
+	send(0, earlier, map[string]any{"email.subject": "Before"})
+	p.waitFor(`document.querySelectorAll('.record').length === 2`)
+	p.click(".record summary")
+	send(2, row, map[string]any{"o365.message_trace.detail.event": "Fail", "o365.message_trace.detail.text": "554 5.2.2 mailbox full"})
+	send(3, row, map[string]any{"o365.message_trace.cause": "mailbox_full", "o365.message_trace.cause.text": "554 5.2.2 mailbox full"})
+	p.waitFor(`document.querySelectorAll('.record').length === 4`)
+	require.Equal(t, "mailbox_full|mailbox_full|mailbox_full|", evaluate[string](p, `[...document.querySelectorAll('.record-cause')].map((e) => e.textContent).join('|')`))
+	require.Equal(t, "mailbox_fullMinutes", evaluate[string](p, `document.querySelector('.record[open] .record-subject').textContent`))
+	p.waitForText(".record:nth-child(2) .record-subject", "Fail · 554 5.2.2 mailbox full")
 	p.requireClean()
 }
 

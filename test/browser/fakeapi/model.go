@@ -25,8 +25,10 @@ type Input struct {
 	Backfill     *Backfill      `json:"backfill"`
 	JobsRunning  int            `json:"jobs_running"`
 	JobsWaiting  map[string]int `json:"jobs_waiting"`
-	RowsAccepted int            `json:"rows_accepted"`
-	Config       map[string]any `json:"config,omitempty"`
+	// DetailsWaiting are the rows that wait for their details, nil if nobody asks for any.
+	DetailsWaiting *int           `json:"details_waiting"`
+	RowsAccepted   int            `json:"rows_accepted"`
+	Config         map[string]any `json:"config,omitempty"`
 }
 
 // Health is the state of an input.
@@ -83,6 +85,7 @@ type Job struct {
 	Requests     int       `json:"requests"`
 	Pages        int       `json:"pages"`
 	Rows         Rows      `json:"rows"`
+	Details      int       `json:"details"`
 	Bytes        int64     `json:"bytes"`
 	Retries      int       `json:"retries"`
 	ThrottleWait float64   `json:"throttle_wait_s"`

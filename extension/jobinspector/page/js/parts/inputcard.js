@@ -149,8 +149,9 @@ function factRow(id) {
   const running = h('a');
   const waiting = h('a', { class: 'muted is-below' });
   const rows = h('span');
+  const details = h('span', { class: 'muted is-below' });
   const element = h('dl', { class: 'facts' },
-    fact('Next tick', next, every), fact('Running', running, waiting), fact('Delivered', rows, h('span', { class: 'muted' }, 'rows')));
+    fact('Next tick', next, every), fact('Running', running, waiting), fact('Delivered', rows, h('span', { class: 'muted' }, 'rows'), details));
   rows.title = 'Within job_ttl, the time for which jobs are kept.';
   return {
     element,
@@ -168,6 +169,8 @@ function factRow(id) {
       setText(waiting, `${number(count)} waiting for ${reasons.map((reason) => REASONS[reason] ?? reason).join(', ')}`);
       waiting.href = href('jobs', { input: id, state: 'waiting' });
       setText(rows, number(input.rows_accepted));
+      details.hidden = !(input.details_waiting > 0);
+      setText(details, `${number(input.details_waiting)} waiting for details`);
     },
   };
 }

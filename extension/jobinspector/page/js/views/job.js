@@ -3,7 +3,7 @@
 
 import { cancelJob, job as loadJob } from '../api.js';
 import { h, icon, setChildren, setText } from '../dom.js';
-import { bytes, duration, label, number } from '../format.js';
+import { bytes, duration, label, number, plural } from '../format.js';
 import { features } from '../features.js';
 import { badge, isOpen } from '../parts/badge.js';
 import { confirmDialog } from '../parts/dialog.js';
@@ -55,7 +55,7 @@ export function mount(root, { id }) {
     cancel.hidden = features.readOnly || !isOpen(job);
     showProblem(problem, job);
     rows.set(job.rows ?? {});
-    setText(kinds, [countsText(job.statuses), countsText(job.directions)].filter(Boolean).join(' · '));
+    setText(kinds, [countsText(job.statuses), countsText(job.directions), job.details > 0 && plural(job.details, 'record') + ' of details'].filter(Boolean).join(' · '));
     figures.set(job);
     log.set(job.log ?? []);
     tick();

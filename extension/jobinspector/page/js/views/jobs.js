@@ -14,7 +14,7 @@ import { href } from '../router.js';
 
 const JOBS_MS = 2000;
 const PAGE = 50;
-const LANES = ['live', 'revisit', 'backfill', 'scheduled'];
+const LANES = ['live', 'revisit', 'backfill', 'scheduled', 'details'];
 
 export const title = 'Jobs';
 

@@ -8,7 +8,7 @@ import { features } from '../features.js';
 import { number, plural } from '../format.js';
 import { inputFilters, searchFilter, summaryLine } from '../parts/filters.js';
 import { emptyPanel, errorPanel } from '../parts/panels.js';
-import { recordRow, searchText } from '../parts/record.js';
+import { Causes, recordRow, searchText } from '../parts/record.js';
 import { authorized } from '../parts/unlock.js';
 
 export const title = 'Live data';
@@ -19,11 +19,12 @@ const capture = new Capture();
 /** Records as they are delivered, newest mail first. The capture ends when the view is left. */
 export function mount(root) {
   const { input, stop } = inputFilters();
-  const search = searchFilter({ name: 'q', label: 'Contains', placeholder: 'address, subject, status' });
+  const search = searchFilter({ name: 'q', label: 'Contains', placeholder: 'address, subject, status, cause' });
   const summary = summaryLine();
   const buttons = toolbar(() => ({ input: query.input }), () => matching());
   const list = h('div', { class: 'records' });
   const show = keyedList(list, (item) => item.key, (item) => recordRow(item.record));
+  const causes = new Causes();
   const body = h('div');
   let query = {};
 
@@ -35,7 +36,8 @@ export function mount(root) {
   };
   const draw = () => {
     const items = matching();
-    show(items);
+    causes.learn(capture.records);
+    show(items.map((item) => ({ ...item, cause: causes.of(item.record) })));
     buttons.update(items.length);
     summary.set(summarize(items.length));
     if (capture.error) setChildren(body, errorPanel(capture.error, () => start({ input: query.input })), list);
