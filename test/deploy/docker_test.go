@@ -5,6 +5,8 @@ package deploy
 
 import (
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,4 +65,27 @@ func TestComposeFile(t *testing.T) {
 	for _, port := range collector.Ports {
 		assert.Equal(t, "127.0.0.1", port.HostIP, "metrics and health are not for everybody")
 	}
+}
+
+var (
+	released = regexp.MustCompile(`(?m)^const version = "(.*)"`)
+	tagged   = regexp.MustCompile(`otelcol-o365messagetrace(?::|, newTag: )(\d[^\s}]*)`)
+)
+
+// One version of the image is named everywhere: that of the receiver.
+func TestImageHasTheVersionOfTheReceiver(t *testing.T) {
+	version := released.FindStringSubmatch(read(t, root+"/receiver/receiver.go"))[1]
+	files := []string{root + "/docs/deploying.md", folder + "/docker/Dockerfile", folder + "/docker/compose.yaml"}
+	kustomizations, err := filepath.Glob(folder + "/kubernetes/*/kustomization.yaml")
+	require.NoError(t, err)
+	overlays, err := filepath.Glob(folder + "/kubernetes/overlays/*/kustomization.yaml")
+	require.NoError(t, err)
+	seen := 0
+	for _, file := range slices.Concat(files, kustomizations, overlays) {
+		for _, tag := range tagged.FindAllStringSubmatch(read(t, file), -1) {
+			seen++
+			assert.Equal(t, version, tag[1], file)
+		}
+	}
+	assert.Equal(t, 5, seen)
 }
