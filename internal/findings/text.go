@@ -6,14 +6,20 @@ package findings
 import (
 	"math"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 )
 
-// sentence formats one, with separators in large numbers.
+// sentence formats one, with separators in large numbers, on one line: senders choose what their addresses contain.
 func sentence(format string, args ...any) string {
-	return message.NewPrinter(language.English).Sprintf(format, args...)
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, message.NewPrinter(language.English).Sprintf(format, args...))
 }
 
 // number is a number of things.
