@@ -52,7 +52,9 @@ func TestReplay(t *testing.T) {
 				if name == "F21-200-cut-connection.http" {
 					require.Error(t, answer.err)
 					assert.Contains(t, body, string(answer.body))
-					assert.NotEmpty(t, answer.body)
+					if version != 2 { // a stream that is reset may take with it what has arrived
+						assert.NotEmpty(t, answer.body)
+					}
 				} else {
 					require.NoError(t, answer.err, name)
 					assert.Equal(t, body, string(answer.body), name)
