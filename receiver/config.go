@@ -150,7 +150,7 @@ var (
 
 // newClientConfig returns the defaults of both HTTP clients. Without pings a connection of HTTP/2 that has fallen silent would
 // keep every request waiting for the whole of timeout. Two idle connections for a host, the default, would have most of many
-// receivers dial anew for each request of HTTP/1.1.
+// receivers dial again for each request of HTTP/1.1.
 func newClientConfig() confighttp.ClientConfig {
 	client := confighttp.NewDefaultClientConfig()
 	client.HTTP2ReadIdleTimeout = defaultReadIdleTimeout

@@ -219,18 +219,28 @@ func TestSecretsMayComeFromTheEnvironment(t *testing.T) {
 	assert.Equal(t, "from M365SIM_CLIENT_SECRET", got.simulator.ClientSecret)
 }
 
+// get returns the page at a URL.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	response, err := transport.RoundTrip(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
 func TestIncidentsAreStagedAtTheStart(t *testing.T) {
 	line, stop := started(t, "--listen", "127.0.0.1:0", "--plain", "--rows-per-day", "0",
 		"--incident", "bulk", "--incident", "auto_forward@90s")
 	url := regexp.MustCompile(`http://[^ ,]+`).FindString(line)
-	response, err := http.Get(url + "/_sim/incidents")
-	require.NoError(t, err)
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	assert.Contains(t, string(body), `"kind":"bulk"`)
-	assert.Contains(t, string(body), `"kind":"forwarding"`)
-	http.DefaultClient.CloseIdleConnections()
+	body := get(t, url+"/_sim/incidents")
+	assert.Contains(t, body, `"kind":"bulk"`)
+	assert.Contains(t, body, `"kind":"forwarding"`)
 	require.NoError(t, stop())
 
 	for _, wrong := range []string{"fire", "bulk@soon"} {
@@ -242,18 +252,9 @@ func TestIncidentsAreStagedAtTheStart(t *testing.T) {
 func TestServesSeveralTenants(t *testing.T) {
 	line, stop := started(t, "--listen", "127.0.0.1:0", "--plain", "--rows-per-day", "0", "--tenants", "3", "--chaos", "0.1")
 	base := strings.TrimSuffix(strings.TrimPrefix(line, "listening on "), ", without TLS")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/_sim/tenants", http.NoBody)
-	require.NoError(t, err)
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(r)
-	require.NoError(t, err)
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	assert.Equal(t, 3, strings.Count(string(body), "\n"))
+	assert.Equal(t, 3, strings.Count(get(t, base+"/_sim/tenants"), "\n"))
 	require.NoError(t, stop())
 
-	_, err = parse([]string{"--tenants", "0"}, noEnvironment, io.Discard)
+	_, err := parse([]string{"--tenants", "0"}, noEnvironment, io.Discard)
 	require.ErrorContains(t, err, "--tenants")
 }

@@ -127,7 +127,7 @@ type pages struct {
 // servedPath is where the service tells how many rows it has sent.
 const servedPath = "/served"
 
-// maxCached is how many pages are kept rather than rendered anew.
+// maxCached is how many pages are kept rather than rendered again.
 const maxCached = 64
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {

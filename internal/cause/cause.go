@@ -108,7 +108,7 @@ const (
 // refuses matches the action of a rule that keeps a message from its recipient: BA blocks access (seen in a tenant).
 var refuses = regexp.MustCompile(`(?i)\bBA\b|reject|delete|quarantine`)
 
-// ruleCause returns which kind of rule refused a message, as far as one says that it did.
+// ruleCause returns which kind of rule refused a message, if one is on record as refusing it.
 func ruleCause(all []trace.Detail) string {
 	for _, detail := range all {
 		switch event := strings.ToLower(detail.Event); {
@@ -125,7 +125,7 @@ func ruleCause(all []trace.Detail) string {
 // ruleText matches how Exchange names a rule: Transport rule: 'name', ID: ('…'), DLP policy: ”, ID: (…).
 var ruleText = regexp.MustCompile(`(?i)\b(?:transport|dlp) rule: '(.*?)', ID: \('?\{?([0-9a-f-]*)`)
 
-// ruleName returns the name of the last rule of a kind, or its ID if it has no name. One that says that it refused the message
+// ruleName returns the name of the last rule of a kind, or its ID if it has no name. A rule that refused the message
 // goes before one that has only added to it.
 func ruleName(all []trace.Detail, kind string) (name string) {
 	sure := false

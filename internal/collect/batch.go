@@ -81,7 +81,7 @@ func (b *batch) drop() {
 	b.page, b.Batch, b.fresh = nil, nil, nil
 }
 
-// again makes the records of the items anew.
+// again converts the items once more.
 func (b *batch) again(items []int) *records.Batch {
 	fresh := b.fresh()
 	for _, i := range items {

@@ -83,7 +83,7 @@ type Options struct {
 	Gate Gate
 	// Timeout bounds the time that a job waits for answers of the service; 0 means unlimited.
 	Timeout time.Duration
-	// Retry returns the wait before a damaged page is asked for again for the n-th time, from 1 on; false if it is not.
+	// Retry returns the wait before the n-th retry of a damaged page, from 1 on; false if there is none.
 	Retry func(ctx context.Context, n int) (time.Duration, bool)
 	// Details says which details are asked for; nil asks for none.
 	Details *Details

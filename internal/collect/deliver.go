@@ -25,7 +25,7 @@ const (
 
 // deliver offers the batch to the pipeline until each of its records is accepted or refused for good, or ctx ends. What is
 // refused for good is dropped without being remembered. A refused batch may already have been changed downstream, so every
-// offer is converted anew. What has been remembered is still to be committed.
+// offer is converted again. What has been remembered is still to be committed.
 func (j *job) deliver(ctx context.Context, b *batch, seen *Page) error {
 	if b.Len() == 0 {
 		return nil

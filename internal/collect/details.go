@@ -244,7 +244,7 @@ func (s *story) add(uid identity.UID, part func(*records.Batch)) {
 	s.parts, s.hashes = append(s.parts, part), append(s.hashes, hash)
 }
 
-// again makes the records of some parts anew.
+// again converts some parts once more.
 func (s *story) again(parts []int) *records.Batch {
 	fresh := s.fresh()
 	for _, i := range parts {
@@ -313,9 +313,9 @@ func (c *Collector) offerStory(ctx context.Context, s *story, o *offer) (done bo
 
 var _ offered = (*story)(nil)
 
-// offered is what can be offered to a pipeline, and made anew after it has been.
+// offered is what can be offered to a pipeline, and is converted again after that.
 type offered interface {
 	Logs() plog.Logs
-	// again makes the records with these numbers anew.
+	// again converts the records with these numbers once more.
 	again(numbers []int) *records.Batch
 }

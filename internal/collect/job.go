@@ -84,7 +84,7 @@ type job struct {
 	// batch is the rows that are delivered next, and late the memory of Page.Late.
 	batch batch
 	late  []time.Duration
-	// todo is what is left to read, the newest part last.
+	// todo are the parts still to be read, the newest last.
 	todo []part
 	// deadLinks counts the dead links, fruitless those of them in a row that had no rows before them.
 	deadLinks, fruitless int
@@ -120,7 +120,7 @@ func (c *Collector) Run(ctx context.Context, step plan.Step, pageSize int) (Repo
 	return j.report, nil
 }
 
-// again puts back what is left of a part that could not be read to its end and returns why it had to, or it returns the
+// again puts back the rest of a part that could not be read to its end and returns why it had to, or it returns the
 // error that ends the job.
 func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 	var dead *deadLinkError

@@ -22,7 +22,7 @@ const (
 )
 
 // deadLinkError is a link that does not lead to the rest of the window. Links of Microsoft Graph are known to be broken
-// at times, so that the rest has to be asked for anew.
+// at times, so that the rest must be requested again.
 type deadLinkError struct {
 	reason string
 	// err is what the service answered to the link; it may be nil.

@@ -70,7 +70,7 @@ func (w *walk) ending(page *source.Page) ending {
 	return complete
 }
 
-// beyond returns what is left to ask for behind a full page that has no link.
+// beyond returns the parts that remain behind a full page that has no link.
 func (w *walk) beyond(e ending) []part {
 	rest := w.coverage.rest()
 	if e != crowded {

@@ -19,7 +19,7 @@ import (
 
 // Credential is what an application signs in with: ClientSecret, Certificate, WorkloadIdentity or ManagedIdentity.
 type Credential interface {
-	// read returns what signs in at now, read anew from its files. Errors are of type *Error.
+	// read returns what signs in at now, read again from its files. Errors are of type *Error.
 	read(ctx context.Context, now time.Time) (material, error)
 }
 

@@ -176,7 +176,7 @@ func TestARefusedSecretIsNotTriedAgainForAQuarterOfAnHour(t *testing.T) {
 			assert.NotSame(t, first, requireFailure(t, s))
 			assert.Greater(t, l.count(), asked)
 
-			// The pause begins anew, and ends with the first success.
+			// The pause starts over, and ends with the first success.
 			asked = l.count()
 			clock.pass(14 * time.Minute)
 			requireFailure(t, s)

@@ -37,7 +37,7 @@ type Secret struct {
 	Key string
 }
 
-// Read returns the secret. A file is read anew each time, so that a rotated secret is used without a restart. Errors are of
+// Read returns the secret. A file is read again each time, so that a rotated secret is used without a restart. Errors are of
 // type *Error; reading ends with ctx, and after ten seconds.
 func (s Secret) Read(ctx context.Context) (string, error) {
 	content := []byte(s.Value)

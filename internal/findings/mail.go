@@ -40,7 +40,7 @@ type place struct {
 	resembles, how string
 }
 
-// maxPlaces is how many domains are remembered; then they are found out anew.
+// maxPlaces is how many domains are remembered; then they are looked up again.
 const maxPlaces = 1 << 14
 
 // place returns what there is to know of a domain.

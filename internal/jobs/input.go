@@ -52,7 +52,7 @@ type Health struct {
 // Progress is how far the reading of older mail is: after the first start or a downtime, of a window that somebody asked for,
 // or of an absolute date_range. It is zero if there is none. Lengths are those of received time.
 type Progress struct {
-	// Total is all that was to be read, Open what is left of it.
+	// Total is all that was to be read, Open what is still to be read.
 	Total, Open time.Duration
 	// Share is the part that has been read, from 0 to 1. It only grows while one backfill goes on.
 	Share float64

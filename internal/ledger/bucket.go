@@ -188,7 +188,7 @@ func (l *Ledger) bound(index int64, b *bucket) {
 	*b = bucket{rows: newTable(0), first: b.next, next: b.next}
 }
 
-// repair has the bucket written anew, without the rows that its damaged entries held.
+// repair has the bucket rewritten without the rows that its damaged entries held.
 func (l *Ledger) repair(index int64, b *bucket) {
 	which := "without a received time"
 	if index != timeless {

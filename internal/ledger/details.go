@@ -54,7 +54,7 @@ type DetailOptions struct {
 }
 
 // inquiries are the rows whose details are to be asked for, and those whose details have been delivered as long as another status
-// of them may come. They are stored in segments, which are written anew whenever one of their inquiries changes.
+// of them may come. They are stored in segments, which are rewritten whenever one of their inquiries changes.
 type inquiries struct {
 	most    int
 	all     map[trace.Key]*Inquiry

@@ -35,7 +35,7 @@ type Options struct {
 	// Plan decides what is due when.
 	Plan plan.Config
 	// Open connects what runs the jobs with everything that it needs, and sends nothing. What it opens is closed by release. It
-	// is called again at each tick until it succeeds, and anew for each term as leader.
+	// is called again at each tick until it succeeds, and again for each term as leader.
 	Open func(ctx context.Context, gate collect.Gate, now func() time.Time) (c *collect.Collector, release func(), err error)
 	// PageSize is the most rows that a page is asked to have.
 	PageSize int
@@ -82,7 +82,7 @@ func (p *Poller) Run(ctx context.Context) {
 // learns within that time that it no longer is one.
 const takenFor = time.Minute
 
-// poll polls until ctx ends, and anew whenever another poller has taken the state a while ago.
+// poll polls until ctx ends, and starts over whenever another poller has taken the state a while ago.
 func (p *Poller) poll(ctx context.Context) {
 	for p.pollTerm(ctx) {
 		if transport.Sleep(ctx, takenFor) != nil {

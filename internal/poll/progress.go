@@ -18,7 +18,7 @@ const minMeasured = 30 * time.Second
 // progress is how far the backfill is. It is safe for concurrent use.
 type progress struct {
 	mu sync.Mutex
-	// open is what was left to read when it was noted last, and done what has been read since began.
+	// open is what was still to be read when it was noted last, and done what has been read since began.
 	open, done time.Duration
 	began      time.Time
 	// share is the greatest share that has been told.

@@ -95,7 +95,7 @@ func (w *worker) next(find func() (plan.Step, bool)) (plan.Step, bool) {
 	return step, ok
 }
 
-// nextOpen returns the next window to read of all that is open. What somebody has asked for is left to the job that waits for
+// nextOpen returns the next window to read of all that is open. A window that somebody has asked for belongs to the job that waits for
 // it.
 func (w *worker) nextOpen() (plan.Step, bool) {
 	skip := w.tried.Union(w.suspect).Union(w.bounds.putOff(time.Now()))

@@ -54,7 +54,7 @@ func TestPagesBecomeTheseRecords(t *testing.T) {
 	}
 }
 
-// golden compares logs with those in a file, or writes the file anew.
+// golden compares logs with those in a file, or rewrites the file.
 func golden(t *testing.T, file string, logs plog.Logs) {
 	t.Helper()
 	if *update {

@@ -116,7 +116,7 @@ func TestWhatWasOnItsWayWhenAPauseBeganDoesNotDoubleIt(t *testing.T) {
 	})
 }
 
-// The retry rules are those of the tenant: a second request does not begin to count anew.
+// The retry rules are those of the tenant: a second request does not start counting from zero.
 func TestRefusalsInARowAreCountedForTheWholeTenant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -102,7 +102,7 @@ func (l *list) receiver(line line, used map[string]int) (id, into string, cfg ma
 	return own.String(), target.String(), cfg, nil
 }
 
-// merged returns the defaults with what a tenant says instead. Where it signs in in another way, nothing is left of the
+// merged returns the defaults with what a tenant's line sets instead. Where it signs in in another way, it gets nothing of the
 // defaults' way.
 func merged(defaults, own map[string]any) map[string]any {
 	all := maps.Clone(defaults)

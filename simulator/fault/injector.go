@@ -59,7 +59,7 @@ func NewInjector(seed uint64, now func() time.Time, look func(*exchange.Exchange
 	return &Injector{seed: seed, now: now, look: look}
 }
 
-// Set replaces all rules, and starts the sequence of chance anew. The error tells
+// Set replaces all rules, and restarts the sequence of chance. The error tells
 // what is wrong with a rule; nothing is changed then.
 func (i *Injector) Set(rules ...Rule) error {
 	list, err := i.arm(rules)

@@ -38,7 +38,7 @@ type Rule struct {
 	// $top or by what the service does without it.
 	TopAbove int `json:"topAbove,omitzero"`
 	// FirstToken restricts the rule to the token of the first request that it was
-	// asked about: whoever signs in anew is let through.
+	// asked about: whoever signs in again is let through.
 	FirstToken bool `json:"firstToken,omitzero"`
 
 	// What follows is for some kinds only, as their comments tell.

@@ -33,7 +33,9 @@ func freeAddress(t *testing.T) string {
 
 // healthOf returns the status code of a health check, 0 while nothing answers, and what it says of each component.
 func healthOf(address string) (code int, verbose string) {
-	resp, err := http.Get("http://" + address + "/?verbose")
+	client := http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://" + address + "/?verbose")
 	if err != nil {
 		return 0, ""
 	}
