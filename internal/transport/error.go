@@ -76,8 +76,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Kind tells one kind of error from another, without the texts, which may differ each time.
+// Kind tells one kind of error from another, without the texts, which may differ each time. In an outage a service answers
+// now this, now that from 500 on.
 func (e *Error) Kind() string {
+	if e.Status >= http.StatusInternalServerError && e.Err == nil {
+		return "5xx"
+	}
 	return fmt.Sprint(e.Status, " ", e.Code, " ", e.Advice.Hint, " damaged:", e.Damaged, " foreign:", errors.Is(e.Err, ErrForeignLink),
 		" large:", errors.Is(e.Err, ErrTooLarge), " late:", e.Err != nil && timedOut(e.Err))
 }

@@ -83,6 +83,21 @@ func TestAFailureIsReportedOnce(t *testing.T) {
 	})
 }
 
+// An outage is one failure, whatever is answered in it.
+func TestAnOutageIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, host, logs := newTestStatus()
+		for _, status := range []int{503, 504, 500, 502, 503} {
+			h.failed(trouble.Service, "cannot read", &transport.Error{Target: "graph/x", Status: status, Code: strconv.Itoa(status)})
+			pass(time.Minute)
+		}
+		h.ok(trouble.Service)
+		assert.Equal(t, []string{"error: cannot read", "info: recovered"}, lines(logs))
+		assert.Len(t, host.take(), 2)
+	})
+}
+
 func TestAFailureThatGoesOnIsLoggedAgainAfterTenMinutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
