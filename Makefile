@@ -185,9 +185,10 @@ check-queries:
 check-examples: $(COLLECTOR)
 	scripts/check-examples.sh $(COLLECTOR) $(TOOLS)/builder
 
+# They wait more than they work.
 check-e2e: $(COLLECTOR) $(SIMULATOR) $(CHECK)
 	O365MT_COLLECTOR=$(abspath $(COLLECTOR)) O365MT_SIMULATOR=$(abspath $(SIMULATOR)) O365MT_CHECK=$(abspath $(CHECK)) \
-		CGO_ENABLED=0 go test -count=1 -tags e2e $(TESTFLAGS) ./test/e2e/...
+		CGO_ENABLED=0 go test -count=1 -parallel 4 -tags e2e $(TESTFLAGS) ./test/e2e/...
 
 check-browser: $(COLLECTOR) $(SIMULATOR)
 	cd test/browser && CGO_ENABLED=0 go test -count=1 $(TESTFLAGS) ./...

@@ -96,6 +96,7 @@ service:
 
 // TestOutageOfTheService has the service answer 503 for a while, and reads what was missed once it is over.
 func TestOutageOfTheService(t *testing.T) {
+	t.Parallel()
 	for name, retry := range map[string]string{
 		"without retries": "{type: disabled}",
 		"with retries":    "{initial_interval: 100ms, max_retries: 1}",
