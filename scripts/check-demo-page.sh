@@ -22,3 +22,8 @@ until grep -q 'watch the jobs' "$work/demo.log"; do
 done
 cd test/browser
 O365MT_INSPECTOR=http://$O365MT_INSPECTOR CGO_ENABLED=0 go test -count=1 ./... || { tail -n 50 "$work/demo.log" >&2; exit 1; }
+# Subjects of the simulated mail have line breaks and bells in them.
+if tr -d '\n\t' <"$work/demo.log" | LC_ALL=C grep -qa '[[:cntrl:]]'; then
+	echo 'check-demo-page: the demo prints what a terminal obeys' >&2
+	exit 1
+fi
