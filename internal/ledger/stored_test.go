@@ -256,7 +256,7 @@ func clustered(n int) []byte {
 
 func TestKeysThatNobodyHashedAreDamage(t *testing.T) {
 	t.Parallel()
-	m := stored(positionOf(t, func(*position) {}), entryOf(clustered(1_000_000)))
+	m := stored(positionOf(t, func(*position) {}), entryOf(clustered(20*maxOthers)))
 	l, err := Open(t.Context(), Options{Client: m, Tenant: "t", Warn: func(string) {}})
 	require.NoError(t, err)
 	_, _, err = l.IsNew(t.Context(), Row{Received: monday})
@@ -284,7 +284,6 @@ func TestMemoryOfForgedStorages(t *testing.T) {
 		},
 		"an entry":       func() Memory { return whole(hashed((maxEntry - entryHeader) / entryRow)) },
 		"a larger entry": func() Memory { return whole(hashed((maxEntry + 1<<20) / entryRow)) },
-		"clustered keys": func() Memory { return whole(clustered((maxEntry - entryHeader) / entryRow)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			peak := memtest.Peak(func() {

@@ -79,3 +79,34 @@ func TestRecordsOfARowAreCountedUpToALimit(t *testing.T) {
 	assert.True(t, ok)
 	assert.EqualValues(t, maxCount, v.count)
 }
+
+func TestTheBucketsThatWereUsedLastStayLoaded(t *testing.T) {
+	t.Parallel()
+	small := slices.Repeat([]int{1}, maxLoaded)
+	for name, test := range map[string]struct {
+		// rows are those of the buckets, in the order in which they were used.
+		rows []int
+		want int
+	}{
+		"none":                {want: 0},
+		"many":                {rows: append([]int{1, 1, 1}, small...), want: maxLoaded},
+		"two large ones":      {rows: []int{1, maxLoadedRows, maxLoadedRows}, want: 2},
+		"as many rows as may": {rows: []int{1, maxLoadedRows - 2000, 1000, 1000}, want: 3},
+		"one too many":        {rows: []int{1, maxLoadedRows - 1999, 1000, 1000}, want: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := &Ledger{buckets: map[int64]*bucket{}}
+			for i, n := range test.rows {
+				index := int64(i * 7919 % 101)
+				l.buckets[index] = &bucket{rows: newTable(0), count: n, used: int64(i)}
+				l.loaded = append(l.loaded, index)
+			}
+			l.unload()
+			for _, b := range l.buckets {
+				assert.Equal(t, int(b.used) >= len(test.rows)-test.want, b.rows != nil, "bucket %d", b.used)
+			}
+			assert.Len(t, l.loaded, test.want)
+		})
+	}
+}

@@ -142,6 +142,15 @@ func TestWhatMayComeAgainIsRemembered(t *testing.T) {
 	assert.True(t, MayComeAgain(Ask(s, window(-29*60, -29*60+5), true), window(-30*60, -29*60)))
 }
 
+func TestWhatAnAgeWillBringIsRemembered(t *testing.T) {
+	s := State{Begin: at(0), Head: at(100), Served: []Served{{UpTo: at(90)}, {UpTo: at(70)}, {UpTo: at(80)}}}
+	assert.False(t, MayComeAgain(s, window(60, 69)), "all ages have been served")
+	assert.True(t, MayComeAgain(s, window(60, 70)), "the stretch of the second age begins with its end")
+	none := State{Begin: at(0), Head: at(100)}
+	assert.False(t, MayComeAgain(none, window(90, 99)))
+	assert.True(t, MayComeAgain(none, window(90, 100)), "live mail goes on from its end")
+}
+
 func TestLastChance(t *testing.T) {
 	ages := cfg
 	ages.Ages = []time.Duration{10 * time.Minute, 30 * time.Minute}
@@ -186,6 +195,13 @@ func TestAskedWindows(t *testing.T) {
 	assert.Empty(t, s.Redeliver)
 }
 
+func TestWhatAnAbsoluteRangeNeverReadsIsAGapWhenWithdrawn(t *testing.T) {
+	c := fixed(-90, 0)
+	s := read(tick(State{}, 100, c), -90, 0, 100)
+	_, gap := Withdraw(Ask(s, window(-120, -60), false), Intervals{window(-120, -60)}, c)
+	assert.Equal(t, Intervals{window(-120, -90)}, gap)
+}
+
 func TestGivenUpBackfill(t *testing.T) {
 	s := tick(State{}, 100, cfg)
 	s, gap := GiveUp(Ask(s, window(90, 100), false), Intervals{window(50, 60)}, cfg)
@@ -198,6 +214,12 @@ func TestClockThatWasAheadPullsTheRangeBack(t *testing.T) {
 	c := moving(20, 10, 10*time.Minute)
 	s := read(tick(tick(State{}, 100, c), 500, c), 480, 490, 500)
 	assert.True(t, Position(s).After(at(120)))
+	pulled := PullBack(s, at(120), c)
+	assert.Equal(t, []time.Time{at(120), at(120), at(120), at(120)}, []time.Time{pulled.Ticked, pulled.Head, pulled.Begin, pulled.Finished})
+	pulled = PullBack(s, at(485), c)
+	assert.Equal(t, []time.Time{at(485), at(485), at(480), at(485)}, []time.Time{pulled.Ticked, pulled.Head, pulled.Begin, pulled.Finished})
+	pulled = PullBack(s, at(495), c)
+	assert.Equal(t, []time.Time{at(495), at(490), at(480), at(490)}, []time.Time{pulled.Ticked, pulled.Head, pulled.Begin, pulled.Finished})
 	s = tick(PullBack(s, at(120), c), 130, c)
 	assert.Contains(t, rangeSteps(s, c), Step{Window: window(110, 120), Lane: trace.Scheduled})
 	for _, step := range rangeSteps(s, c) {

@@ -242,6 +242,25 @@ func TestCancelledJobs(t *testing.T) {
 	})
 }
 
+func TestCancelledLiveMailIsReadAtTheNextTick(t *testing.T) {
+	run(t, func(t *testing.T) {
+		s := &service{mail: mailEvery(time.Minute, hour, hour)}
+		began := wallClock()
+		d := newDesk(t, s, func(o *Options) { o.Plan.InitialLookback = 0 })
+		d.start()
+		pass(2 * time.Minute)
+		s.change(func() { s.takes = 10 * time.Second })
+		pass(3*time.Minute + 5*time.Second)
+		live, _ := d.registry.List(jobs.Query{Lane: trace.Live, State: jobs.Running, Limit: 2})
+		require.Len(t, live, 1)
+		require.NoError(t, d.Cancel(live[0].ID))
+		synctest.Wait()
+		assert.Empty(t, of[Gap](d.shown))
+		pass(6 * time.Minute)
+		assert.Zero(t, d.missing(trace.Window{Start: began, End: began.Add(10 * time.Minute)}))
+	})
+}
+
 // TestWhoeverAsksLearnsThatThePipelineIsBusy has a pipeline that takes nothing, so that nobody gets hold of the ledger.
 func TestWhoeverAsksLearnsThatThePipelineIsBusy(t *testing.T) {
 	run(t, func(t *testing.T) {
