@@ -4,10 +4,11 @@
 package findings
 
 import (
-	"encoding/binary"
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 )
 
 // nullSender is the envelope sender of bounces (RFC 5321, section 4.5.5).
@@ -41,7 +42,7 @@ func (d domains) has(domain string) bool {
 
 // cleanDomain is the domain in lower case, without a final dot, and in ASCII where it can be written so.
 func cleanDomain(name string) string {
-	name = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(name), "."))
+	name = lower(strings.TrimSuffix(strings.TrimSpace(name), "."))
 	if isASCII(name) {
 		return name
 	}
@@ -83,12 +84,12 @@ func word(s string) uint64 {
 // capitals has the top bit of each byte of ASCII that is a capital letter.
 func capitals(w uint64) uint64 { return (w + fromA) &^ (w + pastZ) & tops }
 
-// lower is the text in lower case. Most texts are so already.
+// lower is the text in lower case, as rows are identified by it. Most texts are so already.
 func lower(s string) string {
 	if isLower(s) {
 		return s
 	}
-	return strings.ToLower(s)
+	return string(identity.AppendFolded(nil, s))
 }
 
 // isLower reports whether the text is ASCII without capital letters.
@@ -105,29 +106,6 @@ func isLower(s string) bool {
 		}
 	}
 	return true
-}
-
-// appendLower appends the text in lower case.
-func appendLower(dst []byte, s string) []byte {
-	before, rest := len(dst), s
-	for ; len(rest) >= 8; rest = rest[8:] {
-		w := word(rest)
-		if w&tops != 0 {
-			return append(dst[:before], strings.ToLower(s)...)
-		}
-		dst = binary.LittleEndian.AppendUint64(dst, w|capitals(w)>>2)
-	}
-	for i := range len(rest) {
-		c := rest[i]
-		switch {
-		case c >= 0x80:
-			return append(dst[:before], strings.ToLower(s)...)
-		case c-'A' < 26:
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
 }
 
 func isASCII(s string) bool {

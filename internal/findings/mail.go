@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/dchest/siphash"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 )
 
 // mail is an observation that has been looked at once for all rules.
@@ -66,7 +68,7 @@ func (e *Engine) place(domain string) *place {
 
 // hash returns a keyed hash of a text, folded to lower case if it is not so already.
 func (e *Engine) hash(text string) uint64 {
-	e.buffer = appendLower(e.buffer[:0], text)
+	e.buffer = identity.AppendFolded(e.buffer[:0], text)
 	return siphash.Hash(e.secret[0], e.secret[1], e.buffer)
 }
 
@@ -81,7 +83,7 @@ func mix(a, b uint64) uint64 {
 	return bits.RotateLeft64(a*0x9E3779B97F4A7C15, 32) + b*0xC2B2AE3D27D4EB4F
 }
 
-// prepare looks at an observation. It returns false for one that holds too little.
+// prepare looks at an observation. It returns false for one that holds too little. An ID of zeros stands for none.
 func (e *Engine) prepare(o *Observation) bool {
 	m := &e.mail
 	received := o.Received
@@ -89,7 +91,7 @@ func (e *Engine) prepare(o *Observation) bool {
 		received = o.Observed
 	}
 	seconds := received.Unix()
-	if o.Message == "" || o.Sender == "" || seconds <= 0 || seconds > maxTime {
+	if strings.Trim(o.Message, "0-{}") == "" || o.Sender == "" || seconds <= 0 || seconds > maxTime {
 		return false
 	}
 	*m = mail{Observation: o, at: uint32(seconds), sender: lower(o.Sender), recipient: lower(o.Recipient)}
@@ -98,7 +100,8 @@ func (e *Engine) prepare(o *Observation) bool {
 	}
 	m.tenantHash = e.tenantHash
 	m.senderHash, m.recipientHash = e.hashLower(m.sender), e.hashLower(m.recipient)
-	m.message = mix(m.tenantHash, e.hash(o.Message))
+	e.buffer = identity.AppendID(e.buffer[:0], o.Message)
+	m.message = mix(m.tenantHash, siphash.Hash(e.secret[0], e.secret[1], e.buffer))
 	m.senderDomain, m.recipientDomain = domainOf(m.sender), domainOf(m.recipient)
 	m.from, m.to = e.place(m.senderDomain), e.place(m.recipientDomain)
 	m.fromInside, m.toInside = m.from.inside, m.to.inside

@@ -5,6 +5,7 @@ package findings
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -232,6 +233,8 @@ func TestAutoForwardByMessage(t *testing.T) {
 		}))
 	}
 	assert.Empty(t, found(t, settings(), lists), "a list with an outside member")
+	assert.Empty(t, feed(New(settings(), secret), lists, 1), "its row last, and after the others were looked at")
+	assert.Empty(t, feed(New(settings(), secret), redirects(5, crowd), 1), "a crowd, one by one")
 }
 
 func TestRemovedAfterDelivery(t *testing.T) {
@@ -298,6 +301,25 @@ func TestIgnore(t *testing.T) {
 	off := settings()
 	off.Rules.BulkMail.Enabled = false
 	assert.Empty(t, found(t, off, bulk("x@y.example", noon, 200)))
+}
+
+// The services do not spell IDs and addresses one way; a row is the same one however it is spelled.
+func TestSpellingDoesNotMatter(t *testing.T) {
+	id := "3f6d0a52-0000-4000-8000-00000000abc1"
+	ids := []string{id, strings.ToUpper(id), "{" + id + "}", strings.ReplaceAll(id, "-", "")}
+	var rows []Observation
+	for _, spelling := range ids {
+		rows = append(rows, seen(Observation{
+			Message: spelling, Sender: "Ada@contoso.com", Recipient: "X@GMAIL.com", Received: noon, Size: 100 << 20,
+		}))
+	}
+	assert.Empty(t, found(t, settings(), rows), "100 MB once")
+	for i := range rows {
+		rows[i].Message = strings.Repeat("0", 8) + id[8:12] + fmt.Sprint(i)
+	}
+	assert.Len(t, found(t, settings(), rows), 1)
+	zeros := seen(Observation{Message: "00000000-0000-0000-0000-000000000000", Sender: "a@b.example", Recipient: "c@d.example", Received: noon})
+	assert.False(t, New(settings(), secret).Observe(&zeros, noon), "zeros are no ID")
 }
 
 func TestDirectionTellsInsideWhereThereAreNoLocalDomains(t *testing.T) {

@@ -182,7 +182,7 @@ type harmless struct {
 func newHarmless(i *Ignore) harmless {
 	h := harmless{senders: map[string]bool{}, domains: newDomains(i.Domains)}
 	for _, sender := range i.Senders {
-		h.senders[strings.ToLower(sender)] = true
+		h.senders[lower(sender)] = true
 	}
 	for _, pattern := range i.Subjects {
 		h.subjects = append(h.subjects, regexp.MustCompile(pattern))

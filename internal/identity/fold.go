@@ -23,8 +23,8 @@ func toLower(r rune) rune {
 	return r
 }
 
-// appendFolded appends text in lower case.
-func appendFolded[T []byte | string](dst []byte, text T) []byte {
+// AppendFolded appends text in lower case.
+func AppendFolded[T []byte | string](dst []byte, text T) []byte {
 	start := len(dst)
 	dst = append(dst, text...)
 	added := dst[start:]

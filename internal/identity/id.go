@@ -10,10 +10,10 @@ const (
 	usual = guidDigits + 4
 )
 
-// appendID appends an ID in lower case, and a GUID in the usual spelling.
-func appendID(dst, id []byte) []byte {
+// AppendID appends an ID in lower case, and a GUID in the usual spelling.
+func AppendID[T []byte | string](dst []byte, id T) []byte {
 	start := len(dst)
-	dst = appendFolded(dst, id)
+	dst = AppendFolded(dst, id)
 	folded := dst[start:]
 	if len(folded) == usual && folded[8] == '-' && folded[13] == '-' && folded[18] == '-' && folded[23] == '-' {
 		return dst

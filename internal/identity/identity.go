@@ -50,7 +50,7 @@ const UIDLength = 2 * len(UID{})
 // processors without instructions for it.
 func UIDOf(tenant string, r *trace.Row, s trace.Status) UID {
 	var buf [256]byte
-	text := append(appendFolded(buf[:0], tenant), separator)
+	text := append(AppendFolded(buf[:0], tenant), separator)
 	text = append(text, s.Folded()...)
 	return sum(appendRow(append(text, separator), r))
 }
@@ -62,7 +62,7 @@ const whole = 0xFE
 // RowUIDOf returns the UID of the row whatever its status: the same for all records of its history.
 func RowUIDOf(tenant string, r *trace.Row) UID {
 	var buf [256]byte
-	text := append(appendFolded(append(buf[:0], whole), tenant), separator)
+	text := append(AppendFolded(append(buf[:0], whole), tenant), separator)
 	return sum(appendRow(text, r))
 }
 
@@ -72,7 +72,7 @@ const told, why = 0xFD, 0xFC
 // DetailUIDOf returns the UID of a detail of a row: of an event, which is told by parts of its text. It is the same over both
 // services, restarts and repeats.
 func DetailUIDOf(tenant string, r *trace.Row, parts ...string) UID {
-	text := append(appendFolded([]byte{told}, tenant), separator)
+	text := append(AppendFolded([]byte{told}, tenant), separator)
 	text = append(appendRow(text, r), separator)
 	for _, part := range parts {
 		text = append(append(text, part...), separator)
@@ -82,7 +82,7 @@ func DetailUIDOf(tenant string, r *trace.Row, parts ...string) UID {
 
 // CauseUIDOf returns the UID of the cause of a status of a row.
 func CauseUIDOf(tenant string, r *trace.Row, s trace.Status) UID {
-	text := append(appendFolded([]byte{why}, tenant), separator)
+	text := append(AppendFolded([]byte{why}, tenant), separator)
 	text = append(text, s.Folded()...)
 	return sum(appendRow(append(text, separator), r))
 }
@@ -101,6 +101,6 @@ func appendRow(dst []byte, r *trace.Row) []byte {
 	if !r.Identified() {
 		return append(append(dst, separator), r.Fingerprint...)
 	}
-	dst = append(appendID(dst, r.ID), separator)
-	return appendFolded(dst, r.Recipient)
+	dst = append(AppendID(dst, r.ID), separator)
+	return AppendFolded(dst, r.Recipient)
 }
