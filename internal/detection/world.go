@@ -14,8 +14,12 @@ import (
 // start is the beginning of the mail.
 var start = time.Date(2026, time.November, 2, 0, 0, 0, 0, time.UTC)
 
-// poll is how often the reader reads.
-const poll = 5 * time.Minute
+const (
+	// poll is how often the reader reads.
+	poll = 5 * time.Minute
+	// settled is when the connector has looked at what waits for the row of a list: 30 seconds, and 5 until it looks.
+	settled = 35 * time.Second
+)
 
 // world is a tenant and a reader, who at each poll sees every row and status that has become visible since the one before.
 type world struct {
@@ -63,6 +67,7 @@ func run(w world) (*result, error) {
 		key := tick.UnixNano()
 		r.poll(e, pending[key], tick)
 		delete(pending, key)
+		r.wait(e, tick.Add(settled))
 	}
 	r.finish(e)
 	return r, nil

@@ -6,6 +6,8 @@ package findings
 import (
 	"strings"
 	"time"
+
+	"github.com/o365messagetrace/o365messagetrace/internal/identity"
 )
 
 // AutoForward finds a mailbox that passes on what it receives to one outside address. There are two signs of one message
@@ -15,7 +17,8 @@ import (
 // address within the time make a finding.
 //
 // An answer to the sender is no sign, so ticket systems and out-of-office replies are none. Messages that a distribution
-// list has expanded, or that have more than five inside recipients, are none either: lists may have outside members.
+// list has expanded, or that have more than five inside recipients, are none either: lists may have outside members. So the
+// first sign waits for half a minute, in which the rows of the others may come.
 //
 // Known false positives: a mailbox that was told to forward, such as that of a colleague who left; journaling to an archive
 // outside; an assistant who forwards by hand, at once, to the same address.
@@ -98,7 +101,7 @@ func (r *autoForward) answer(e *Engine, m *mail, p, other *passed) {
 	if p.kind == sent {
 		mailbox, to = to, mailbox
 	}
-	r.track(e, m, in, mailbox, to)
+	r.track(e, m, in, mailbox, to, entry{row: in.message})
 }
 
 // similar reports whether one message may be the other passed on: with a few more headers, or without its attachment's
@@ -133,15 +136,18 @@ func (r *autoForward) sameMessage(e *Engine, m *mail, p *passed) {
 	for _, in := range inside {
 		for _, out := range outside {
 			if in.is(p) || out.is(p) {
-				r.track(e, m, in, e.messages.name(in), e.messages.name(out))
+				r.track(e, m, in, e.messages.name(in), e.messages.name(out), entry{row: sharedRow(in.message), flags: shared})
 			}
 		}
 	}
 }
 
-func (r *autoForward) track(e *Engine, m *mail, in *passed, mailbox, to string) {
-	e.track(m, key{text: mailbox, hash: in.mailbox, about: to, aboutHash: e.hashLower(to)},
-		entry{row: in.message, counted: in.message, message: in.message, at: in.at, bytes: in.size})
+// sharedRow identifies an entry of which the sign is a shared message ID. It is taken back without the other sign.
+func sharedRow(message uint64) uint64 { return ^message }
+
+func (r *autoForward) track(e *Engine, m *mail, in *passed, mailbox, to string, n entry) {
+	n.counted, n.message, n.at, n.bytes = in.message, in.message, in.at, in.size
+	e.track(m, key{text: mailbox, hash: in.mailbox, about: to, aboutHash: e.hashLower(to)}, n)
 }
 
 // retract takes back that a message was passed on.
@@ -151,9 +157,11 @@ func (e *Engine) retract(in, out *passed, m *mail) {
 	if s == nil {
 		return
 	}
-	s.drop(in.message)
+	s.drop(sharedRow(in.message))
 	e.weigh(s)
 }
+
+func (r *autoForward) expands() {}
 
 func (r *autoForward) measure(_ *series, f *figures) (count, limit int64) { return f.distinct, r.limit }
 
@@ -182,7 +190,7 @@ func (e *Engine) subjectHash(subject string) uint64 {
 			break
 		}
 		prefix, _, _ := strings.Cut(text[:colon], "[") // as in Re[2]:
-		e.buffer = appendLower(e.buffer[:0], strings.TrimSpace(prefix))
+		e.buffer = identity.AppendFolded(e.buffer[:0], strings.TrimSpace(prefix))
 		if !replyPrefixes[string(e.buffer)] {
 			break
 		}

@@ -7,7 +7,7 @@ import "slices"
 
 // A message to a distribution list has a row for the list, expanded, and one for each member. It counts as one recipient,
 // the list. The members' rows may be read before the list's, on another page: a message with several recipients is held
-// until the list's row would have been read, had there been one.
+// until the list's row would have been read, had there been one. So is one that lists alone would explain.
 const (
 	// mostRecipients is how many recipients a message can have without a list: the most that Exchange Online's documentation
 	// of limits allows an administrator to set.
@@ -28,7 +28,7 @@ type waiting struct {
 	due    uint32
 }
 
-// expanding is a rule that counts recipients of which lists may have made many.
+// expanding is a rule that counts what lists may have made.
 type expanding interface{ expands() }
 
 // unexpanded returns which entries do not count: the members of lists, and what is held. It is nil if all count.
@@ -41,6 +41,9 @@ func (e *Engine) unexpanded(s *series, entries []entry) func(*entry) bool {
 	for i := range entries {
 		n := &entries[i]
 		e.perMessage[n.message]++
+		if n.flags&shared != 0 {
+			e.perMessage[n.message]++ // it went to several
+		}
 		if n.flags&expanded != 0 {
 			lists[n.message] = true
 		}

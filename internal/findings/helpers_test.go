@@ -70,6 +70,11 @@ type disk map[string][]byte
 // reload is an engine that goes on with what another one saved.
 func (d disk) reload(tb require.TestingT, e *Engine, s Settings) *Engine {
 	e.Save(func(key string, value []byte) { d[key] = value })
+	return d.load(tb, s)
+}
+
+// load is an engine that goes on with what was saved.
+func (d disk) load(tb require.TestingT, s Settings) *Engine {
 	again := New(s, secret)
 	require.NoError(tb, again.Load(func(key string) ([]byte, error) { return d[key], nil }))
 	return again

@@ -64,6 +64,8 @@ const (
 	quarantined
 	failed
 	recalled
+	// shared is set where the sign is a message ID that inside and outside recipients share.
+	shared
 )
 
 // sample is an entry in plain text.
@@ -249,8 +251,8 @@ func (s *series) mark(period uint32, levels uint8, until uint32) {
 	s.marks = append(s.marks, mark{period, levels, until})
 }
 
-// drop takes a message out.
-func (s *series) drop(message uint64) {
-	is := func(n entry) bool { return n.message == message }
+// drop takes a row out.
+func (s *series) drop(row uint64) {
+	is := func(n entry) bool { return n.row == row }
 	s.entries, s.fresh = slices.DeleteFunc(s.entries, is), slices.DeleteFunc(s.fresh, is)
 }
