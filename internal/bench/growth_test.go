@@ -134,7 +134,7 @@ func BenchmarkFirstRecords(b *testing.B) {
 	client, w := s.client(b), windowOf(pageSize)
 	var first []float64
 	for b.Loop() {
-		r, err := newReader(client, s.TLS)
+		r, err := newReader(client, s.TLS+zippedPath)
 		require.NoError(b, err)
 		began := time.Now()
 		_, _, err = r.read(b.Context(), w)

@@ -95,15 +95,18 @@ func median(values []float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
-// BenchmarkWholePath reads pages of 5000 rows of 410 bytes, from the body to the consumer, and the same pages in a plain
-// loop. With rows all new each is converted, delivered and remembered; with rows all duplicates all have been before.
+// BenchmarkWholePath reads pages of 5000 rows of about 410 bytes, from the body to the consumer, and the same pages in a plain
+// loop. With rows all new each is converted, delivered and remembered; with rows all duplicates all have been before. Uniform
+// rows look alike, and of varied ones each has its own set, order and spelling of members.
 func BenchmarkWholePath(b *testing.B) {
 	s := startService(b)
-	for _, over := range []struct{ name, base string }{{"plain", s.Plain}, {"tls+gzip", s.TLS}} {
-		for _, rows := range []string{"new", "duplicate"} {
-			b.Run(over.name+"/"+rows, func(b *testing.B) {
-				benchmarkPath(b, s.client(b), over.base, windowOf(30*pageSize), rows == "new")
-			})
+	for _, over := range []struct{ name, base string }{{"plain", s.Plain}, {"tls+gzip", s.TLS + zippedPath}} {
+		for _, set := range []struct{ name, path string }{{"uniform", ""}, {"varied", variedPath}} {
+			for _, rows := range []string{"new", "duplicate"} {
+				b.Run(over.name+"/"+set.name+"/"+rows, func(b *testing.B) {
+					benchmarkPath(b, s.client(b), over.base+set.path, windowOf(30*pageSize), rows == "new")
+				})
+			}
 		}
 	}
 }

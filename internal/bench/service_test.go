@@ -116,7 +116,10 @@ func serve(pages *pages) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// pages is the handler that serves them: as they are over HTTP, with gzip over TLS, as Microsoft Graph does.
+// The beginnings of paths below which pages are compressed, as Microsoft Graph does, and below which each row differs.
+const zippedPath, variedPath = "/gzip", "/varied"
+
+// pages is the handler that serves them.
 type pages struct {
 	empty  bool
 	served atomic.Int64
@@ -140,10 +143,11 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"value":[]}`)
 		return
 	}
-	if r.TLS != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	zip := strings.HasPrefix(r.URL.Path, zippedPath) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+	if zip {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
-	body := p.page(r, w.Header().Get("Content-Encoding") != "")
+	body := p.page(r, zip)
 	// As the service does, in chunks.
 	_ = http.NewResponseController(w).Flush()
 	_, _ = w.Write(body)
@@ -154,12 +158,16 @@ func (p *pages) page(r *http.Request, zip bool) []byte {
 	defer p.mu.Unlock()
 	first, last := asked(r)
 	p.served.Add(max(0, min(pageSize, last-first+1)))
-	key := r.URL.RawQuery + strconv.FormatBool(zip)
+	key := r.URL.RequestURI() + strconv.FormatBool(zip)
 	if body, ok := p.cached[key]; ok {
 		return body
 	}
 	query, _, _ := strings.Cut(r.URL.RawQuery, "&$skiptoken=")
-	body := appendPage(nil, origin(r), query, first, last)
+	row := appendRow
+	if strings.Contains(r.URL.Path, variedPath) {
+		row = appendVaried
+	}
+	body := appendPage(nil, origin(r)+r.URL.Path+"?"+query, row, first, last)
 	if zip {
 		var zipped bytes.Buffer
 		z := gzip.NewWriter(&zipped)
