@@ -152,10 +152,9 @@ func (w *Walker) members(dec *jsontext.Decoder) error {
 }
 
 // number returns an integer written as a number or, since v1 style services quote 64-bit ones, as a string.
-func (w *Walker) number(raw []byte) trace.Number {
-	text := w.text(raw)
-	if n, ok := short(text); ok {
-		return trace.Number{Value: n, Valid: true}
+func number(text []byte) trace.Number {
+	if n, ok := short(text); ok || len(text) == 0 {
+		return trace.Number{Value: n, Valid: ok}
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	return trace.Number{Value: n, Valid: err == nil}

@@ -4,119 +4,100 @@
 package source
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
-
-	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 )
 
-// Most rows are plain: objects without spaces, whose values are texts, integers and literals, and whose members come in
-// the same order in every row. Such rows are read here in one pass, as strictly as by jsontext; whatever is not plain, or
-// damaged, is left to it.
+// Rows are read here in one pass, as strictly as by jsontext. Whatever is damaged, no UTF-8 or nested deeply is left to it.
 
-// column is a member of the rows: where its value belongs, if anywhere.
-type column struct {
-	// head is the text from the quotation mark before the name to the colon behind it.
-	head     []byte
-	text     *[]byte
-	number   *trace.Number
-	received bool
-}
-
-// column returns the column of that name.
-func (w *Walker) column(name []byte) (c column) {
-	if string(name) == w.dialect.Received {
-		c.received = true
-	} else {
-		c.text, c.number = w.dialect.Properties(&w.row, name)
-	}
-	return c
-}
-
-// scan reads the row at pos if it is plain, and returns where it ends; else 0.
+// scan reads the row at pos, and returns where it ends; 0 if that is left to jsontext.
 func (w *Walker) scan(pos int) (end int) {
 	w.begin()
 	if w.at(pos) != '{' {
 		return 0
 	}
 	start := pos
-	for i := 0; ; i++ {
-		c := w.head(i, pos+1)
-		if c == nil {
+	pos = w.skipSpace(pos + 1)
+	for range maxMembers {
+		c, value := w.head(pos)
+		if value == 0 {
 			return 0
 		}
-		value := pos + 1 + len(c.head)
-		escaped := false
-		if w.at(value) == '"' {
-			end, escaped = scanString(w.body, value)
-		} else {
-			end = scanOther(w.body, value)
-		}
-		if end == 0 || end == len(w.body) {
+		end, escaped := scanValue(w.body, value, maxDepth)
+		if end == 0 {
 			return 0
 		}
 		w.assign(c, w.body[value:end], escaped)
-		switch pos = end; w.body[pos] {
+		pos = w.skipSpace(end)
+		switch w.at(pos) {
 		case ',':
+			pos = w.skipSpace(pos + 1)
 		case '}':
-			pos++
-			w.row.Raw = w.body[start:pos]
-			return pos
+			w.row.Raw = w.body[start : pos+1]
+			return pos + 1
 		default:
 			return 0
 		}
 	}
+	return 0
 }
 
-// head returns the column of the i-th member of a row, whose name begins at pos; nil if it is not plain.
-func (w *Walker) head(i, pos int) *column {
-	if i < len(w.columns) && bytes.HasPrefix(w.body[pos:], w.columns[i].head) {
-		return &w.columns[i]
+// maxDepth is how deeply values are nested at most. Those of rows are not at all.
+const maxDepth = 16
+
+// scanValue returns where the value at pos ends, and whether it is a string with escapes; 0 if it is damaged, no UTF-8 or
+// nested more than depth levels deep.
+func scanValue(b []byte, pos, depth int) (end int, escaped bool) {
+	switch at(b, pos) {
+	case '"':
+		return scanString(b, pos)
+	case '{', '[':
+		return scanNested(b, pos, depth), false
+	case 'n':
+		return scanLiteral(b, pos, "null"), false
+	case 't':
+		return scanLiteral(b, pos, "true"), false
+	case 'f':
+		return scanLiteral(b, pos, "false"), false
 	}
-	if w.at(pos) != '"' || i == maxMembers {
-		return nil
-	}
-	end, escaped := scanString(w.body, pos)
-	if end == 0 || escaped || w.at(end) != ':' {
-		return nil
-	}
-	c := w.column(w.body[pos+1 : end-1])
-	c.head = w.body[pos : end+1]
-	// The rows that follow will have the same members.
-	w.columns = append(w.columns[:min(i, len(w.columns))], c)
-	return &w.columns[len(w.columns)-1]
+	return scanNumber(b, pos), false
 }
 
-// assign puts a value where it belongs.
-func (w *Walker) assign(c *column, value []byte, escaped bool) {
-	switch {
-	case c.text != nil && (escaped || value[0] != '"'):
-		*c.text = w.text(value)
-	case c.text != nil:
-		*c.text = value[1 : len(value)-1]
-	case c.received:
-		w.row.Received = w.clock.read(w.text(value))
-	case c.number != nil:
-		*c.number = w.number(value)
-	}
-}
-
-// scanOther returns where the value at pos, which is no string, ends; 0 if it is not plain.
-func scanOther(b []byte, pos int) (end int) {
-	if pos == len(b) {
+// scanNested returns where the object or array at pos ends.
+func scanNested(b []byte, pos, depth int) (end int) {
+	if depth == 0 {
 		return 0
 	}
-	switch b[pos] {
-	case 'n':
-		return scanLiteral(b, pos, "null")
-	case 't':
-		return scanLiteral(b, pos, "true")
-	case 'f':
-		return scanLiteral(b, pos, "false")
+	// In ASCII, a closing bracket comes two behind the opening one.
+	object, closing := b[pos] == '{', b[pos]+2
+	if pos = skipSpace(b, pos+1); at(b, pos) == closing {
+		return pos + 1
 	}
-	return scanInteger(b, pos)
+	for {
+		if object {
+			if at(b, pos) != '"' {
+				return 0
+			}
+			end, _ = scanString(b, pos)
+			if pos = skipSpace(b, end); end == 0 || at(b, pos) != ':' {
+				return 0
+			}
+			pos = skipSpace(b, pos+1)
+		}
+		if end, _ = scanValue(b, pos, depth-1); end == 0 {
+			return 0
+		}
+		pos = skipSpace(b, end)
+		switch at(b, pos) {
+		case ',':
+			pos = skipSpace(b, pos+1)
+		case closing:
+			return pos + 1
+		default:
+			return 0
+		}
+	}
 }
 
 func scanLiteral(b []byte, pos int, literal string) (end int) {
@@ -126,18 +107,55 @@ func scanLiteral(b []byte, pos int, literal string) (end int) {
 	return 0
 }
 
-func scanInteger(b []byte, pos int) (end int) {
-	if b[pos] == '-' {
+// scanNumber returns where the number at pos ends; 0 if it is none, or at the end of b, where more of it may come.
+func scanNumber(b []byte, pos int) (end int) {
+	if at(b, pos) == '-' {
 		pos++
 	}
-	end = pos
-	for end < len(b) && '0' <= b[end] && b[end] <= '9' {
-		end++
+	end = scanDigits(b, pos)
+	if end == pos || end > pos+1 && b[pos] == '0' {
+		return 0
 	}
-	if digits := end - pos; digits == 0 || digits > 1 && b[pos] == '0' {
+	if pos = end; at(b, pos) == '.' {
+		if end = scanDigits(b, pos+1); end == pos+1 {
+			return 0
+		}
+	}
+	if pos = end; at(b, pos)|0x20 == 'e' {
+		if pos++; at(b, pos) == '+' || at(b, pos) == '-' {
+			pos++
+		}
+		if end = scanDigits(b, pos); end == pos {
+			return 0
+		}
+	}
+	if end == len(b) {
 		return 0
 	}
 	return end
+}
+
+func scanDigits(b []byte, pos int) (end int) {
+	for c := at(b, pos); '0' <= c && c <= '9'; c = at(b, pos) {
+		pos++
+	}
+	return pos
+}
+
+// at returns the byte at a position, 0 behind the end.
+func at(b []byte, pos int) byte {
+	if pos < len(b) {
+		return b[pos]
+	}
+	return 0
+}
+
+func skipSpace(b []byte, pos int) int {
+	const space = 1<<' ' | 1<<'\t' | 1<<'\n' | 1<<'\r'
+	for pos < len(b) && b[pos] <= ' ' && space>>b[pos]&1 != 0 {
+		pos++
+	}
+	return pos
 }
 
 const (
@@ -145,8 +163,8 @@ const (
 	highs = 0x80 * ones
 )
 
-// scanString returns where the string that begins at pos ends, and whether there are escapes in it; 0 if it is damaged, no
-// UTF-8 or has surrogates.
+// scanString returns where the string that begins at pos ends, and whether there are escapes in it; 0 if it is damaged or no
+// UTF-8. Half a surrogate pair is not damage.
 func scanString(b []byte, pos int) (end int, escaped bool) {
 	start := pos
 	// beyond has a bit above seven set if there is anything beyond ASCII.
@@ -194,12 +212,9 @@ func scanPlain(b []byte) (n int, all uint64) {
 	return len(b) - len(rest), all
 }
 
-// scanEscape returns the length of the escape that b begins with; 0 if it is none, or one of a surrogate.
+// scanEscape returns the length of the escape that b begins with; 0 if it is none.
 func scanEscape(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	switch b[1] {
+	switch at(b, 1) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return 2
 	case 'u':
@@ -217,9 +232,6 @@ func scanCodePoint(b []byte) int {
 		if ('0' > c || c > '9') && ('a' > c || c > 'f') && ('A' > c || c > 'F') {
 			return 0
 		}
-	}
-	if b[2]|0x20 == 'd' && b[3] >= '8' {
-		return 0
 	}
 	return length
 }

@@ -27,9 +27,10 @@ type Walker struct {
 	count int
 	// unquoted holds the texts of the current row that had to be unescaped.
 	unquoted []byte
-	// columns are the members of the rows so far, by their position in a row.
-	columns []column
-	clock   clock
+	columns  columns
+	// other is the column of a member that is not among them.
+	other column
+	clock clock
 	// dec reads the values that scanning does not, from input.
 	dec   jsontext.Decoder
 	input bytes.Buffer
@@ -116,19 +117,9 @@ func (w *Walker) next() byte {
 }
 
 // at returns the byte at a position, 0 behind the end.
-func (w *Walker) at(pos int) byte {
-	if pos < len(w.body) {
-		return w.body[pos]
-	}
-	return 0
-}
+func (w *Walker) at(pos int) byte { return at(w.body, pos) }
 
-func (w *Walker) skipSpace(pos int) int {
-	for c := w.at(pos); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = w.at(pos) {
-		pos++
-	}
-	return pos
-}
+func (w *Walker) skipSpace(pos int) int { return skipSpace(w.body, pos) }
 
 // MaxValue is the most bytes that a row may have, and any other member of a page. Rows have about 400. It bounds what
 // reading a page adds to the memory of its body.
@@ -140,10 +131,8 @@ var ErrLarge = errors.New("a value has more than 1 MiB")
 // valueAt reads the value at pos as it is written, and returns where it ends.
 func (w *Walker) valueAt(pos int) (value []byte, end int, err error) {
 	seen := w.body[pos:min(pos+MaxValue, len(w.body))]
-	if w.at(pos) == '"' {
-		if end, _ = scanString(seen, 0); end > 0 {
-			return w.body[pos : pos+end], pos + end, nil
-		}
+	if end, _ = scanValue(seen, 0, maxDepth); end > 0 {
+		return w.body[pos : pos+end], pos + end, nil
 	}
 	dec := w.decode(seen)
 	value, err = dec.ReadValue()
