@@ -77,3 +77,21 @@ func TestOneMessageToAllStaff(t *testing.T) {
 		})
 	}
 }
+
+// TestAMessageToMoreThanTheLongestPageHoldsWithoutLinks cannot be read whole, and that is told.
+func TestAMessageToMoreThanTheLongestPageHoldsWithoutLinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := simulator.New(simulator.Config{Quota: -1})
+		require.NoError(t, err)
+		sent := time.Now().Add(-10 * time.Minute)
+		require.NoError(t, sim.Add(traffic.AllStaff("contoso.com", sent, 5001)...))
+		require.NoError(t, sim.Faults().Set(fault.Rule{Kind: fault.NoLink}))
+		w := newWorld(t, sim)
+		w.start(func(cfg *Config) { cfg.RevisitAges, cfg.PageSize = nil, new(1000) })
+		time.Sleep(time.Hour)
+		told := w.logs.FilterMessageSnippet("rows of one instant").All()
+		require.Len(t, told, 1)
+		assert.Contains(t, told[0].ContextMap()["window"], sent.UTC().Format("2006-01-02T15:04:"))
+		w.stop()
+	})
+}

@@ -100,6 +100,7 @@ func (w *watcher) Page(_ context.Context, _ trace.Lane, p collect.Page) {
 func (*watcher) Offered(context.Context, trace.Window, error)                {}
 func (*watcher) Offering(context.Context, plog.Logs) (taken func())          { return func() {} }
 func (*watcher) Stored(error)                                                {}
+func (*watcher) Cut(context.Context, trace.Window)                           {}
 func (*watcher) Retrying(context.Context, error, string, int, time.Duration) {}
 func (*watcher) Throttled(context.Context, error, time.Duration)             {}
 

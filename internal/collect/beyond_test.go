@@ -60,6 +60,7 @@ func TestAFullPageWithoutALinkIsAskedBeyondOnce(t *testing.T) {
 			assert.Empty(t, b.State().Unread)
 			assert.Equal(t, c.requests, s.requests())
 			assert.Equal(t, time.Hour, report.Read)
+			assert.Empty(t, b.watcher.cut, "the longest page has 1000 rows")
 		})
 	}
 }
@@ -83,7 +84,50 @@ func TestAnInstantThatFillsThePagesOfAServiceWithoutLinks(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, b.pipeline.taken, 13, "all but what is beyond the first page of the instant")
 	assert.Empty(t, b.State().Unread)
+	require.Len(t, b.watcher.cut, 1, "nobody is left to believe that all of it has come")
+	assert.True(t, b.watcher.cut[0].Contains(before(40*time.Minute)))
+	assert.Less(t, b.watcher.cut[0].Duration(), 2*time.Millisecond)
 	assert.LessOrEqual(t, s.requests(), 10)
+}
+
+// As many rows of an instant as the longest page has may be all of them, or not.
+func TestAnInstantThatFillsTheLongestPage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pageSize, rows int
+		age            time.Duration
+		others         []mailAt
+		cut            int
+	}{
+		"nearly":                        {3, 999, 40 * time.Minute, mails(45)[40:], 0},
+		"full":                          {3, 1000, 40 * time.Minute, mails(45)[40:], 1},
+		"more than full":                {3, 1500, 40 * time.Minute, mails(45)[40:], 1},
+		"pages are that long anyway":    {1000, 1000, 40 * time.Minute, mails(45)[40:], 1},
+		"the window's first instant":    {3, 1000, time.Hour, nil, 1},
+		"the window's last instant":     {3, 1000, 0, mails(45)[40:], 1},
+		"a full page, not one instant":  {1000, 999, 40 * time.Minute, []mailAt{{age: 41 * time.Minute}}, 0},
+		"a full page behind other mail": {1000, 990, 40 * time.Minute, mails(39)[29:], 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &service{pageSize: c.pageSize, linkless: true}
+			for i := range c.rows {
+				s.rows = append(s.rows, mailAt{age: c.age, number: 100 + i})
+			}
+			s.rows = append(s.rows, c.others...)
+			slices.SortStableFunc(s.rows, func(a, b mailAt) int { return int(a.age - b.age) })
+			b := newBench(t, s, &pipeline{})
+			_, err := b.run(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, min(c.rows, 1000)+len(c.others), len(b.pipeline.taken)) //nolint:testifylint // a thousand records are no message
+			assert.Empty(t, b.State().Unread)
+			require.Len(t, b.watcher.cut, c.cut)
+			for _, instant := range b.watcher.cut {
+				assert.True(t, instant.Contains(before(c.age)), instant)
+				assert.Less(t, instant.Duration(), 2*time.Millisecond)
+			}
+		})
+	}
 }
 
 // What a service hands out without links is read all the same.

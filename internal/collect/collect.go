@@ -41,6 +41,8 @@ type Observer interface {
 	Offered(ctx context.Context, w trace.Window, err error)
 	// Stored is called with the outcome each time that the ledger is written.
 	Stored(err error)
+	// Cut is called with an instant whose rows fill a page behind which nothing can be asked for: some may be missing.
+	Cut(ctx context.Context, instant trace.Window)
 }
 
 // Gate bounds what jobs do at the same time.

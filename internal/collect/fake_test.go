@@ -37,6 +37,8 @@ var (
 	ten    = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	hour   = trace.Window{Start: ten.Add(-time.Hour), End: ten}
 	errDie = errors.New("the service is gone")
+	// errEndless ends what would never end.
+	errEndless = errors.New("far more requests than any window takes")
 )
 
 // at returns the instant so long before the end of the hour.
@@ -87,6 +89,9 @@ func (s *service) First(_ context.Context, _ trace.Lane, w trace.Window, pageSiz
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.windows, s.sizes = append(s.windows, w), append(s.sizes, pageSize)
+	if s.requests() > maxRequests {
+		return nil, errEndless
+	}
 	if s.first != nil {
 		if page, err := s.first(len(s.windows), w); page != nil || err != nil {
 			return page, err
@@ -105,6 +110,9 @@ func (s *service) Next(_ context.Context, _ trace.Lane, link string) (*source.Pa
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.links = append(s.links, link)
+	if s.requests() > maxRequests {
+		return nil, errEndless
+	}
 	if s.next != nil {
 		if page, err := s.next(len(s.links), link); page != nil || err != nil {
 			return page, err
@@ -143,6 +151,9 @@ func (s *service) page(w trace.Window, from int) *source.Page {
 
 // requests is how many pages have been asked for.
 func (s *service) requests() int { return len(s.windows) + len(s.links) }
+
+// maxRequests is how many requests are answered.
+const maxRequests = 10_000
 
 // pageOf is a page of rows with a link, damaged behind them if err is not nil.
 func pageOf(rows []mailAt, link string, err error) *source.Page {
@@ -215,6 +226,7 @@ type watcher struct {
 	pages   []Page
 	offered []error
 	stored  []error
+	cut     []trace.Window
 	// taken is how many records were in the offers that were taken whole.
 	taken int
 }
@@ -224,6 +236,10 @@ func (w *watcher) Offered(_ context.Context, _ trace.Window, err error) {
 	w.offered = append(w.offered, err)
 }
 func (w *watcher) Stored(err error) { w.stored = append(w.stored, err) }
+func (w *watcher) Cut(_ context.Context, instant trace.Window) {
+	w.cut = append(w.cut, instant)
+}
+
 func (w *watcher) Offering(_ context.Context, logs plog.Logs) (taken func()) {
 	n := logs.LogRecordCount()
 	return func() { w.taken += n }

@@ -144,6 +144,7 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 			return nil, err
 		}
 		defer j.leaveSection()
+		j.Observer.Cut(ctx, w.part.Window)
 		j.close(w.part.Window)
 		j.commit(ctx)
 		return err, nil

@@ -39,6 +39,9 @@ func (j *job) page(ctx context.Context, page *source.Page, w *walk) (rows int, e
 		return rows, err
 	}
 	end := w.ending(page)
+	if instant, ok := w.cut(page, end); ok {
+		j.Observer.Cut(ctx, instant)
+	}
 	j.close(w.cover(end))
 	if !w.coverage.descending && end != complete {
 		j.reopen(w)

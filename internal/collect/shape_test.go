@@ -179,27 +179,29 @@ func TestAStrayIsKnownInBothPlaces(t *testing.T) {
 
 // One message to all staff that was received right behind the window must not keep the window from being read.
 func TestManyRowsJustOutsideTheWindowAreNotADeadEnd(t *testing.T) {
-	rows := make([]mailAt, 60)
-	for i := range rows {
-		rows[i] = mailAt{age: -time.Second, number: i}
-	}
-	rows = append(rows, mails(4)...)
-	s := &service{pageSize: 2}
-	s.first = func(int, trace.Window) (*source.Page, error) { return pageOf(rows[:2], "2", nil), nil }
-	s.next = func(_ int, link string) (*source.Page, error) {
-		from, err := strconv.Atoi(link)
-		next := ""
-		if from+2 < len(rows) {
-			next = strconv.Itoa(from + 2)
+	synctest.Test(t, func(t *testing.T) {
+		rows := make([]mailAt, 60)
+		for i := range rows {
+			rows[i] = mailAt{age: -time.Second, number: i}
 		}
-		return pageOf(rows[from:from+2], next, nil), err
-	}
-	b := newBench(t, s, &pipeline{})
-	b.WithinWindow = true
-	_, err := b.run(t.Context())
-	require.NoError(t, err)
-	assert.Len(t, b.pipeline.taken, 4)
-	assert.Empty(t, b.State().Unread)
+		rows = append(rows, mails(4)...)
+		s := &service{pageSize: 2}
+		s.first = func(int, trace.Window) (*source.Page, error) { return pageOf(rows[:2], "2", nil), nil }
+		s.next = func(_ int, link string) (*source.Page, error) {
+			from, err := strconv.Atoi(link)
+			next := ""
+			if from+2 < len(rows) {
+				next = strconv.Itoa(from + 2)
+			}
+			return pageOf(rows[from:from+2], next, nil), err
+		}
+		b := newBench(t, s, &pipeline{})
+		b.WithinWindow = true
+		_, err := b.run(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, b.pipeline.taken, 4)
+		assert.Empty(t, b.State().Unread)
+	})
 }
 
 func TestPagesAreAskedToHaveTheSizeGiven(t *testing.T) {

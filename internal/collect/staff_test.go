@@ -8,6 +8,7 @@ import (
 	"context"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -113,25 +114,27 @@ func TestAMessageToAllStaff(t *testing.T) {
 				s.recipients = 30_000
 				s.dead = map[int]bool{4: len(s.dead) > 0}
 			}
-			got := crowd{}
-			b := newBench(t, nil, nil)
-			b.Source, b.Consumer = s, got
-			_, err := b.run(t.Context())
-			require.NoError(t, err)
-			assert.Len(t, got, s.recipients)
-			for body, n := range got {
-				if n != 1 {
-					require.Equal(t, 1, n, body)
+			synctest.Test(t, func(t *testing.T) {
+				got := crowd{}
+				b := newBench(t, nil, nil)
+				b.Source, b.Consumer = s, got
+				_, err := b.run(t.Context())
+				require.NoError(t, err)
+				assert.Len(t, got, s.recipients)
+				for body, n := range got {
+					if n != 1 {
+						require.Equal(t, 1, n, body)
+					}
 				}
-			}
-			assert.Empty(t, b.State().Unread)
-			pages := (s.recipients + s.pageSize - 1) / s.pageSize
-			assert.LessOrEqual(t, s.requests, 2*pages, "at most two requests per page")
+				assert.Empty(t, b.State().Unread)
+				pages := (s.recipients + s.pageSize - 1) / s.pageSize
+				assert.LessOrEqual(t, s.requests, 2*pages, "at most two requests per page")
 
-			_, err = b.run(t.Context())
-			require.NoError(t, err)
-			assert.Len(t, got, s.recipients)
-			assert.Equal(t, s.recipients, b.Rows())
+				_, err = b.run(t.Context())
+				require.NoError(t, err)
+				assert.Len(t, got, s.recipients)
+				assert.Equal(t, s.recipients, b.Rows())
+			})
 		})
 	}
 }

@@ -70,6 +70,17 @@ func (w *walk) ending(page *source.Page) ending {
 	return complete
 }
 
+// cut returns the instant of the oldest row if some of its rows may be missing: they fill a page without a link, and it is
+// not asked for again. The service may have no more of them, but does not tell.
+func (w *walk) cut(page *source.Page, e ending) (instant trace.Window, ok bool) {
+	c := w.coverage
+	left := e == complete || e == beyond && c.edge().Equal(c.instant())
+	if !left || page.Full == nil || !page.Full() || !c.isInstant() {
+		return trace.Window{}, false
+	}
+	return trace.Window{Start: later(c.instant(), c.window.Start), End: earlier(behind(c.oldest), c.window.End)}, true
+}
+
 // beyond returns the parts that remain behind a full page that has no link.
 func (w *walk) beyond(e ending) []part {
 	rest := w.coverage.rest()

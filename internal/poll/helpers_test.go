@@ -306,3 +306,4 @@ func (unobserved) Page(context.Context, trace.Lane, collect.Page)     {}
 func (unobserved) Offering(context.Context, plog.Logs) (taken func()) { return func() {} }
 func (unobserved) Offered(context.Context, trace.Window, error)       {}
 func (unobserved) Stored(error)                                       {}
+func (unobserved) Cut(context.Context, trace.Window)                  {}

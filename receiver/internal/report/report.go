@@ -263,6 +263,13 @@ func (r *Report) Stored(err error) {
 		"deliver rows once more", err)
 }
 
+// Cut implements collect.Observer.
+func (r *Report) Cut(ctx context.Context, instant trace.Window) {
+	const message = "rows of one instant fill the longest page that the service hands out, which names no next page; some may be missing"
+	jobLog(ctx).Warn(message, zap.Stringer("window", instant))
+	r.status.note(zapcore.WarnLevel, message, zap.Stringer("window", instant))
+}
+
 // Retrying implements transport.Observer. A request that fails once is nothing that anybody has to know.
 func (r *Report) Retrying(ctx context.Context, err error, reason string, n int, wait time.Duration) {
 	r.metrics.retry(reason)
