@@ -72,13 +72,15 @@ func (r *autoForward) observe(e *Engine, m *mail) {
 	}
 	if p.kind == received || p.kind == sent {
 		if subject := e.subjectHash(m.Subject); subject != 0 {
-			p.subject = mix(p.mailbox, subject)
+			if p.subject = mix(p.mailbox, subject); p.kind == received {
+				p.subject = ^p.subject
+			}
 		}
 	}
 	rare := p.kind == relayed || !m.fromInside && e.messages.rareOf(p.message)
 	e.messages.add(p, m.recipient)
 	if p.subject != 0 {
-		for other := range e.messages.ofSubject(p.subject) {
+		for other := range e.messages.ofSubject(p.counterpart()) {
 			r.answer(e, m, &p, other)
 		}
 	}
@@ -147,13 +149,13 @@ func sharedRow(message uint64) uint64 { return ^message }
 
 func (r *autoForward) track(e *Engine, m *mail, in *passed, mailbox, to string, n entry) {
 	n.counted, n.message, n.at, n.bytes = in.message, in.message, in.at, in.size
-	e.track(m, key{text: mailbox, hash: in.mailbox, about: to, aboutHash: e.hashLower(to)}, n)
+	e.track(m, key{text: mailbox, hash: in.mailbox, about: to, aboutHash: e.hash(to)}, n)
 }
 
 // retract takes back that a message was passed on.
 func (e *Engine) retract(in, out *passed, m *mail) {
 	to := e.messages.name(out)
-	s := e.byID(e.seriesID(e.ruleInHand, m, key{hash: in.mailbox, about: to, aboutHash: e.hashLower(to)}))
+	s := e.byID(e.seriesID(e.ruleInHand, m, key{hash: in.mailbox, about: to, aboutHash: e.hash(to)}))
 	if s == nil {
 		return
 	}

@@ -47,6 +47,7 @@ type Engine struct {
 	home       *place
 	buffer     []byte
 	perMessage map[uint64]int32
+	used       [3]*tally
 	findings   []Finding
 }
 

@@ -70,7 +70,7 @@ func (r *exfiltration) observe(e *Engine, m *mail) {
 	k := key{text: m.sender, hash: m.senderHash, about: m.recipientDomain, aboutHash: m.to.hash}
 	if m.to.freemail {
 		if r.freemail == 0 {
-			r.freemail = e.hashLower(allFreemail)
+			r.freemail = e.hash(allFreemail)
 		}
 		k.about, k.aboutHash = allFreemail, r.freemail
 	}

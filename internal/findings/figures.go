@@ -37,6 +37,25 @@ type tally struct {
 
 func newTally() *tally { return &tally{counts: map[uint64]int32{}} }
 
+// usedAgain is for how many entries tallies are used again. To empty those of more takes longer than to make new ones.
+const usedAgain = 512
+
+// tallies are three empty tallies, valid until the next call.
+func (e *Engine) tallies(entries int) (a, b, c *tally) {
+	if entries > usedAgain || e.used[0] == nil {
+		all := [...]*tally{newTally(), newTally(), newTally()}
+		if entries <= usedAgain {
+			e.used = all
+		}
+		return all[0], all[1], all[2]
+	}
+	for _, t := range e.used {
+		clear(t.counts)
+		t.figures = figures{}
+	}
+	return e.used[0], e.used[1], e.used[2]
+}
+
 func (t *tally) put(n *entry) {
 	t.rows++
 	t.bytes += int64(n.bytes)

@@ -94,7 +94,8 @@ func firstFrom(entries []entry, from uint32) int {
 // it takes lies: so a burst is found wherever it is, mostly once, and more mail takes nothing back.
 func (e *Engine) fullest(r rule, s *series, entries []entry, last uint32, skip func(*entry) bool) map[uint32]*fullest {
 	best := map[uint32]*fullest{}
-	whole, here, next := newTally(), newTally(), newTally()
+	whole, here, next := e.tallies(len(entries))
+	var w window
 	within, length := e.within[s.rule], e.periods[s.rule]
 	var border uint32
 	for i, j := 0, 0; i < len(entries) && entries[i].at <= last; i++ {
@@ -116,7 +117,7 @@ func (e *Engine) fullest(r rule, s *series, entries []entry, last uint32, skip f
 		}
 		if i == 0 || entries[i-1].at != start {
 			whole.start, here.start, next.start = start, start, start
-			w := window{figures: whole.figures, entries: entries[i:j], skip: skip, whole: next.rows == 0}
+			w = window{figures: whole.figures, entries: entries[i:j], skip: skip, whole: next.rows == 0}
 			if w.count, w.limit = r.measure(s, &w.figures); w.count >= w.limit {
 				w.offer(best, start/length, w.reaches(r, s, here))
 				w.offer(best, start/length+1, w.reaches(r, s, next))

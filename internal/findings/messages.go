@@ -24,7 +24,7 @@ type passed struct {
 	message uint64
 	// mailbox is the inside address, other the outside one, or the sender of what was received.
 	mailbox, other uint64
-	// subject is a hash of mailbox and subject, 0 for none.
+	// subject is a hash of mailbox and subject, of what was received its complement, 0 for none.
 	subject  uint64
 	at, size uint32
 
@@ -39,6 +39,9 @@ type passed struct {
 	// odd reports whether the serial of the generation is.
 	odd bool
 }
+
+// counterpart is the subject of what a row would be passed on as, or was received as.
+func (p *passed) counterpart() uint64 { return ^p.subject }
 
 // is reports whether both are of the same row.
 func (p *passed) is(o *passed) bool {

@@ -30,8 +30,11 @@ type removedAfterDelivery struct{ recipients int64 }
 var removals = map[string]uint8{"quarantined": quarantined, "failed": failed, "recalled": recalled}
 
 func (r *removedAfterDelivery) observe(e *Engine, m *mail) {
+	if m.Previous != "delivered" {
+		return
+	}
 	how := removals[m.Status]
-	if m.Previous != "delivered" || how == 0 {
+	if how == 0 {
 		return
 	}
 	exposed := max(0, m.Observed.Sub(m.Received)/time.Second)

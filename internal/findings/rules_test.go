@@ -5,6 +5,7 @@ package findings
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -315,7 +316,7 @@ func TestSpellingDoesNotMatter(t *testing.T) {
 	}
 	assert.Empty(t, found(t, settings(), rows), "100 MB once")
 	for i := range rows {
-		rows[i].Message = strings.Repeat("0", 8) + id[8:12] + fmt.Sprint(i)
+		rows[i].Message = strings.Repeat("0", 8) + id[8:12] + strconv.Itoa(i)
 	}
 	assert.Len(t, found(t, settings(), rows), 1)
 	zeros := seen(Observation{Message: "00000000-0000-0000-0000-000000000000", Sender: "a@b.example", Recipient: "c@d.example", Received: noon})

@@ -97,10 +97,13 @@ func (s *series) measured() int {
 func (a *entry) before(b *entry) bool { return a.at < b.at || a.at == b.at && a.row < b.row }
 
 func (a *entry) compare(b *entry) int {
-	if a.at != b.at {
-		return cmp.Compare(a.at, b.at)
+	switch {
+	case a.before(b):
+		return -1
+	case b.before(a):
+		return 1
 	}
-	return cmp.Compare(a.row, b.row)
+	return 0
 }
 
 // few is how far from the end entries are put in their place at once.

@@ -114,7 +114,7 @@ func (e *Engine) seriesID(rule int, m *mail, k key) uint64 {
 }
 
 func (e *Engine) insert(s *series) {
-	if e.tracked >= len(e.heads) {
+	if 2*e.tracked >= len(e.heads) {
 		e.grow()
 	}
 	head := e.head(s.id)
