@@ -40,9 +40,12 @@ func (d domains) has(domain string) bool {
 	return false
 }
 
+// dots are the full stops that separate labels as well (Unicode Technical Standard 46, section 2.3).
+var dots = strings.NewReplacer("\u3002", ".", "\uFF0E", ".", "\uFF61", ".")
+
 // cleanDomain is the domain in lower case, without a final dot, and in ASCII where it can be written so.
 func cleanDomain(name string) string {
-	name = lower(strings.TrimSuffix(strings.TrimSpace(name), "."))
+	name = lower(strings.TrimSuffix(strings.TrimSpace(dots.Replace(name)), "."))
 	if ascii, err := idna.Punycode.ToASCII(name); err == nil {
 		return ascii
 	}

@@ -59,11 +59,11 @@ func (r *autoForward) observe(e *Engine, m *mail) {
 	case m.Status == "expanded":
 		p.kind = listed
 	case m.toInside:
-		p.kind, p.mailbox, p.other = received, m.recipientHash, m.senderHash
+		p.kind, p.mailbox, p.other = received, mix(m.tenantHash, m.recipientHash), m.senderHash
 	case r.trusted.has(m.recipientDomain):
 		return
 	case m.fromInside:
-		p.kind, p.mailbox, p.other = sent, m.senderHash, m.recipientHash
+		p.kind, p.mailbox, p.other = sent, mix(m.tenantHash, m.senderHash), m.recipientHash
 	default:
 		p.kind, p.other = relayed, m.recipientHash
 	}

@@ -13,7 +13,8 @@ import (
 // hyphen more or less, or the protected name as a part. See resemblance for what counts.
 //
 // Known false positives: domains of one's own that are missing in local_domains, such as contoso.onmicrosoft.com, and
-// companies whose name happens to be near. Put them into local_domains or ignore.
+// companies whose name happens to be near. Put them into local_domains or ignore. With microsoft.com in protected_domains,
+// the onmicrosoft.com of any other tenant is found as well.
 type LookalikeDomain struct {
 	Common `mapstructure:",squash"`
 	// Messages is how many messages come from such a domain within the time.

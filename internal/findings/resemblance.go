@@ -7,12 +7,14 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hbollon/go-edlib"
 	"github.com/mtibben/confusables"
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+	"golang.org/x/text/unicode/norm"
 )
 
 // protected is a domain that others may pretend to be.
@@ -58,8 +60,17 @@ func unicodeOf(name string) string {
 	return name
 }
 
-// looks is the skeleton of a text: the same for all that look the same. Domains show without case, and so does it.
-func looks(text string) string { return strings.ToLower(confusables.Skeleton(text)) }
+// looks is the skeleton of a text: the same for all that look the same. Domains show without case, and so does it. Accents, and
+// what does not show, are left out: few readers miss them.
+func looks(text string) string {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Mn, unicode.Cf) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(text))
+	return strings.ToLower(confusables.Skeleton(plain))
+}
 
 // resemblance returns the protected domain that a domain resembles, and in which way; nothing if there is none. The domain
 // is none of the protected ones, nor below one.

@@ -22,6 +22,17 @@ func TestLookalikeDomain(t *testing.T) {
 		"C0NTOSO.COM":                "confusable characters",
 		"сontoso.com":                "confusable characters", // a Cyrillic с
 		cyrillic:                     "confusable characters", // the same
+		"cοntoso.com":                "confusable characters", // a Greek ο
+		"cօntօsօ.com":                "confusable characters", // Armenian
+		"ꮯontoso.com":                "confusable characters", // Cherokee
+		"ＣＯＮＴＯＳＯ.com":                "confusable characters", // as wide as Chinese
+		"𝐜𝐨𝐧𝐭𝐨𝐬𝐨.com":                "confusable characters",
+		"çóñtöšô.com":                "confusable characters",
+		"conto\u200bso.com":          "confusable characters", // a space without width
+		"contоso。com":                "confusable characters", // an ideographic full stop
+		"c-o-n-t-o-s-o.com":          "a hyphen more or less",
+		"contoso--billing.com":       "the name as a part",
+		"login.contoso.com.evil.co":  "the name as a part",
 		"contoso.co":                 "another top-level domain",
 		"contoso.com.au":             "another top-level domain",
 		"mail.contoso.net":           "another top-level domain",
@@ -44,6 +55,9 @@ func TestLookalikeDomain(t *testing.T) {
 		"northvvindtraders.com":      "two edits",
 		"nrothwindtradesr.com":       "two edits",
 		"contoso.com":                "",
+		"contoso.com.":               "",
+		"contoso。com":                "", // the same domain
+		"MAIL.CONTOSO.COM":           "",
 		"mail.contoso.com":           "",
 		"fabrikam.co.uk":             "",
 		"news.fabrikam.co.uk":        "",
@@ -68,6 +82,15 @@ func TestLookalikeDomain(t *testing.T) {
 			assert.Equal(t, "lookalike_domain", f[0].Rule)
 			assert.Contains(t, f[0].Text, "("+want+")", domain)
 		}
+	}
+}
+
+// The local part is what anybody chooses.
+func TestLookalikeDomainLooksAtTheDomain(t *testing.T) {
+	for _, sender := range []string{"contoso@gmail.com", "contoso.com@evil.example", "contoso.com", "ceo@c0ntoso.com@evil.example", nullSender} {
+		require.Empty(t, found(t, settings(), []Observation{seen(Observation{
+			Message: "m", Sender: sender, Recipient: "ada@contoso.com", Received: noon,
+		})}), sender)
 	}
 }
 

@@ -121,6 +121,14 @@ func TestSpoofedDomain(t *testing.T) {
 	off := settings()
 	off.SendingNetworks = nil
 	assert.Empty(t, found(t, off, spoof("192.0.2.7", "ada@contoso.com")))
+	written := settings()
+	written.SendingNetworks = []string{"::ffff:192.0.2.0/120", "2001:db8:1::9", "198.51.100.7"}
+	for source, count := range map[string]int{
+		"192.0.2.7": 0, "::ffff:192.0.2.7": 0, "192.0.3.7": 1, "2001:db8:1::9": 0, "2001:db8:1::9%eth0": 0, "2001:DB8:1::A": 1,
+		"::ffff:198.51.100.7": 0, "198.51.100.8": 1,
+	} {
+		assert.Len(t, found(t, written, spoof(source, "ada@contoso.com")), count, source)
+	}
 }
 
 // sends is mail from inside to outside, in one day.
@@ -183,7 +191,7 @@ func forwards(n int, prefix, to string) (all []Observation) {
 }
 
 func TestAutoForwardBySubject(t *testing.T) {
-	for _, prefix := range []string{"FW: ", "WG: Re: ", "TR : ", "RV:", "Re[2]: ", ""} {
+	for _, prefix := range []string{"FW: ", "WG: Re: ", "TR : ", "TR: RE : ", "I: ", "I: R: ", "RV:", "Re[2]: ", ""} {
 		rows := forwards(3, prefix, "me@away.example")
 		f := found(t, settings(), rows)
 		require.Len(t, f, 1, prefix)
@@ -321,6 +329,39 @@ func TestSpellingDoesNotMatter(t *testing.T) {
 	assert.Len(t, found(t, settings(), rows), 1)
 	zeros := seen(Observation{Message: "00000000-0000-0000-0000-000000000000", Sender: "a@b.example", Recipient: "c@d.example", Received: noon})
 	assert.False(t, New(settings(), secret).Observe(&zeros, noon), "zeros are no ID")
+}
+
+// Tenants may have the same message IDs, and mail each other.
+func TestTenantsAreApart(t *testing.T) {
+	var rows []Observation
+	for _, tenant := range []string{"one", "two"} {
+		for _, o := range bulk("x@y.example", noon, 60) {
+			o.Tenant = tenant
+			if tenant == "two" {
+				o.Recipient = "other." + o.Recipient
+			}
+			rows = append(rows, o)
+		}
+	}
+	for i, o := range forwards(4, "FW: ", "me@away.example") {
+		o.Tenant = []string{"one", "two"}[i%2]
+		rows = append(rows, o)
+	}
+	assert.Empty(t, found(t, settings(), rows))
+	for i := range rows {
+		rows[i].Tenant = "one"
+	}
+	assert.Len(t, found(t, settings(), rows), 2)
+}
+
+func TestSendersWithoutADomain(t *testing.T) {
+	for _, sender := range []string{"root", "root@", "@", "<root>"} {
+		f := found(t, settings(), bulk(sender, noon, 100))
+		require.Len(t, f, 1, sender)
+		assert.Equal(t, "bulk_mail", f[0].Rule)
+		assert.Equal(t, sender, f[0].Key)
+	}
+	assert.Empty(t, found(t, settings(), bulk(nullSender, noon, 200)), "bounces")
 }
 
 func TestDirectionTellsInsideWhereThereAreNoLocalDomains(t *testing.T) {

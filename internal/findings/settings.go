@@ -104,14 +104,25 @@ func validDomain(text string) bool {
 
 func parseNetwork(text string) (netip.Prefix, error) {
 	if address, err := netip.ParseAddr(text); err == nil {
-		address = address.Unmap()
+		address = plain(address)
 		return netip.PrefixFrom(address, address.BitLen()), nil
 	}
 	network, err := netip.ParsePrefix(text)
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("no network: %w", err)
 	}
+	if address := network.Addr(); address.Is4In6() && network.Bits() >= mapped {
+		network = netip.PrefixFrom(address.Unmap(), network.Bits()-mapped)
+	}
 	return network.Masked(), nil
+}
+
+// mapped is the length of the prefix of IPv4 addresses that are written as IPv6 ones (RFC 4291, section 2.5.5.2).
+const mapped = 96
+
+// plain is an address without zone, of IPv4 if it is one.
+func plain(address netip.Addr) netip.Addr {
+	return address.Unmap().WithZone("")
 }
 
 // Common is what all rules have.

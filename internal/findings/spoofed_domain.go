@@ -58,7 +58,7 @@ func (r *spoofedDomain) ours(text string) bool {
 	if err != nil {
 		return true
 	}
-	address = address.Unmap().WithZone("")
+	address = plain(address)
 	for _, network := range r.networks {
 		if network.Contains(address) {
 			return true
