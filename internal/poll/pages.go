@@ -61,7 +61,7 @@ func (p *pages) shorten(w trace.Window, e *transport.Error) bool {
 	defer p.mu.Unlock()
 	if p.length() <= fewest {
 		if p.suspect != 0 && e.Reason != transport.PageSize {
-			p.now = p.suspect
+			p.now, p.changed = p.suspect, time.Now()
 		}
 		p.suspect = 0
 		return false
