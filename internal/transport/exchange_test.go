@@ -90,9 +90,7 @@ func TestAConnectionThatFallsSilentIsReplaced(t *testing.T) {
 				io.WriteString(w, `{"value":[]}`)
 			})
 			endpoint := parse(t, server.URL+endpointPath)
-			h := server.Client()
-			h.Timeout = 300 * time.Millisecond
-			client := newClientOver(h, endpoint, &tokens{given: []string{testToken}})
+			client := newClientOver(server.Client(), endpoint, &tokens{given: []string{testToken}})
 			client.Retry = Retry{MaxRetries: 1, Resets: true, InitialInterval: time.Millisecond, Multiplier: 1, MaxInterval: time.Millisecond}
 			ask := func() error {
 				_, err := client.Get(t.Context(), trace.Live, withQuery(endpoint), http.Header{})
@@ -101,9 +99,12 @@ func TestAConnectionThatFallsSilentIsReplaced(t *testing.T) {
 			require.NoError(t, ask())
 			require.NoError(t, ask())
 			assert.Equal(t, version2, <-protocols == 2)
-			require.Equal(t, 1, s.silence(), "one connection serves both requests")
+			// One, unless the machine is so busy that net/http gives the first one up.
+			require.NotZero(t, s.silence())
 
+			client.http.Timeout = 300 * time.Millisecond
 			e := requireError(t, ask())
+			client.http.Timeout = time.Minute
 			require.ErrorIs(t, e, errSilent)
 			require.ErrorIs(t, e, context.DeadlineExceeded)
 			assert.Contains(t, e.Hint(), "firewall")
@@ -120,9 +121,7 @@ func TestASilentConnectionOfSeveralRequestsIsReplaced(t *testing.T) {
 	t.Parallel()
 	s, server := serveSilencing(t, true, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{}`) })
 	endpoint := parse(t, server.URL+endpointPath)
-	h := server.Client()
-	h.Timeout = 300 * time.Millisecond
-	client := newClientOver(h, endpoint, &tokens{given: []string{testToken}})
+	client := newClientOver(server.Client(), endpoint, &tokens{given: []string{testToken}})
 	client.Retry = Retry{MaxRetries: 1, Resets: true, InitialInterval: time.Millisecond, Multiplier: 1, MaxInterval: time.Millisecond}
 	ask := func() error {
 		_, err := client.Get(t.Context(), trace.Live, endpoint, http.Header{})
@@ -130,11 +129,13 @@ func TestASilentConnectionOfSeveralRequestsIsReplaced(t *testing.T) {
 	}
 	require.NoError(t, ask())
 	s.silence()
+	client.http.Timeout = 300 * time.Millisecond
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() { _ = ask() })
 	}
 	all.Wait()
+	client.http.Timeout = time.Minute
 	require.NoError(t, ask())
 }
 
@@ -173,7 +174,7 @@ func TestASlowAnswerNeedsMoreTime(t *testing.T) {
 			})
 			endpoint := parse(t, server.URL+endpointPath)
 			h := server.Client()
-			h.Timeout = 500 * time.Millisecond
+			h.Timeout = 2 * time.Second
 			_, err := newClientOver(h, endpoint, &tokens{given: []string{testToken}}).Get(t.Context(), trace.Live, endpoint, http.Header{})
 			e := requireError(t, err)
 			require.ErrorContains(t, e, "no answer in time")
