@@ -150,6 +150,7 @@ func (e *Engine) Settle(now time.Time) []Finding {
 	}
 	clear(e.dirty)
 	e.dirty = e.dirty[:0]
+	e.sweep()
 	e.shrink()
 	e.messages.rotate(e.now, e.lateness)
 	found := e.findings

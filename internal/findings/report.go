@@ -89,20 +89,15 @@ func crossing(r rule, s *series, w *window, limit int64) uint32 {
 const maxFound = 100_000
 
 func (e *Engine) remember(id uid, until uint32) {
-	e.forget()
+	if len(e.found) >= maxFound {
+		e.forget()
+	}
 	e.found[id] = until
 	e.unsaved[id[0]] = true
 }
 
-// sweepEvery is how often findings whose time is over are forgotten, in seconds.
-const sweepEvery = 3600
-
 // forget forgets the findings whose time is over, and any others if there are too many.
 func (e *Engine) forget() {
-	if e.now < e.swept+sweepEvery && len(e.found) < maxFound {
-		return
-	}
-	e.swept = e.now
 	for id, until := range e.found {
 		if until < e.now || len(e.found) >= maxFound {
 			delete(e.found, id)

@@ -223,6 +223,9 @@ func (s *series) expire(now uint32) {
 		if cap(s.entries) > 4*len(s.entries)+16 {
 			s.entries = slices.Clone(s.entries)
 		}
+		if len(s.entries) == 0 {
+			s.entries, s.samples, s.texts = nil, nil, 0
+		}
 	}
 	s.marks = slices.DeleteFunc(s.marks, func(k mark) bool { return k.until < now })
 }

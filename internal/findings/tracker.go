@@ -156,3 +156,22 @@ func (e *Engine) shrink() {
 		e.remove(s)
 	}
 }
+
+// sweepEvery is how often what has expired is dropped from what nothing is added to, in seconds.
+const sweepEvery = 6 * 3600
+
+// sweep drops what has expired.
+func (e *Engine) sweep() {
+	if e.now < e.swept+sweepEvery {
+		return
+	}
+	e.swept = e.now
+	e.forget()
+	for _, s := range e.heads {
+		for ; s != nil; s = s.next {
+			if s.expire(e.now); s.measured() != s.size {
+				e.weigh(s)
+			}
+		}
+	}
+}
