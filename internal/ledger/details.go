@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"container/heap"
 	"context"
 	"slices"
 	"strconv"
@@ -31,6 +32,8 @@ type Inquiry struct {
 	Told []uint64 `json:",omitempty"`
 
 	segment uint64
+	// at is where it is in its heap.
+	at int
 }
 
 // HasTold reports whether a record has been delivered.
@@ -56,14 +59,49 @@ type DetailOptions struct {
 // inquiries are the rows whose details are to be asked for, and those whose details have been delivered as long as another status
 // of them may come. They are stored in segments, which are rewritten whenever one of their inquiries changes.
 type inquiries struct {
-	most    int
-	all     map[trace.Key]*Inquiry
-	waiting int
-	// segments counts the inquiries of each segment that is stored or to be, and last is the one that new ones are put in.
-	segments map[uint64]int
+	most int
+	all  map[trace.Key]*Inquiry
+	// waiting are those that are due some day, and settled the others.
+	waiting, settled byAge
+	// segments are the inquiries of each segment that is stored or to be, and last is the one that new ones are put in.
+	segments map[uint64][]*Inquiry
 	last     uint64
 	// changed are the segments that are not stored as they are.
 	changed map[uint64]bool
+}
+
+// byAge is a heap of inquiries, that of the oldest mail first.
+type byAge []*Inquiry
+
+func (h byAge) Len() int           { return len(h) }
+func (h byAge) Less(i, j int) bool { return h[i].Received.Before(h[j].Received) }
+func (h byAge) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+// Push implements heap.Interface.
+func (h *byAge) Push(x any) {
+	i := x.(*Inquiry) //nolint:forcetypeassert // nothing else is pushed
+	i.at = len(*h)
+	*h = append(*h, i)
+}
+
+// Pop implements heap.Interface.
+func (h *byAge) Pop() any {
+	n := len(*h) - 1
+	last := (*h)[n]
+	(*h)[n] = nil
+	*h = (*h)[:n]
+	return last
+}
+
+// heapOf returns the heap that an inquiry belongs into.
+func (q *inquiries) heapOf(i *Inquiry) *byAge {
+	if i.Due.IsZero() {
+		return &q.settled
+	}
+	return &q.waiting
 }
 
 // storedInquiries is what the position says of them.
@@ -87,7 +125,7 @@ func (l *Ledger) loadInquiries(ctx context.Context, stored *storedInquiries) err
 		return nil
 	}
 	l.inquiries = &inquiries{
-		most: l.mostInquiries(), all: map[trace.Key]*Inquiry{}, segments: map[uint64]int{}, changed: map[uint64]bool{},
+		most: l.mostInquiries(), all: map[trace.Key]*Inquiry{}, segments: map[uint64][]*Inquiry{}, changed: map[uint64]bool{},
 	}
 	for _, stamp := range stored.Stamps[max(0, len(stored.Stamps)-maxStamps):] {
 		l.detailStamps = append(l.detailStamps, time.Unix(0, stamp).UTC())
@@ -106,7 +144,7 @@ func (l *Ledger) loadInquiries(ctx context.Context, stored *storedInquiries) err
 			damaged, list = true, nil
 			l.inquiries.changed[segments[i]] = true
 		}
-		l.inquiries.segments[segments[i]] = 0
+		l.inquiries.segments[segments[i]] = nil
 		l.inquiries.last = max(l.inquiries.last, segments[i])
 		for _, inquiry := range list {
 			l.inquiries.put(inquiry, segments[i])
@@ -136,15 +174,13 @@ func (q *inquiries) put(i *Inquiry, segment uint64) {
 	}
 	i.segment = segment
 	q.all[i.Key] = i
-	q.segments[segment]++
-	if !i.Due.IsZero() {
-		q.waiting++
-	}
+	q.segments[segment] = append(q.segments[segment], i)
+	heap.Push(q.heapOf(i), i)
 }
 
 // add puts an inquiry into the last segment, or into a new one if that is full.
 func (q *inquiries) add(i *Inquiry) {
-	if q.segments[q.last] >= segmentLength || len(q.segments) == 0 {
+	if len(q.segments[q.last]) >= segmentLength || len(q.segments) == 0 {
 		q.last++
 	}
 	q.put(i, q.last)
@@ -153,32 +189,18 @@ func (q *inquiries) add(i *Inquiry) {
 
 // set changes an inquiry.
 func (q *inquiries) set(i *Inquiry, change func(*Inquiry)) {
-	was := !i.Due.IsZero()
+	heap.Remove(q.heapOf(i), i.at)
 	change(i)
-	switch is := !i.Due.IsZero(); {
-	case is && !was:
-		q.waiting++
-	case was && !is:
-		q.waiting--
-	}
+	heap.Push(q.heapOf(i), i)
 	q.changed[i.segment] = true
 }
 
 // drop forgets an inquiry.
 func (q *inquiries) drop(i *Inquiry) {
-	q.set(i, func(i *Inquiry) { i.Due = time.Time{} })
+	heap.Remove(q.heapOf(i), i.at)
 	delete(q.all, i.Key)
-	q.segments[i.segment]--
-}
-
-// oldest returns the inquiry of the oldest mail among those that wait, or among the others.
-func (q *inquiries) oldest(waiting bool) (oldest *Inquiry) {
-	for _, each := range q.all {
-		if each.Due.IsZero() != waiting && (oldest == nil || each.Received.Before(oldest.Received)) {
-			oldest = each
-		}
-	}
-	return oldest
+	q.segments[i.segment] = slices.DeleteFunc(q.segments[i.segment], func(other *Inquiry) bool { return other == i })
+	q.changed[i.segment] = true
 }
 
 // Inquire has the details of a row asked for when they are due, instead of those of the status before, if those still wait. It
@@ -191,8 +213,8 @@ func (l *Ledger) Inquire(inquiry Inquiry) (givenUp int) {
 	} else {
 		q.add(&inquiry)
 	}
-	for q.waiting > q.most {
-		q.drop(q.oldest(true))
+	for len(q.waiting) > q.most {
+		q.drop(q.waiting[0])
 		givenUp++
 	}
 	return givenUp
@@ -215,8 +237,8 @@ func (l *Ledger) settle(i *Inquiry, told []uint64) {
 		q.drop(i)
 		return
 	}
-	for len(q.all)-q.waiting > q.most {
-		q.drop(q.oldest(false))
+	for len(q.settled) > q.most {
+		q.drop(q.settled[0])
 	}
 }
 
@@ -233,13 +255,12 @@ func merge(told, more []uint64) []uint64 {
 // older than kept is given up.
 func (l *Ledger) NextInquiry(now, urgent, kept time.Time) (next Inquiry, ok bool, givenUp int) {
 	var best *Inquiry
-	for _, each := range l.inquiries.all {
-		switch {
-		case each.Due.IsZero():
-		case each.Received.Before(kept):
-			l.settle(each, nil)
-			givenUp++
-		case !each.Due.After(now) && (best == nil || goesFirst(each, best, urgent)):
+	for w := l.inquiries.waiting; len(w) > 0 && w[0].Received.Before(kept); w = l.inquiries.waiting {
+		l.settle(w[0], nil)
+		givenUp++
+	}
+	for _, each := range l.inquiries.waiting {
+		if !each.Due.After(now) && (best == nil || goesFirst(each, best, urgent)) {
 			best = each
 		}
 	}
@@ -293,12 +314,12 @@ func (l *Ledger) Inquiries() (waiting int, due time.Time) {
 	if l.inquiries == nil {
 		return 0, time.Time{}
 	}
-	for _, each := range l.inquiries.all {
-		if !each.Due.IsZero() && (due.IsZero() || each.Due.Before(due)) {
+	for _, each := range l.inquiries.waiting {
+		if due.IsZero() || each.Due.Before(due) {
 			due = each.Due
 		}
 	}
-	return l.inquiries.waiting, due
+	return len(l.inquiries.waiting), due
 }
 
 // SavedDetailStamps returns the stamps of details that were stored when the ledger was opened.
@@ -309,8 +330,8 @@ func (l *Ledger) forgetInquiries() {
 	if l.inquiries == nil {
 		return
 	}
-	for _, each := range l.inquiries.all {
-		if each.Due.IsZero() && !mayComeAgain(l.state, bucketOf(each.Received)) {
+	for _, each := range slices.Clone(l.inquiries.settled) {
+		if !mayComeAgain(l.state, bucketOf(each.Received)) {
 			l.inquiries.drop(each)
 		}
 	}
@@ -322,14 +343,8 @@ func (l *Ledger) writeInquiries() (ops []*storage.Operation) {
 	if q == nil || len(q.changed) == 0 {
 		return nil
 	}
-	lists := make(map[uint64][]*Inquiry, len(q.changed))
-	for _, each := range q.all {
-		if q.changed[each.segment] {
-			lists[each.segment] = append(lists[each.segment], each)
-		}
-	}
 	for number := range q.changed {
-		if list := lists[number]; len(list) > 0 {
+		if list := q.segments[number]; len(list) > 0 {
 			ops = append(ops, storage.SetOperation(l.segmentKey(number), sealed.Seal(list)))
 		} else {
 			ops = append(ops, storage.DeleteOperation(l.segmentKey(number)))
@@ -342,7 +357,7 @@ func (l *Ledger) writeInquiries() (ops []*storage.Operation) {
 func (l *Ledger) wroteInquiries() {
 	if q := l.inquiries; q != nil {
 		for number := range q.changed {
-			if q.segments[number] == 0 {
+			if len(q.segments[number]) == 0 {
 				delete(q.segments, number)
 			}
 		}
@@ -357,8 +372,8 @@ func (l *Ledger) storedInquiries() *storedInquiries {
 		return nil
 	}
 	stored := &storedInquiries{Segments: []uint64{}}
-	for number, n := range q.segments {
-		if n > 0 {
+	for number, list := range q.segments {
+		if len(list) > 0 {
 			stored.Segments = append(stored.Segments, number)
 		}
 	}

@@ -316,8 +316,10 @@ func (l *Ledger) forget() {
 	if !l.moved && len(l.unsaved) == 0 {
 		return
 	}
+	if l.moved {
+		l.forgetInquiries()
+	}
 	l.moved = false
-	l.forgetInquiries()
 	for index, b := range l.buckets {
 		if index != timeless && l.pins.touch(within(index)) || mayComeAgain(l.state, index) {
 			continue
