@@ -25,9 +25,10 @@ type series struct {
 	dirty       bool
 	// again has all windows judged, also where nothing has changed.
 	again bool
-	// entries are sorted and unique; fresh ones are not yet merged into them.
-	entries, fresh []entry
-	rule           int
+	// entries are sorted and unique; fresh ones are not yet merged into them. room are free places, if any, right before the
+	// entries: backfill brings the newest mail first.
+	entries, room, fresh []entry
+	rule                 int
 	// size is what the series was last weighed with, texts what its samples add to that.
 	size, texts int
 
@@ -90,7 +91,7 @@ const (
 
 // measured is about what the series takes up in memory.
 func (s *series) measured() int {
-	return seriesSize + len(s.key) + len(s.about) + entrySize*(cap(s.entries)+cap(s.fresh)) + sampleSize*cap(s.samples) +
+	return seriesSize + len(s.key) + len(s.about) + entrySize*(len(s.room)+cap(s.entries)+cap(s.fresh)) + sampleSize*cap(s.samples) +
 		16*(len(s.marks)+len(s.held)+len(s.days)) + s.texts
 }
 
@@ -121,6 +122,7 @@ func (s *series) add(n entry) {
 			at--
 		}
 		if at == 0 || s.entries[at-1].before(&n) {
+			s.grow(1)
 			s.entries = slices.Insert(s.entries, at, n)
 			s.note(&n)
 			return
@@ -154,23 +156,45 @@ func (s *series) sampled(message uint64, m *mail) {
 	s.samples = append(s.samples, sample{message, both[:len(m.Message)], both[len(m.Message):]})
 }
 
+// grow makes sure that so many entries more can be put behind the others.
+func (s *series) grow(n int) {
+	if cap(s.entries)-len(s.entries) < n {
+		s.entries, s.room = slices.Grow(s.entries, n), nil
+	}
+}
+
+// growBefore makes so many places part of the entries that are right before the others.
+func (s *series) growBefore(n int) {
+	if len(s.room) < n {
+		room := n + len(s.entries)/2
+		all := make([]entry, room+len(s.entries))
+		copy(all[room:], s.entries)
+		s.room, s.entries = all[:room], all[room:]
+	}
+	first := len(s.room) - n
+	s.entries = s.room[:len(s.room)+len(s.entries)][first:]
+	s.room = s.room[:first]
+}
+
 // merge merges the fresh entries, without those that are there already.
 func (s *series) merge() {
 	if len(s.fresh) > 1 {
 		slices.SortFunc(s.fresh, func(a, b entry) int { return a.compare(&b) })
 	}
-	if len(s.fresh) > 8 {
-		s.mergeMany()
-	} else {
-		for i := range s.fresh {
-			n := &s.fresh[i]
-			if at, found := s.find(n); found {
-				s.update(&s.entries[at], n)
-			} else {
-				s.entries = slices.Insert(s.entries, at, *n)
-				s.note(n)
-			}
+	added := s.fresh[:0]
+	for i := range s.fresh {
+		n := &s.fresh[i]
+		if k := len(added); k > 0 && added[k-1].compare(n) == 0 {
+			s.update(&added[k-1], n)
+		} else if at, found := s.find(n); found {
+			s.update(&s.entries[at], n)
+		} else {
+			s.note(n)
+			added = append(added, *n)
 		}
+	}
+	if len(added) > 0 {
+		s.insert(added)
 	}
 	s.fresh = s.fresh[:0]
 	if cap(s.fresh) > 16 {
@@ -178,24 +202,34 @@ func (s *series) merge() {
 	}
 }
 
-// mergeMany merges in one pass.
-func (s *series) mergeMany() {
-	merged := make([]entry, 0, len(s.entries)+len(s.fresh))
-	rest := s.entries
-	for i := range s.fresh {
-		n := &s.fresh[i]
-		for len(rest) > 0 && rest[0].compare(n) <= 0 {
-			merged, rest = append(merged, rest[0]), rest[1:]
+// insert puts sorted entries, none of which is there already, where they belong. It moves those before or those behind them,
+// whichever are fewer.
+func (s *series) insert(added []entry) {
+	first, _ := s.find(&added[0])
+	last, _ := s.find(&added[len(added)-1])
+	if last < len(s.entries)-first {
+		s.growBefore(len(added))
+		for to, from := 0, len(added); len(added) > 0; to++ {
+			if from < len(s.entries) && s.entries[from].before(&added[0]) {
+				s.entries[to] = s.entries[from]
+				from++
+			} else {
+				s.entries[to], added = added[0], added[1:]
+			}
 		}
-		if k := len(merged); k > 0 && merged[k-1].compare(n) == 0 {
-			s.update(&merged[k-1], n)
-			continue
-		}
-		merged = append(merged, *n)
-		s.note(n)
+		return
 	}
-	merged = append(merged, rest...)
-	s.entries = merged
+	s.grow(len(added))
+	from := len(s.entries) - 1
+	s.entries = s.entries[:len(s.entries)+len(added)]
+	for to := len(s.entries) - 1; len(added) > 0; to-- {
+		if n := len(added) - 1; from >= 0 && added[n].before(&s.entries[from]) {
+			s.entries[to] = s.entries[from]
+			from--
+		} else {
+			s.entries[to], added = added[n], added[:n]
+		}
+	}
 }
 
 // update adds to an entry what is new of it.
@@ -220,8 +254,8 @@ func (s *series) find(n *entry) (at int, found bool) {
 func (s *series) expire(now uint32) {
 	if len(s.entries) > 0 && s.entries[0].expires < now {
 		s.entries = slices.DeleteFunc(s.entries, func(n entry) bool { return n.expires < now })
-		if cap(s.entries) > 4*len(s.entries)+16 {
-			s.entries = slices.Clone(s.entries)
+		if len(s.room)+cap(s.entries) > 4*len(s.entries)+16 {
+			s.entries, s.room = slices.Clone(s.entries), nil
 		}
 		if len(s.entries) == 0 {
 			s.entries, s.samples, s.texts = nil, nil, 0
