@@ -85,10 +85,14 @@ fmt: $(LINT) ## format the code
 # The whole path is measured many times, so that the medians that it reports are steady; the rest needs fewer.
 bench: ## run the benchmarks; compare two outputs with: go -C tools tool benchstat
 	CGO_ENABLED=0 go test -run '^$$' -bench 'WholePath' -benchtime 16x -timeout 30m ./internal/bench
-	CGO_ENABLED=0 go test -run '^$$' -bench 'Memory|Planner|First' -benchtime 5x -timeout 30m ./internal/bench
+	CGO_ENABLED=0 go test -run '^$$' -bench 'Memory|Planner|First|Peers' -benchtime 5x -timeout 30m ./internal/bench
 	@packages=$$(find . -name '*_test.go' ! -path './internal/bench/*' -exec grep -l '^func Benchmark' {} + | \
 		sed 's|/[^/]*$$||' | sort -u); \
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem $$packages
+
+.PHONY: bench-path
+bench-path: ## show in half a minute what our path costs on both sets of pages
+	CGO_ENABLED=0 go test -run '^$$' -bench 'WholePath/plain' -benchtime 2x ./internal/bench | grep -E 'WholePath|FAIL'
 
 FUZZTIME ?= 60s
 SEEDS    ?= 100
@@ -105,8 +109,8 @@ soak: $(COLLECTOR) $(SIMULATOR) ## end, pause and cut off the built collector fo
 		CGO_ENABLED=0 go test -count=1 -timeout 0 -tags e2e -run TestWhateverAMachineDoes -v ./test/e2e
 
 .PHONY: bench-growth bench-collector
-bench-growth: ## measure how the cost of a row depends on windows, remembered rows and receivers
-	CGO_ENABLED=0 go test -run '^$$' -bench 'Window|Remembered|Receivers' -benchtime 5x -timeout 60m ./internal/bench
+bench-growth: ## measure how the cost of a row depends on windows, remembered rows and receivers, also with findings and details
+	CGO_ENABLED=0 go test -run '^$$' -bench 'Window|Remembered|Receivers|Followed' -benchtime 5x -timeout 60m ./internal/bench
 
 bench-collector: $(COLLECTOR) ## measure the built collector
 	O365MT_COLLECTOR=$(abspath $(COLLECTOR)) CGO_ENABLED=0 go test -run '^$$' -bench Collector -benchtime 3x -timeout 30m ./internal/bench

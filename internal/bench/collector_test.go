@@ -54,6 +54,13 @@ func BenchmarkCollector(b *testing.B) {
 		b.Skip(collectorKey + " is not set: run make bench-collector")
 	}
 	service, empty := startService(b), startEmpty(b)
+	for _, set := range append(sets("plain", service.Plain), sets("gzip", service.Plain+zippedPath)...) {
+		b.Run(set.name, func(b *testing.B) { benchmarkCollector(b, service, empty, set.base) })
+	}
+}
+
+func benchmarkCollector(b *testing.B, service, empty *service, base string) {
+	b.Helper()
 	client, hours := service.client(b), windowOf(backfillRows)
 	var without, idle, peak, ratio, perRow []float64
 	for b.Loop() {
@@ -68,9 +75,9 @@ func BenchmarkCollector(b *testing.B) {
 		idle = append(idle, rest-without[len(without)-1])
 		resting.stop()
 
-		bare := measure(func() { check(b, bare(b.Context(), client, service.Plain, hours), backfillRows) }).cpu
+		bare := measure(func() { check(b, bare(b.Context(), client, base, hours), backfillRows) }).cpu
 		before := service.served(b)
-		busy := startCollector(b, service.Plain, collectorPipeline)
+		busy := startCollector(b, base, collectorPipeline)
 		for service.served(b)-before < backfillRows {
 			time.Sleep(100 * time.Millisecond)
 		}

@@ -29,6 +29,20 @@ func BenchmarkWindow(b *testing.B) {
 	}
 }
 
+// BenchmarkFollowed reads windows of different sizes, all rows new and varied, with the findings connector behind the receiver,
+// and with rows that failed, one in twenty, noted down for their details.
+func BenchmarkFollowed(b *testing.B) {
+	s := startService(b)
+	for _, rows := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			client, base := s.client(b), s.Plain+variedPath
+			benchmarkReaders(b, client, base, windowOf(rows), true, func() (*reader, error) {
+				return newFollower(client, base, startConnector(b))
+			})
+		})
+	}
+}
+
 // BenchmarkRemembered reads an hour of 100,000 duplicates while so many rows in all are remembered.
 func BenchmarkRemembered(b *testing.B) {
 	s := startService(b)

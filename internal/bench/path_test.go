@@ -95,44 +95,59 @@ func median(values []float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
+// pageSet is a set of pages that are sent in one way.
+type pageSet struct{ name, base string }
+
+// sets returns both sets of pages. Uniform rows look alike, and of varied ones each has its own set, order and spelling of
+// members.
+func sets(name, base string) []pageSet {
+	return []pageSet{{name + "/uniform", base}, {name + "/varied", base + variedPath}}
+}
+
 // BenchmarkWholePath reads pages of 5000 rows of about 410 bytes, from the body to the consumer, and the same pages in a plain
-// loop. With rows all new each is converted, delivered and remembered; with rows all duplicates all have been before. Uniform
-// rows look alike, and of varied ones each has its own set, order and spelling of members.
+// loop. With rows all new each is converted, delivered and remembered; with rows all duplicates all have been before.
 func BenchmarkWholePath(b *testing.B) {
 	s := startService(b)
-	for _, over := range []struct{ name, base string }{{"plain", s.Plain}, {"tls+gzip", s.TLS + zippedPath}} {
-		for _, set := range []struct{ name, path string }{{"uniform", ""}, {"varied", variedPath}} {
-			for _, rows := range []string{"new", "duplicate"} {
-				b.Run(over.name+"/"+set.name+"/"+rows, func(b *testing.B) {
-					benchmarkPath(b, s.client(b), over.base+set.path, windowOf(30*pageSize), rows == "new")
-				})
-			}
+	for _, set := range append(sets("plain", s.Plain), sets("tls+gzip", s.TLS+zippedPath)...) {
+		for _, rows := range []string{"new", "duplicate"} {
+			b.Run(set.name+"/"+rows, func(b *testing.B) {
+				benchmarkPath(b, s.client(b), set.base, windowOf(30*pageSize), rows == "new")
+			})
 		}
 	}
 }
 
 func benchmarkPath(b *testing.B, client *http.Client, base string, w trace.Window, fresh bool) {
 	b.Helper()
-	first, last := rowsIn(w.Start, w.End)
-	all := rounds{rows: int(last - first + 1)}
 	known, err := newReader(client, base)
 	require.NoError(b, err)
 	_, _, err = known.read(b.Context(), w)
 	require.NoError(b, err)
-	for b.Loop() {
-		ours := known
+	benchmarkReaders(b, client, base, w, fresh, func() (*reader, error) {
 		if fresh {
-			ours, err = newReader(client, base)
-			require.NoError(b, err)
+			return newReader(client, base)
 		}
+		return known, nil
+	})
+}
+
+// benchmarkReaders reads a window, in turn, with a reader of next, for which all rows are new or all known, and in a plain loop.
+func benchmarkReaders(b *testing.B, client *http.Client, base string, w trace.Window, fresh bool, next func() (*reader, error)) {
+	b.Helper()
+	first, last := rowsIn(w.Start, w.End)
+	all := rounds{rows: int(last - first + 1)}
+	for b.Loop() {
+		ours, err := next()
+		require.NoError(b, err)
 		all.add(measure(func() { check(b, bare(b.Context(), client, base, w), all.rows) }),
 			measure(func() { check(b, through(b.Context(), ours, w, fresh), all.rows) }))
 	}
 	all.report(b)
 }
 
+// bare is the baseline.
 func bare(ctx context.Context, client *http.Client, base string, w trace.Window) func() (int, error) {
-	return func() (int, error) { return readBare(ctx, client, base, w) }
+	return func() (int, error) { return readPages(ctx, client, base, w, readStructs) }
 }
 
 func through(ctx context.Context, r *reader, w trace.Window, fresh bool) func() (int, error) {

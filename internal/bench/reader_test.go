@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -45,8 +46,24 @@ type bareRow struct {
 	Status           string    `json:"status"`
 }
 
-// readBare reads a window in a plain loop, the baseline, and returns how many rows it has.
-func readBare(ctx context.Context, client *http.Client, base string, w trace.Window) (rows int, err error) {
+// page is what a plain Go program reads a page into.
+type page[Row any] struct {
+	Next  string `json:"@odata.nextLink"`
+	Value []Row  `json:"value"`
+}
+
+// pageReader reads one page, and returns how many rows it has and the link to the next one.
+type pageReader func(body io.Reader) (rows int, next string, err error)
+
+// readStructs is what the baseline does with a page.
+func readStructs(body io.Reader) (rows int, next string, err error) {
+	var p page[bareRow]
+	err = json.NewDecoder(body).Decode(&p)
+	return len(p.Value), p.Next, err
+}
+
+// readPages reads a window in a plain loop, and returns how many rows it has.
+func readPages(ctx context.Context, client *http.Client, base string, w trace.Window, read pageReader) (rows int, err error) {
 	filter := "receivedDateTime ge " + w.Start.Format(time.RFC3339Nano) + " and receivedDateTime le " + w.End.Format(time.RFC3339Nano)
 	link := base + path + "?$filter=" + url.PathEscape(filter) + "&$top=5000"
 	for link != "" {
@@ -58,23 +75,20 @@ func readBare(ctx context.Context, client *http.Client, base string, w trace.Win
 		if err != nil {
 			return rows, err
 		}
-		var page struct {
-			Next  string    `json:"@odata.nextLink"`
-			Value []bareRow `json:"value"`
-		}
-		err = json.NewDecoder(resp.Body).Decode(&page)
+		n, next, err := read(resp.Body)
 		_ = resp.Body.Close()
 		if err != nil {
 			return rows, err
 		}
-		rows += len(page.Value)
-		link = page.Next
+		rows += n
+		link = next
 	}
 	return rows, nil
 }
 
-// counter is the consumer behind our path.
+// counter is the consumer behind our path. It passes the records on to the next one, if there is one.
 type counter struct {
+	next consumer.Logs
 	rows int
 	// first is when it was called first.
 	first time.Time
@@ -82,12 +96,15 @@ type counter struct {
 
 func (*counter) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }
 
-func (c *counter) ConsumeLogs(_ context.Context, logs plog.Logs) error {
+func (c *counter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	if c.first.IsZero() {
 		c.first = time.Now()
 	}
 	c.rows += logs.LogRecordCount()
-	return nil
+	if c.next == nil {
+		return nil
+	}
+	return c.next.ConsumeLogs(ctx, logs)
 }
 
 // watcher counts the rows that our path reports.
@@ -103,6 +120,7 @@ func (*watcher) Stored(error)                                                {}
 func (*watcher) Cut(context.Context, trace.Window)                           {}
 func (*watcher) Retrying(context.Context, error, string, int, time.Duration) {}
 func (*watcher) Throttled(context.Context, error, time.Duration)             {}
+func (*watcher) Inquired(context.Context, collect.Inquired)                  {}
 
 // signedIn is the owner of a token that never ends.
 type signedIn struct{}
@@ -125,11 +143,26 @@ func newReader(client *http.Client, base string) (*reader, error) {
 
 // newReaderWith returns a reader whose ledger is in the store.
 func newReaderWith(store storage.Client, client *http.Client, base string) (*reader, error) {
+	return newReaderOf(ledger.Options{Client: store}, client, base)
+}
+
+// newFollower returns a reader that also notes which rows failed, to ask for their details, and whose records go to next.
+func newFollower(client *http.Client, base string, next consumer.Logs) (*reader, error) {
+	r, err := newReaderOf(ledger.Options{Client: ledger.Memory{}, Details: &ledger.DetailOptions{}}, client, base)
+	if err == nil {
+		r.Details = &collect.Details{Observer: r.watcher, Statuses: []trace.Status{trace.Failed}, After: time.Hour}
+		r.counter.next = next
+	}
+	return r, err
+}
+
+func newReaderOf(o ledger.Options, client *http.Client, base string) (*reader, error) {
 	endpoint, err := url.Parse(base + path)
 	if err != nil {
 		return nil, err
 	}
-	known, err := ledger.Open(context.Background(), ledger.Options{Client: store, Tenant: "contoso.com"})
+	o.Tenant = "contoso.com"
+	known, err := ledger.Open(context.Background(), o)
 	if err != nil {
 		return nil, err
 	}

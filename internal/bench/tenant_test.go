@@ -86,11 +86,15 @@ var unknownMembers = []string{
 func appendVaried(dst []byte, i int64) []byte {
 	random := rand.New(rand.NewPCG(uint64(i), 0))
 	received := time.Unix(0, i*int64(pace)).UTC()
+	status := "delivered"
+	if random.IntN(20) == 0 {
+		status = "failed"
+	}
 	members := []string{
 		fmt.Sprintf(`"id":"b7c1f4d2-9a6e-4c3b-8f2d-%012x"`, i),
 		fmt.Sprintf(`"recipientAddress":"recipient%03d@contoso.com"`, i%997),
 		`"receivedDateTime":"` + received.Format("2006-01-02T15:04:05.999Z") + `"`,
-		`"status":"delivered"`,
+		`"status":"` + status + `"`,
 	}
 	for _, member := range []string{
 		fmt.Sprintf(`"senderAddress":"sender%02d@fabrikam.example"`, i%97),
