@@ -113,6 +113,9 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 		Scopes: []string{strings.TrimSuffix(s.cfg.Resource, "/") + "/.default"},
 		Claims: s.claims(),
 	})
+	if err == nil && strings.ContainsFunc(token.Token, noTokenRune) {
+		err = errNoToken
+	}
 	if err != nil {
 		failure := s.explain(err)
 		s.refusal, s.refusedUntil = failure, s.now().Add(failure.pause())
@@ -124,6 +127,11 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 	s.mu.Unlock()
 	return token.Token, nil
 }
+
+var errNoToken = errors.New("the answer has a token with characters that no token has")
+
+// noTokenRune reports whether a rune is none of those of a token (RFC 6750, section 2.1). A line break would end the header.
+func noTokenRune(r rune) bool { return r <= ' ' || r > '~' }
 
 // claims returns the claims to ask for. The library passes over the tokens that it keeps for a request with claims. For
 // managed identities that is the only way, and what the claims are does not matter: no machine is asked for them.

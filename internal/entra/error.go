@@ -41,6 +41,8 @@ type Error struct {
 	Err error
 	// busy reports that the login host has answered that it has trouble of its own.
 	busy bool
+	// foreign reports that something other than the login host seems to have answered, which is no refusal.
+	foreign bool
 	// outOfDate reports that a certificate is not valid at this time, which no rotation of its file explains.
 	outOfDate bool
 }
@@ -87,7 +89,7 @@ func (e *Error) pause() time.Duration {
 		return asked
 	case e.Status == http.StatusTooManyRequests:
 		return pauseWhenThrottled
-	case e.Temporary(), e.Status < http.StatusBadRequest, e.Status == http.StatusNotFound, e.Status == http.StatusGone:
+	case e.Temporary(), e.foreign, e.Status < http.StatusBadRequest, e.Status == http.StatusNotFound, e.Status == http.StatusGone:
 		// A machine's identity service that is being updated answers 404 or 410 (Microsoft's documentation "How to use managed
 		// identities for Azure resources on an Azure VM to acquire an access token").
 		return 0
@@ -127,7 +129,8 @@ func (s *TokenSource) explainAnswer(err error, clean func(string) string) *Error
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) || failed.RawResponse == nil {
 		e := &Error{Message: clean(repeated.ReplaceAllString(err.Error(), ""))}
-		if s.last.foreign() {
+		if s.last.resp != nil {
+			// An answer that is no refusal and yet has no token.
 			e.Advice.Hint = somethingElse
 		}
 		return e
@@ -144,8 +147,10 @@ func (s *TokenSource) explainAnswer(err error, clean func(string) string) *Error
 	case e.Advice.Hint != "":
 	case e.Status == http.StatusProxyAuthRequired:
 		e.Advice.Hint = transport.AdviceOnProxy
+	case e.Status == http.StatusTooManyRequests:
+		e.Advice.Hint = hints[tooOften]
 	case e.Status < http.StatusInternalServerError && s.last.foreign(), e.Status < http.StatusBadRequest:
-		e.Advice.Hint = somethingElse
+		e.foreign, e.Advice.Hint = true, somethingElse
 	}
 	return e
 }
@@ -163,8 +168,9 @@ func (e *Error) ofMachine(block string) {
 	}
 }
 
-// repeated matches how azidentity's library repeats an answer that it cannot make sense of. A token may be in it.
-var repeated = regexp.MustCompile(`(?s)\s*(raw message was|json message bytes were).*`)
+// repeated matches how azidentity's library repeats an answer that it cannot make sense of, in which a token may be, and what
+// it says of itself.
+var repeated = regexp.MustCompile(`(?s)\s*(raw message was|json message bytes were|To troubleshoot, visit).*`)
 
 func unanswered(err error, clean func(string) string, host string) *Error {
 	if withURL, ok := errors.AsType[*url.Error](err); ok {
@@ -181,7 +187,11 @@ func unanswered(err error, clean func(string) string, host string) *Error {
 	return e
 }
 
-var aadsts = regexp.MustCompile(`AADSTS(\d+)`)
+var (
+	aadsts = regexp.MustCompile(`AADSTS(\d+)`)
+	// described matches a description wherever it is in an object.
+	described = regexp.MustCompile(`AADSTS\d+[^"<]*`)
+)
 
 // describe takes code and description from an error response of the login host.
 func (e *Error) describe(body []byte, clean func(string) string) {
@@ -189,8 +199,12 @@ func (e *Error) describe(body []byte, clean func(string) string) {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	if json.Unmarshal(bytes.TrimPrefix(body, []byte("\uFEFF")), &response) != nil {
+	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
+	switch err := json.Unmarshal(body, &response); {
+	case !json.Valid(body):
 		return
+	case err != nil, response.Description == "":
+		response.Description = string(described.Find(body))
 	}
 	if match := aadsts.FindStringSubmatch(response.Description); match != nil {
 		e.Code, _ = strconv.Atoi(match[1])

@@ -233,14 +233,15 @@ func TestAnswersThatAreNoErrorOfTheLoginHost(t *testing.T) {
 		body   string
 		says   string
 	}{
-		"no JSON":                 {502, "<html>Bad Gateway</html>", "the login host answered with status 502"},
-		"nothing":                 {500, "", "the login host answered with status 500"},
-		"JSON of another kind":    {418, `{"teapot":true}`, "the login host answered with status 418"},
-		"no object":               {500, `[1]`, "the login host answered with status 500"},
-		"a description of no use": {400, `{"error":"x","error_description":"Trace ID: 0a1b"}`, "the login host answered with status 400"},
-		"no code":                 {400, `{"error":"x","error_description":"No such luck."}`, "No such luck."},
-		"a byte order mark":       {400, "\uFEFF" + `{"error_description":"AADSTS90002: a"}`, "AADSTS90002: a"},
-		"an old one, with lines":  {400, `{"error_description":"AADSTS90002: a\r\nTrace ID: b\r\nTimestamp: c"}`, "AADSTS90002: a"},
+		"no JSON":                    {502, "<html>Bad Gateway</html>", "the login host answered with status 502"},
+		"nothing":                    {500, "", "the login host answered with status 500"},
+		"JSON of another kind":       {418, `{"teapot":true}`, "the login host answered with status 418"},
+		"no object":                  {500, `[1]`, "the login host answered with status 500"},
+		"a description of no use":    {400, `{"error":"x","error_description":"Trace ID: 0a1b"}`, "the login host answered with status 400"},
+		"no code":                    {400, `{"error":"x","error_description":"No such luck."}`, "No such luck."},
+		"a byte order mark":          {400, "\uFEFF" + `{"error_description":"AADSTS90002: a"}`, "AADSTS90002: a"},
+		"an error that is an object": {400, `{"error":{"code":"invalid_request","message":"AADSTS90002: a"}}`, "AADSTS90002: a"},
+		"an old one, with lines":     {400, `{"error_description":"AADSTS90002: a\r\nTrace ID: b\r\nTimestamp: c"}`, "AADSTS90002: a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,6 +19,7 @@ const (
 	unknownClient = 700016
 	// malformed is also the answer to a secret with characters that no secret has.
 	malformed = 9002313
+	tooOften  = 50196
 )
 
 // advice returns what to change after an error code.
@@ -82,8 +83,8 @@ var hints = map[int]string{ //nolint:gosec // it names where secrets belong, and
 	700213:  noSuchFederation,
 	7002121: noSuchFederation,
 
-	50196: "something signs in too often with this application, and Entra refuses it for some minutes: see that no other program with the " +
-		"same client_id signs in again and again; this receiver waits",
+	tooOften: "something signs in too often with this application, and Entra refuses it for some minutes: see that no other program with " +
+		"the same client_id signs in again and again; this receiver waits",
 }
 
 // policyRefuses are the codes of refusals by Conditional Access.
@@ -163,5 +164,5 @@ var steps = map[int]trouble.Step{
 	700213:  federate,
 	7002121: federate,
 
-	50196: {Portal: "Microsoft Entra admin center > Monitoring & health > Sign-in logs > Service principal sign-ins"},
+	tooOften: {Portal: "Microsoft Entra admin center > Monitoring & health > Sign-in logs > Service principal sign-ins"},
 }

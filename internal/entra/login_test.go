@@ -185,7 +185,7 @@ func requireError(t *testing.T, err error) *Error {
 	var e *Error
 	require.ErrorAs(t, err, &e)
 	for _, text := range []string{e.Error(), e.Message, e.Hint()} {
-		for _, secret := range []string{testSecret, "s3cr3t", "of/the", "of%2Fthe", "access_token", "token-"} {
+		for _, secret := range []string{testSecret, "s3cr3t", "of/the", "of%2Fthe", `access_token"`, "token-"} {
 			require.NotContains(t, text, secret)
 		}
 	}

@@ -23,11 +23,15 @@ func TestWhatAnswersInPlaceOfTheLoginHost(t *testing.T) {
 		body   string
 		hint   []string
 	}{
-		"a login page":                       {302, "https://proxy.example.net/login", "<html><body>Moved</body></html>", []string{"authority_host", "proxy_url"}},
-		"a login page without a redirection": {200, "", "<html><body>Sign in</body></html>", []string{"authority_host", "proxy_url"}},
-		"a blocking page":                    {403, "", "\uFEFF <html><body>Blocked</body></html>", []string{"authority_host", "proxy_url"}},
-		"a proxy that wants credentials":     {407, "", "", []string{"proxy_url", "NTLM"}},
-		"a failing login host":               {503, "", "<html><body>Unavailable</body></html>", nil},
+		"a login page":                        {302, "https://proxy.example.net/login", "<html><body>Moved</body></html>", []string{"authority_host", "proxy_url"}},
+		"a login page without a redirection":  {200, "", "<html><body>Sign in</body></html>", []string{"authority_host", "proxy_url"}},
+		"a blocking page":                     {403, "", "\uFEFF <html><body>Blocked</body></html>", []string{"authority_host", "proxy_url"}},
+		"a proxy that wants credentials":      {407, "", "", []string{"proxy_url", "NTLM"}},
+		"nothing at all":                      {200, "", "", []string{"authority_host", "proxy_url"}},
+		"an object without a token":           {200, "", "{}", []string{"authority_host", "proxy_url"}},
+		"a token that is none":                {200, "", `{"access_token":"a\r\nb","expires_in":3599}`, []string{"authority_host", "proxy_url"}},
+		"a login host that is asked too much": {429, "", `{"error":"temporarily_unavailable"}`, []string{"no other program"}},
+		"a failing login host":                {503, "", "<html><body>Unavailable</body></html>", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,6 +52,9 @@ func TestWhatAnswersInPlaceOfTheLoginHost(t *testing.T) {
 				s, _ := newSource(l, Secret{Value: testSecret})
 				e := requireFailure(t, s)
 				assert.Equal(t, 1, l.count()-len(l.requests), "asked once: %s", request)
+				if c.status == http.StatusForbidden {
+					assert.Zero(t, e.pause(), "nothing has been refused by the login host")
+				}
 				assert.Equal(t, len(c.hint) == 0, e.Hint() == "", e.Hint())
 				for _, part := range c.hint {
 					assert.Contains(t, e.Hint(), part, request)
@@ -71,6 +78,7 @@ func TestHowLongSignInRests(t *testing.T) {
 		"a wrong secret, asked to wait long": {Error{Status: 401, Code: 7000215, RetryAfter: 20 * time.Minute}, 20 * time.Minute, false},
 		"another refusal":                    {Error{Status: 400, Code: 53003}, 5 * time.Minute, false},
 		"a refusal without a code":           {Error{Status: 403}, 5 * time.Minute, false},
+		"a blocking page":                    {Error{Status: 403, foreign: true}, 0, false},
 		"a refusal, asked to wait":           {Error{Status: 400, Code: 50196, RetryAfter: time.Minute}, time.Minute, false},
 		"throttled":                          {Error{Status: 429}, time.Minute, false},
 		"throttled, asked to wait":           {Error{Status: 429, RetryAfter: time.Second}, time.Second, false},
