@@ -7,12 +7,12 @@ time=${1:-20s} only=${2:-}
 export CGO_ENABLED=0
 
 targets() {
-	grep -rHoE '^func Fuzz\w+' --include='*_test.go' connector extension internal receiver simulator |
+	grep -rHoE '^func Fuzz\w+' --include='*_test.go' connector extension internal provider receiver simulator |
 		sed -E 's|^(.*)/[^/]*:func (.*)|./\1 \2|' | sort
 }
 
 while read -r package target; do
 	echo "--- $package $target"
-	go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 10s </dev/null |
+	go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 200x </dev/null |
 		{ grep -vE '^(fuzz: elapsed: \S+ (gathering|execs)|PASS)' || :; }
 done < <(targets | grep -F -- "$only")
