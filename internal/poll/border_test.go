@@ -117,6 +117,27 @@ func TestWhatIsTheFutureToTheServiceIsAskedForALittleLater(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsAheadIsNoTrouble has a service that refuses what its own clock, some seconds behind, calls the future.
+func TestAClockThatIsAheadIsNoTrouble(t *testing.T) {
+	for _, behind := range []time.Duration{3 * time.Second, 20 * time.Second, time.Minute} {
+		run(t, func(t *testing.T) {
+			s := &service{mail: mailEvery(10*time.Second, 2*hour, 2*hour), ahead: -behind}
+			s.refuse = func(r request) error {
+				if r.window.End.After(wallClock().Add(-behind)) {
+					return refusalFor(transport.InFuture)
+				}
+				return nil
+			}
+			began := wallClock()
+			d := newDesk(t, s, nil)
+			d.start()
+			pass(30 * time.Minute)
+			assert.Empty(t, of[Trouble](d.shown), behind)
+			assert.Zero(t, d.missing(trace.Window{Start: began.Add(-59 * time.Minute), End: began.Add(20 * time.Minute)}))
+		})
+	}
+}
+
 // TestAServiceInThePast calls everything the future. It is asked for little.
 func TestAServiceThatCallsEverythingTheFuture(t *testing.T) {
 	run(t, func(t *testing.T) {

@@ -61,6 +61,9 @@ type (
 	PulledBack struct{ Position, Now time.Time }
 	// ClockDiffers is a service whose clock is ahead of this machine's, or behind it.
 	ClockDiffers struct{ Ahead time.Duration }
+	// ClockDisputed is a service whose clock seems to be ahead of this machine's, or behind it. Nothing is read until that is
+	// certain.
+	ClockDisputed struct{ Ahead time.Duration }
 	// PagesShrunk is a service that hands out no more than so many rows a page.
 	PagesShrunk struct {
 		From, To int
@@ -86,5 +89,6 @@ func (Gap) event()            {}
 func (Abandoned) event()      {}
 func (PulledBack) event()     {}
 func (ClockDiffers) event()   {}
+func (ClockDisputed) event()  {}
 func (PagesShrunk) event()    {}
 func (Leadership) event()     {}

@@ -124,8 +124,12 @@ func (p *Poller) Heard(status int, date time.Time) {
 	case date.IsZero():
 		p.clock.answered(time.Now())
 	default:
-		if ahead := date.Sub(wallClock()); p.clock.hear(ahead, time.Now()) && ahead.Abs() > MaxSkew {
+		ahead, before := date.Sub(wallClock()), p.clock.disputed()
+		switch believed := p.clock.hear(ahead, time.Now()); {
+		case believed && ahead.Abs() > MaxSkew:
 			p.Reporter.Report(ClockDiffers{Ahead: ahead.Round(time.Second)})
+		case !before && p.clock.disputed():
+			p.Reporter.Report(ClockDisputed{Ahead: ahead.Round(time.Second)})
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/o365messagetrace/o365messagetrace/internal/jobs"
 	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
+	"github.com/o365messagetrace/o365messagetrace/internal/transport"
+	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
 
 // once reads a stretch of mail once.
@@ -73,6 +75,7 @@ func TestNothingIsReadWhileTheClocksAreInDispute(t *testing.T) {
 				assert.False(t, d.clock.disputed())
 				assert.InDelta(t, tt.begin, d.state().Begin.Sub(began), float64(10*time.Minute), "the look-back is from the earlier clock")
 				assert.Len(t, of[ClockDiffers](d.shown), map[bool]int{true: 1}[tt.ahead.Abs() > MaxSkew && !tt.changing])
+				assert.Len(t, of[ClockDisputed](d.shown), map[bool]int{true: 1}[tt.ahead.Abs() > MaxSkew])
 				pass(time.Minute)
 				begin := d.state().Begin
 				assert.Zero(t, d.missing(trace.Window{Start: begin.Add(-4 * hour), End: earliest(begin, began).Add(-2 * time.Minute)}))
@@ -120,5 +123,27 @@ func TestAProbeHoldsNoSlot(t *testing.T) {
 		assert.Len(t, s.asked(isProbe), 1)
 		release()
 		d.stop()
+	})
+}
+
+// TestAMachineWhoseClockIsFarBehind takes for the present what the service does not keep any more.
+func TestAMachineWhoseClockIsFarBehind(t *testing.T) {
+	run(t, func(t *testing.T) {
+		s := &service{ahead: 100 * 24 * hour, refuse: func(request) error { return refusalFor(transport.TooOld) }}
+		d := newDesk(t, s, nil)
+		d.start()
+		pass(hour + time.Minute)
+		assert.Equal(t, []trouble.Scope{trouble.Service}, d.shown.failing())
+		assert.LessOrEqual(t, len(s.asked()), 12+10, "a probe a tick, once the clocks are known to differ")
+		assert.Equal(t, hour, d.state().Unread.Within(trace.Window{End: d.state().Begin}).Duration(), "nothing is given up")
+		troubles := of[Trouble](d.shown)
+		require.NotEmpty(t, troubles)
+		assert.Contains(t, trouble.HintOf(troubles[len(troubles)-1].Err), "set this machine's clock")
+		d.shown.clear()
+		pass(10 * time.Minute)
+		assert.Empty(t, of[Recovery](d.shown))
+		s.change(func() { s.ahead, s.refuse = 0, nil })
+		pass(10 * time.Minute)
+		assert.Empty(t, d.shown.failing())
 	})
 }

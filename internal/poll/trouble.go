@@ -83,6 +83,8 @@ func (w *worker) scopeOf(ctx context.Context, r reading) (trouble.Scope, error) 
 		return trouble.Cancelled, err
 	case ofAll(err) != trouble.Service:
 		return ofAll(err), err
+	case reasonOf(err) == transport.TooOld:
+		return trouble.Service, &behindError{err}
 	}
 	return trouble.Service, r.err
 }
@@ -129,12 +131,16 @@ func (t *term) reach(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
+		disputed := t.clock.disputed()
+		if !disputed && reasonOf(err) == transport.TooOld {
+			err = &behindError{err}
+		}
 		if err != nil && !mistimed(err) {
 			t.outage.Store(true)
 			t.Reporter.Report(Trouble{Scope: ofAll(err), Err: err})
 			return false
 		}
-		if !t.clock.disputed() {
+		if !disputed {
 			break
 		}
 		if waited >= disputeFor {
@@ -163,6 +169,17 @@ func later(a, b time.Time) time.Time {
 func mistimed(err error) bool {
 	reason := reasonOf(err)
 	return reason == transport.InFuture || reason == transport.TooOld
+}
+
+// behindError is a service that calls the present too old, by the earlier of both clocks.
+type behindError struct{ err error }
+
+func (e *behindError) Error() string { return e.err.Error() }
+
+// Hint names what to change.
+func (e *behindError) Hint() string {
+	return "set this machine's clock, or see whether a proxy changes the header Date of answers: what the earlier of both takes for the " +
+		"present is older than what the service keeps"
 }
 
 // reasonOf returns why the service refuses a query, if it does.
@@ -198,6 +215,9 @@ func (w *worker) narrow(ctx context.Context, r reading) {
 		return
 	}
 	switch reason := reasonOf(r.err); {
+	case reason == transport.InFuture && window.End.After(w.clock.now()):
+		// The answer has told how the clocks differ, and the next tick ends earlier.
+		w.tried = w.tried.Add(window)
 	case reason == transport.InFuture && !w.waited:
 		// The clocks differ by less than can be told.
 		w.waited = true

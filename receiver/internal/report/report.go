@@ -154,6 +154,9 @@ func (r *Report) Report(event poll.Event) {
 	case poll.ClockDiffers:
 		r.logger.Warn("this machine's clock differs from the service's; set it, or mail comes late",
 			zap.Stringer("service_ahead_by", e.Ahead))
+	case poll.ClockDisputed:
+		r.status.note(zapcore.WarnLevel, "this machine's clock seems to differ from the service's; nothing is read until that is certain",
+			zap.Stringer("service_ahead_by", e.Ahead))
 	case poll.PagesShrunk:
 		r.logger.Warn("the service refuses long pages; it is asked for shorter ones", zap.Int("rows", e.From), zap.Int("rows_now", e.To),
 			zap.String("error", e.Err.Error()), zap.String("hint", fmt.Sprintf("set page_size to %d", e.To)))
