@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -127,6 +128,9 @@ func (r *Response) Damaged(target string, err error) error {
 func NewClient(o Options) *Client {
 	pinned := *o.HTTP
 	pinned.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if slices.ContainsFunc(via, func(before *http.Request) bool { return before.URL.String() == req.URL.String() }) {
+			return fmt.Errorf("%w a redirect in a circle", ErrForeignLink)
+		}
 		if len(via) >= 10 {
 			return fmt.Errorf("%w more than ten redirects", ErrForeignLink)
 		}
@@ -214,7 +218,7 @@ func (c *Client) attempt(ctx context.Context, lane trace.Lane, u *url.URL, heade
 	}
 	response, err := c.get(ctx, lane, u, header, token)
 	var refused *Error
-	if !errors.As(err, &refused) || !refused.unauthorized() && refused.Status != http.StatusForbidden {
+	if !errors.As(err, &refused) || refused.Scope() != trouble.SignIn {
 		return response, err
 	}
 	c.Auth.Reject(token, refused.Challenge)
@@ -261,7 +265,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 	secrets = append(secrets, added(resp, header)...)
 	if resp.StatusCode != http.StatusOK {
 		err := c.refused(resp, secrets)
-		if resp.StatusCode == http.StatusTooManyRequests {
+		if err.throttled() {
 			c.Quota.Refused()
 		}
 		return nil, err
@@ -279,7 +283,7 @@ func (c *Client) get(ctx context.Context, lane trace.Lane, u *url.URL, header ht
 }
 
 // refused turns a response other than 200 into an error.
-func (c *Client) refused(resp *http.Response, secrets []string) error {
+func (c *Client) refused(resp *http.Response, secrets []string) *Error {
 	// What arrived of the explanation serves, also where the rest of it does not.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	code, message := c.Service.Explain(body)

@@ -85,7 +85,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 				return
 			}
 			e := requireError(t, err)
-			assert.True(t, e.unauthorized())
+			assert.Equal(t, http.StatusUnauthorized, e.Status)
 			assert.Equal(t, []string{"first"}, auth.rejected)
 			assert.Contains(t, e.Error(), "request refused: token invalid: "+endpoint.Host+endpointPath+": status 401")
 			assert.Equal(t, "advice on Unauthorized", e.Hint())
@@ -315,7 +315,7 @@ func TestARequestWithoutCredentialsOfItsOwn(t *testing.T) {
 	})
 	client := newTestClient(t, endpoint, nil)
 	_, err := client.Get(t.Context(), trace.Live, endpoint, http.Header{})
-	assert.True(t, requireError(t, err).unauthorized())
+	assert.Equal(t, http.StatusUnauthorized, requireError(t, err).Status)
 	assert.Equal(t, 1, requests, "there is no other token to try")
 
 	_, err = client.Get(t.Context(), trace.Live, parse(t, "https://elsewhere.example"), http.Header{})
@@ -330,6 +330,6 @@ func TestATokenThatIsTheOnlyOneIsNotSentTwice(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	})
 	_, err := newTestClient(t, endpoint, &tokens{given: []string{testToken}}).Get(t.Context(), trace.Live, endpoint, http.Header{})
-	assert.True(t, requireError(t, err).unauthorized())
+	assert.Equal(t, http.StatusUnauthorized, requireError(t, err).Status)
 	assert.Equal(t, 1, requests)
 }

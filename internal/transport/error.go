@@ -92,11 +92,19 @@ func (e *Error) Hint() string { return e.Advice.Hint }
 // NextStep returns how to do what the hint asks for.
 func (e *Error) NextStep() trouble.Step { return e.Advice.Step }
 
-// unauthorized reports whether the service does not accept the token.
-func (e *Error) unauthorized() bool { return e.Status == http.StatusUnauthorized }
+// tooMany matches how services word that the tenant has used up its requests, should they say so with another status than 429.
+var tooMany = regexp.MustCompile(`(?i)too ?many ?requests|surpassed the permitted limit`)
 
 // throttled reports whether the tenant has used up its requests.
-func (e *Error) throttled() bool { return e.Status == http.StatusTooManyRequests }
+func (e *Error) throttled() bool {
+	switch e.Status {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusBadRequest, http.StatusForbidden:
+		return e.Err == nil && tooMany.MatchString(e.Code+" "+e.Message)
+	}
+	return false
+}
 
 // Scope returns what the error is about, as far as one answer tells. Whether the service as a whole is in trouble or only
 // this window, other answers must show.

@@ -164,17 +164,28 @@ func TestARedirectBelowTheEndpointIsFollowed(t *testing.T) {
 	assert.Equal(t, "Bearer "+testToken, string(response.Body))
 }
 
-func TestRedirectsInACircleEnd(t *testing.T) {
+func TestRedirectsEnd(t *testing.T) {
 	t.Parallel()
-	var requests atomic.Int32
-	_, err := get(t, func(w http.ResponseWriter, r *http.Request) {
-		requests.Add(1)
-		http.Redirect(w, r, endpointPath, http.StatusFound)
-	})
-	e := requireError(t, err)
-	require.ErrorIs(t, e, ErrForeignLink)
-	require.ErrorContains(t, e, "ten redirects")
-	assert.EqualValues(t, 10, requests.Load())
+	for says, c := range map[string]struct {
+		// to is where the n-th answer leads, below the endpoint.
+		to       func(n int32) string
+		requests int32
+	}{
+		"in a circle":   {func(int32) string { return "" }, 2},
+		"ten redirects": {func(n int32) string { return fmt.Sprint("/", n) }, 10},
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int32
+			_, err := get(t, func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, endpointPath+c.to(requests.Add(1)), http.StatusFound)
+			})
+			e := requireError(t, err)
+			require.ErrorIs(t, e, ErrForeignLink)
+			require.ErrorContains(t, e, says)
+			assert.Equal(t, c.requests, requests.Load())
+		})
+	}
 }
 
 // A link that leads away may repeat the token. To keep it out of the error, it is enough to know what has been sent.

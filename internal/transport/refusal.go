@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/o365messagetrace/o365messagetrace/internal/claims"
@@ -53,7 +54,7 @@ func AdviseOnRefusal(e *Error) trouble.Advice {
 	switch {
 	case e.Status == http.StatusProxyAuthRequired:
 		return trouble.Advice{Hint: AdviceOnProxy, Step: StepTo(host)}
-	case e.Status == http.StatusNetworkAuthenticationRequired, e.Status >= 300 && e.Status < 400:
+	case e.Status == http.StatusNetworkAuthenticationRequired:
 		return trouble.Advice{Hint: hintOnPortal, Step: StepTo(host)}
 	case e.Challenge != "", policy.MatchString(text):
 		return AdviceOnPolicy
@@ -65,8 +66,16 @@ func AdviseOnRefusal(e *Error) trouble.Advice {
 		return trouble.Advice{Hint: "check resource and api: the token is for another service"}
 	case e.Status >= http.StatusInternalServerError, e.Code == "ServiceUnavailable":
 		return adviceOnWait
+	case e.Status != 0 && !slices.Contains(spoken, e.Status):
+		return trouble.Advice{Hint: hintOnPortal, Step: StepTo(host)}
 	}
 	return trouble.Advice{}
+}
+
+// spoken are the statuses below 500 with which the services are known to refuse, or may well.
+var spoken = []int{
+	http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusGone,
+	http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 }
 
 // StepOnClock shows this machine's clock beside that of a host.

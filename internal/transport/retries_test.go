@@ -65,6 +65,15 @@ func answer(status int, headers ...string) func() (*http.Response, error) {
 	}
 }
 
+// tooManyAs refuses a tenant that has used up its requests, with another status than 429.
+func tooManyAs(status int, headers ...string) func() (*http.Response, error) {
+	return func() (*http.Response, error) {
+		resp, err := answer(status, headers...)()
+		resp.Body = io.NopCloser(strings.NewReader(`{"error": {"code": "TooManyRequests"}}`))
+		return resp, err
+	}
+}
+
 func fail(err error) func() (*http.Response, error) {
 	return func() (*http.Response, error) { return nil, err }
 }
@@ -161,6 +170,8 @@ func TestRequestsAreSentAgain(t *testing.T) {
 		"throttled, nothing honoured":      {func(r *Retry) { r.HonorRetryAfter, r.MaxRetries = false, 1 }, answers{answer(429, "Retry-After", "7")}, []time.Duration{s}, "status", 429, 30 * s},
 		"throttled and busy":               {func(r *Retry) { r.MaxRetries = 3 }, answers{answer(503), answer(429), answer(503), answer(429)}, []time.Duration{s, 2 * s, 4 * s}, "status", 429, 30 * s},
 		"throttled without retries":        {func(r *Retry) { r.MaxRetries = 0 }, answers{answer(429)}, nil, "", 429, 30 * s},
+		"throttled with another status":    {nil, answers{tooManyAs(400)}, nil, "", 400, 30 * s},
+		"throttled as if not allowed":      {nil, answers{tooManyAs(403, "Retry-After", "9")}, nil, "", 403, 9 * s},
 		"throttled and not listed":         {func(r *Retry) { r.Codes = []int{503} }, answers{answer(429, "Retry-After", "60")}, nil, "", 429, 60 * s},
 		"a broken connection":              {nil, answers{fail(errReset), ok}, []time.Duration{s}, "reset", 200, 0},
 		"a broken connection, switched":    {func(r *Retry) { r.Resets = false }, answers{fail(errReset)}, nil, "", 0, 0},

@@ -36,14 +36,15 @@ func (Service) Advise(e *transport.Error) trouble.Advice {
 	if advice := transport.AdviseOnRefusal(e); advice.Hint != "" {
 		return advice
 	}
+	if e.Scope() == trouble.Tenant {
+		return trouble.Advice{Hint: "the tenant's quota of message trace requests is used up, perhaps by other tools: raise poll_interval if " +
+			"this goes on"}
+	}
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return adviseOnPermission(e)
-	case http.StatusNotFound:
+	case http.StatusNotFound, http.StatusGone:
 		return noTraces
-	case http.StatusTooManyRequests:
-		return trouble.Advice{Hint: "the tenant's quota of message trace requests is used up, perhaps by other tools: raise poll_interval if " +
-			"this goes on"}
 	case http.StatusBadRequest:
 		switch {
 		case strings.Contains(e.Message, "Resource not found for the segment"):

@@ -118,7 +118,9 @@ func TestAnAnswerOfSomethingElse(t *testing.T) {
 	assert.NotContains(t, Service{}.Advise(&transport.Error{Status: 403, Code: "Forbidden", Message: "No."}).Hint, "proxy_url")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 407}).Hint, "NTLM")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 400, Message: "Resource not found for the segment 'x'."}).Hint, "check endpoint")
-	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 511}).Hint, "proxy_url")
+	for _, status := range []int{204, 206, 304, 405, 412, 418, 451, 511} {
+		assert.Contains(t, Service{}.Advise(&transport.Error{Status: status}).Hint, "proxy_url", status)
+	}
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 401, Challenge: "{}"}).Hint, "Conditional Access")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 404, Code: "ResourceNotFound"}).Hint, "tenant_id")
 	assert.Contains(t, Service{}.Advise(&transport.Error{Status: 401, Code: "ResourceNotFound"}).Hint, "tenant_id")

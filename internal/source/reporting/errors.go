@@ -50,14 +50,15 @@ func (Service) Advise(e *transport.Error) trouble.Advice {
 	if advice := transport.AdviseOnRefusal(e); advice.Hint != "" {
 		return advice
 	}
+	if e.Scope() == trouble.Tenant {
+		return trouble.Advice{Hint: "the tenant is asked for too much, perhaps by other tools as well: raise poll_interval if this goes on"}
+	}
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return adviseOnPermission(e)
 	case http.StatusNotFound, http.StatusGone:
 		return trouble.Advice{Hint: "check endpoint: there is no message trace report at this address; where the Reporting Web Service has " +
 			"been retired, set api to graph"}
-	case http.StatusTooManyRequests:
-		return trouble.Advice{Hint: "the tenant is asked for too much, perhaps by other tools as well: raise poll_interval if this goes on"}
 	case http.StatusBadRequest:
 		if e.Message == "" {
 			return trouble.Advice{Hint: "the service does not say what is wrong: check endpoint and filter"}
