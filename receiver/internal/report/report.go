@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -38,6 +39,8 @@ type Report struct {
 	recorder *jobs.Recorder
 	// logged is what has been logged once about fields and tokens.
 	logged sync.Map
+	// answered reports whether the service has answered with a page.
+	answered atomic.Bool
 }
 
 var (
@@ -289,6 +292,11 @@ func (r *Report) Retrying(ctx context.Context, err error, reason string, n int, 
 	case errors.As(err, &refused) && refused.Silent():
 		log.Warn("the service did not answer in time; the request is sent again", zap.String("error", err.Error()))
 	case n > 1:
+		if !r.answered.Load() {
+			// Whoever has just begun, perhaps with a wrong host, need not wait for the last retry to see why nothing comes.
+			r.Once("no page has been read yet: requests fail, and are sent again", zap.String("error", err.Error()),
+				zap.String("hint", trouble.HintOf(err)))
+		}
 		jobLog(ctx).Warn("a request fails again and again; it is sent again",
 			zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	default:
@@ -315,6 +323,9 @@ func (r *Report) Answered(ctx context.Context, resp *http.Response) {
 	if resp == nil {
 		r.metrics.request(ctx, 0)
 		return
+	}
+	if resp.StatusCode == http.StatusOK {
+		r.answered.Store(true)
 	}
 	r.metrics.request(ctx, resp.StatusCode)
 }
