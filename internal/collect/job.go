@@ -4,6 +4,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,15 +154,15 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 		if !ok {
 			return nil, err
 		}
-		j.todo = append(j.todo, part{Window: w.coverage.rest(), dead: w.part.dead, most: w.part.most, damaged: w.part.damaged + 1})
+		j.todo = append(j.todo, part{Window: w.coverage.rest(), dead: w.part.dead, size: w.part.size, most: w.part.most, damaged: w.part.damaged + 1})
 		return err, transport.Sleep(ctx, wait)
 	}
 	return nil, err
 }
 
 // divide puts back what a dead link has left of a part: what is newer than the oldest row, which one page brings to its end,
-// and what is older. Where that is no division, it is asked for whole once more, and then in halves, down to the finest
-// window.
+// and what is older. Where that is no division, it is asked for whole once more, then in other pages, and then in halves, down
+// to the finest window.
 func (j *job) divide(w *walk) {
 	rest := w.coverage.rest()
 	if rest.Empty() {
@@ -173,6 +174,10 @@ func (j *job) divide(w *walk) {
 	}
 	if !w.part.dead || rest.Duration() < w.part.Duration() {
 		j.todo = append(j.todo, part{Window: rest, dead: true})
+		return
+	}
+	if size := w.otherSize(); size > 0 && w.part.size == 0 {
+		j.todo = append(j.todo, part{Window: rest, dead: true, size: size})
 		return
 	}
 	half := (rest.Duration() / 2).Truncate(j.Finest)
@@ -199,7 +204,7 @@ func (j *job) walk(ctx context.Context, p part) (w *walk, err error) {
 		if p.most {
 			return j.Source.First(ctx, j.step.Lane, p.Window, source.Most)
 		}
-		return j.Source.First(ctx, j.step.Lane, p.Window, j.pageSize)
+		return j.Source.First(ctx, j.step.Lane, p.Window, cmp.Or(p.size, j.pageSize))
 	})
 	for err == nil {
 		next := j.ahead(fetching, page, &w.progress)

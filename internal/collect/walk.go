@@ -14,6 +14,8 @@ type part struct {
 	trace.Window
 	// dead reports whether a dead link has kept the part from being read already.
 	dead bool
+	// size is how many rows a page is asked to have, 0 for as many as the job asks for.
+	size int
 	// most reports whether pages of the part are asked to have as many rows as the service allows.
 	most bool
 	// damaged counts how often damaged pages have kept the part from being read.
@@ -68,6 +70,15 @@ func (w *walk) ending(page *source.Page) ending {
 		return beyond
 	}
 	return complete
+}
+
+// otherSize returns how many rows a page is asked to have when the walk has met a dead link: fewer than its pages had, so that
+// no link leads where that one did. A link that leads to a certain row may never work.
+func (w *walk) otherSize() int {
+	if w.pages == 0 {
+		return 0
+	}
+	return w.rows / int(w.pages) * 7 / 8
 }
 
 // cut returns the instant of the oldest row if some of its rows may be missing: they fill a page without a link, and it is
