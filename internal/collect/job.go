@@ -154,7 +154,9 @@ func (j *job) again(ctx context.Context, w *walk, err error) (why, end error) {
 		if !ok {
 			return nil, err
 		}
-		j.todo = append(j.todo, part{Window: w.coverage.rest(), dead: w.part.dead, size: w.part.size, most: w.part.most, damaged: w.part.damaged + 1})
+		rest := w.part
+		rest.Window, rest.damaged = w.coverage.rest(), w.part.damaged+1
+		j.todo = append(j.todo, rest)
 		return err, transport.Sleep(ctx, wait)
 	}
 	return nil, err
