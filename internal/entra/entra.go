@@ -114,7 +114,8 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 		Claims: s.claims(),
 	})
 	if err == nil && strings.ContainsFunc(token.Token, noTokenRune) {
-		err = errNoToken
+		// The library would return it again for as long as it says that it lasts.
+		s.credential, err = nil, errNoToken
 	}
 	if err != nil {
 		failure := s.explain(err)

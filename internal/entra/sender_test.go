@@ -200,3 +200,15 @@ func TestAnEndlessAnswer(t *testing.T) {
 		})
 	}
 }
+
+// A token that is none must not be kept for as long as it claims to last.
+func TestATokenThatIsNoneIsNotKept(t *testing.T) {
+	t.Parallel()
+	l := newLogin(t)
+	l.refuse = func(w http.ResponseWriter) { io.WriteString(w, `{"access_token":"a b","expires_in":3599}`) }
+	s, _ := newSource(l, Secret{Value: testSecret})
+	requireFailure(t, s)
+	l.refuse = nil
+	_, err := s.Token(t.Context())
+	require.NoError(t, err)
+}
