@@ -277,7 +277,10 @@ func (r *messageTraceReceiver) answered(ctx context.Context, resp *http.Response
 	if err != nil {
 		date = time.Time{}
 	}
-	poller.Heard(resp.StatusCode, date)
+	if poller.Heard(resp.StatusCode, date).IsZero() {
+		// Nobody else must go by it.
+		resp.Header.Del("Date")
+	}
 }
 
 // watchedTransport tells of the responses that pass through it.

@@ -34,6 +34,8 @@ type clock struct {
 	agreed, dated time.Time
 	// last is when the service answered last, with a date or without.
 	last time.Time
+	// disproved is a difference that the service itself has contradicted, 0 for none.
+	disproved time.Duration
 	// seen is when this machine's clock was looked at last.
 	seen time.Time
 }
@@ -116,6 +118,32 @@ func (c *clock) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known, c.ahead, c.since = true, min(0, c.trial), time.Time{}
+}
+
+// difference is how far the service's clock is ahead of this machine's, as far as that is believed.
+func (c *clock) difference() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead
+}
+
+// disprove notes that the service calls its own present, as its answers tell it, too old. It returns false if the present that was
+// asked for is not theirs but this machine's.
+func (c *clock) disprove() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ahead >= 0 {
+		return false
+	}
+	c.known, c.ahead, c.disproved, c.since = true, 0, c.ahead, time.Time{}
+	return true
+}
+
+// isDisproved reports whether the service has contradicted answers that tell such a difference.
+func (c *clock) isDisproved(ahead time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.disproved != 0 && (ahead-c.disproved).Abs() <= skewTolerance
 }
 
 // silentSince is when the service answered last, zero if it never has.

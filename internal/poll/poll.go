@@ -117,14 +117,19 @@ func (p *Poller) NextTick() time.Time {
 }
 
 // Heard notes an answer with the status code, and the service's clock in it; zero if it does not tell. What stands between
-// here and the service has a clock of its own, so errors do not count, but for those about the query.
-func (p *Poller) Heard(status int, date time.Time) {
+// here and the service has a clock of its own, so errors do not count, but for those about the query. It returns date, or zero
+// if the service itself has contradicted it.
+func (p *Poller) Heard(status int, date time.Time) time.Time {
+	ahead := date.Sub(wallClock())
+	if p.clock.isDisproved(ahead) {
+		date = time.Time{}
+	}
 	switch {
 	case status != statusOK && status != statusBadRequest:
 	case date.IsZero():
 		p.clock.answered(time.Now())
 	default:
-		ahead, before := date.Sub(wallClock()), p.clock.disputed()
+		before := p.clock.disputed()
 		switch believed := p.clock.hear(ahead, time.Now()); {
 		case believed && ahead.Abs() > MaxSkew:
 			p.Reporter.Report(ClockDiffers{Ahead: ahead.Round(time.Second)})
@@ -132,6 +137,7 @@ func (p *Poller) Heard(status int, date time.Time) {
 			p.Reporter.Report(ClockDisputed{Ahead: ahead.Round(time.Second)})
 		}
 	}
+	return date
 }
 
 const (

@@ -147,3 +147,39 @@ func TestAMachineWhoseClockIsFarBehind(t *testing.T) {
 		assert.Empty(t, d.shown.failing())
 	})
 }
+
+// TestATimeThatTheServiceContradictsIsNotBelieved has answers that tell a time from before the oldest mail that the service keeps,
+// as a proxy without a clock may have them.
+func TestATimeThatTheServiceContradictsIsNotBelieved(t *testing.T) {
+	for name, tt := range map[string]struct{ from, to time.Duration }{
+		"from the first answer on": {0, 2 * hour},
+		"later":                    {20 * time.Minute, 2 * hour},
+		"for a while":              {20 * time.Minute, 40 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T) {
+				began := wallClock()
+				s := &service{mail: mailEvery(time.Minute, 30*hour, 3*hour)}
+				s.refuse = func(r request) error {
+					s.wrong = 0
+					if passed := wallClock().Sub(began); passed >= tt.from && passed < tt.to {
+						s.wrong = -100 * 24 * hour
+					}
+					return keeping(90 * 24 * hour)(r)
+				}
+				d := newDesk(t, s, nil)
+				d.start()
+				for _, at := range []time.Duration{45 * time.Minute, 105 * time.Minute} {
+					pass(at - wallClock().Sub(began))
+					assert.Zero(t, d.missing(trace.Window{Start: began.Add(-hour), End: began.Add(at - 10*time.Minute)}), at)
+				}
+				assert.WithinDuration(t, began, d.state().Begin, time.Minute, "a wrong time moves no position")
+				assert.Empty(t, of[Gap](d.shown))
+				assert.Empty(t, d.shown.failing())
+				for i := range s.mail {
+					assert.LessOrEqual(t, d.sink.count(i), 1)
+				}
+			})
+		})
+	}
+}

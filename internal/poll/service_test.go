@@ -45,8 +45,10 @@ type service struct {
 	takes time.Duration
 	// ahead is how far its clock is ahead of this machine's.
 	ahead time.Duration
+	// wrong is how far the time that its answers tell is ahead of its clock.
+	wrong time.Duration
 	// heard is told the status and the time of each answer.
-	heard func(status int, date time.Time)
+	heard func(status int, date time.Time) time.Time
 
 	mu       sync.Mutex
 	requests []request
@@ -98,13 +100,14 @@ func (s *service) answer(ctx context.Context, c cursor) (*source.Page, error) {
 	if s.refuse != nil {
 		if err := s.refuse(c.request); err != nil {
 			if e, ok := errors.AsType[*transport.Error](err); ok && e.Status != 0 {
-				s.heard(e.Status, date)
+				s.heard(e.Status, date.Add(s.wrong))
 			}
 			return nil, err
 		}
 	}
-	s.heard(http.StatusOK, date)
-	return s.page(c, date), nil
+	page := s.page(c, date)
+	page.Served = s.heard(http.StatusOK, date.Add(s.wrong))
+	return page, nil
 }
 
 // change changes how the service answers from now on.
@@ -131,7 +134,7 @@ func (s *service) page(c cursor, date time.Time) *source.Page {
 	}
 	spoiled := s.spoiled != nil && s.spoiled(c.request)
 	return &source.Page{
-		Arrived: wallClock(), Served: date,
+		Arrived: wallClock(),
 		Rows: func(yield func(*trace.Row, error) bool) {
 			for i := newest - 1; i >= oldest; i-- {
 				if !yield(s.row(i), nil) {

@@ -34,6 +34,8 @@ type term struct {
 	before *plan.State
 	// outage reports whether nothing can be read, whatever the window.
 	outage atomic.Bool
+	// tested is by how much the clocks differed when the service was last asked for its present.
+	tested time.Duration
 	// tick is the latest tick, as far as both clocks have got.
 	tick   atomic.Pointer[time.Time]
 	pages  pages

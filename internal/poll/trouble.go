@@ -123,16 +123,17 @@ func (t *term) reach(ctx context.Context) bool {
 	switch silent := later(t.clock.silentSince(), t.started); {
 	case t.outage.Load():
 		asking = transport.Once(ctx)
-	case !t.clock.disputed() && time.Since(silent) < silence:
+	case !t.clock.disputed() && time.Since(silent) < silence && (t.clock.difference()-t.tested).Abs() <= MaxSkew:
 		return true
 	}
 	for waited := time.Duration(0); ; waited += disputeStep {
+		ahead := t.clock.difference()
 		err := t.probe(asking)
 		if ctx.Err() != nil {
 			return false
 		}
 		disputed := t.clock.disputed()
-		if !disputed && reasonOf(err) == transport.TooOld {
+		if !disputed && reasonOf(err) == transport.TooOld && t.clock.difference() == ahead && !t.clock.disprove() {
 			err = &behindError{err}
 		}
 		if err != nil && !mistimed(err) {
@@ -140,12 +141,17 @@ func (t *term) reach(ctx context.Context) bool {
 			t.Reporter.Report(Trouble{Scope: ofAll(err), Err: err})
 			return false
 		}
+		if t.clock.difference() != ahead {
+			// By another clock, the present may be another one.
+			continue
+		}
 		if !disputed {
+			t.tested = ahead
 			break
 		}
 		if waited >= disputeFor {
 			t.clock.settle()
-			break
+			continue
 		}
 		if transport.Sleep(ctx, disputeStep) != nil {
 			return false
@@ -171,15 +177,14 @@ func mistimed(err error) bool {
 	return reason == transport.InFuture || reason == transport.TooOld
 }
 
-// behindError is a service that calls the present too old, by the earlier of both clocks.
+// behindError is a service that calls the present of this machine's clock too old.
 type behindError struct{ err error }
 
 func (e *behindError) Error() string { return e.err.Error() }
 
 // Hint names what to change.
 func (e *behindError) Hint() string {
-	return "set this machine's clock, or see whether a proxy changes the header Date of answers: what the earlier of both takes for the " +
-		"present is older than what the service keeps"
+	return "set this machine's clock: what it takes for the present, the service calls older than what it keeps"
 }
 
 // reasonOf returns why the service refuses a query, if it does.
