@@ -41,11 +41,11 @@ func (b *bounds) widen(w trace.Window) {
 	b.narrowed = b.narrowed.Widen(w)
 }
 
-// put puts off windows.
-func (b *bounds) put(windows plan.Intervals, until time.Time) {
+// put puts off windows at now.
+func (b *bounds) put(windows plan.Intervals, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.deferred.put(windows, until)
+	b.deferred.put(windows, now)
 }
 
 // putOff is the mail that is not asked for at now.
@@ -56,34 +56,64 @@ func (b *bounds) putOff(now time.Time) plan.Intervals {
 }
 
 // forget forgets the bounds of mail that is not open, since it has been read or given up, and reports whether any others
-// are left at now.
-func (b *bounds) forget(open plan.Intervals, now time.Time) (left bool) {
+// are left.
+func (b *bounds) forget(open plan.Intervals) (left bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.narrowed = b.narrowed.Within(open)
-	left = b.narrowed.AnyNarrowed()
-	for _, w := range b.deferred.at(now) {
-		left = left || len(open.Within(w)) > 0
-	}
-	return left
+	b.deferred.forget(open)
+	return b.narrowed.AnyNarrowed() || len(b.deferred.waits) > 0
 }
 
 // deferred is the mail that is not asked for again before a time. Times have a monotonic part, so that a clock that is set
 // neither puts mail off for longer nor asks for it before its time.
-type deferred map[time.Time]plan.Intervals
+type deferred struct {
+	until map[time.Time]plan.Intervals
+	// waits are for how long mail has been put off that has not been read since.
+	waits map[time.Duration]plan.Intervals
+}
 
-func (d *deferred) put(windows plan.Intervals, until time.Time) {
-	if *d == nil {
-		*d = deferred{}
+// put puts off windows at now, each for twice as long as the last time.
+func (d *deferred) put(windows plan.Intervals, now time.Time) {
+	if d.until == nil {
+		d.until, d.waits = map[time.Time]plan.Intervals{}, map[time.Duration]plan.Intervals{}
 	}
-	(*d)[until] = (*d)[until].Union(windows)
+	for _, w := range windows {
+		wait := d.next(w)
+		d.waits[wait] = d.waits[wait].Add(w)
+		d.until[now.Add(wait)] = d.until[now.Add(wait)].Add(w)
+	}
+}
+
+// next is for how long a window is put off next.
+func (d *deferred) next(w trace.Window) time.Duration {
+	wait := shortestDeferral
+	for before, windows := range d.waits {
+		if len(windows.Within(w)) > 0 {
+			wait = max(wait, min(2*before, longestDeferral))
+		}
+	}
+	return wait
+}
+
+// forget forgets mail that is not open.
+func (d *deferred) forget(open plan.Intervals) {
+	for wait, windows := range d.waits {
+		var left plan.Intervals
+		for _, w := range windows {
+			left = left.Union(open.Within(w))
+		}
+		if d.waits[wait] = left; len(left) == 0 {
+			delete(d.waits, wait)
+		}
+	}
 }
 
 // at returns the mail that is not asked for at now.
-func (d deferred) at(now time.Time) (all plan.Intervals) {
-	for until, windows := range d {
+func (d *deferred) at(now time.Time) (all plan.Intervals) {
+	for until, windows := range d.until {
 		if !until.After(now) {
-			delete(d, until)
+			delete(d.until, until)
 			continue
 		}
 		all = all.Union(windows)

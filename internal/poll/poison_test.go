@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/plan"
 	"github.com/o365messagetrace/o365messagetrace/internal/trace"
 	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 )
@@ -65,13 +66,13 @@ func testPoison(t *testing.T, err error, age time.Duration) {
 	until := began.Add(10*time.Minute - time.Second)
 	assert.LessOrEqual(t, d.missing(trace.Window{Start: began.Add(-time.Hour), End: until}), 1, "all other mail is delivered at once")
 
-	// It is not asked for again for an hour, whoever would read it by then.
-	pass(time.Until(first.Add(time.Hour - time.Second)))
-	assert.Len(t, s.asked(whose(bad)), len(found), "within the hour")
-	pass(15 * time.Minute)
-	again := s.asked(whose(bad), since(first.Add(time.Hour-time.Second)))
-	assert.NotEmpty(t, again, "after an hour")
-	assert.LessOrEqual(t, len(again), 2)
+	// It is asked for again ever more seldom, whoever would read it by then.
+	pass(time.Until(first.Add(75 * time.Minute)))
+	again := s.asked(whose(bad))[len(found):]
+	assert.NotEmpty(t, again)
+	assert.LessOrEqual(t, len(again), 2*6)
+	pass(2 * time.Hour)
+	assert.LessOrEqual(t, len(s.asked(whose(bad)))-len(found)-len(again), 2*3, "once an hour")
 	for _, r := range again {
 		assert.LessOrEqual(t, r.window.Duration(), 2*time.Second)
 	}
@@ -82,7 +83,7 @@ func testPoison(t *testing.T, err error, age time.Duration) {
 	assert.Empty(t, d.shown.failing(), "it has been read")
 	assert.Zero(t, d.missing(trace.Window{Start: began.Add(-time.Hour), End: wallClock().Add(-6 * time.Minute)}))
 	assert.Empty(t, of[Gap](d.shown))
-	assert.LessOrEqual(t, len(s.asked(isNoProbe)), 130, "the rest is one request a tick")
+	assert.LessOrEqual(t, len(s.asked(isNoProbe)), 170, "the rest is one request a tick")
 }
 
 func TestTwoSecondsThatCannotBeReadAreBothFound(t *testing.T) {
@@ -105,21 +106,52 @@ func TestTwoSecondsThatCannotBeReadAreBothFound(t *testing.T) {
 	})
 }
 
-func TestMailThatIsPutOffWaitsAnHourByAnyClock(t *testing.T) {
+func TestMailIsPutOffForTwiceAsLongEachTime(t *testing.T) {
 	run(t, func(t *testing.T) {
 		var d deferred
 		now := time.Now()
 		first := trace.Window{Start: now.Add(-time.Hour), End: now.Add(-time.Hour + time.Second)}
-		second := trace.Window{Start: first.End, End: first.End.Add(time.Second)}
-		third := trace.Window{Start: second.End.Add(time.Minute), End: second.End.Add(2 * time.Minute)}
+		second := trace.Window{Start: first.End.Add(time.Minute), End: first.End.Add(2 * time.Minute)}
 		assert.Empty(t, d.at(now))
-		d.put([]trace.Window{first}, now.Add(time.Hour))
-		d.put([]trace.Window{third}, now.Add(time.Hour))
-		d.put([]trace.Window{second}, now.Add(90*time.Minute))
-		assert.Len(t, d.at(now), 2, "two of them touch")
-		assert.Len(t, d.at(now.Add(time.Hour-1)), 2)
-		assert.Equal(t, second, d.at(now.Add(time.Hour))[0], "the others are due")
-		assert.Empty(t, d.at(now.Add(90*time.Minute)))
-		assert.Empty(t, d)
+		for _, minutes := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+			d.put(plan.Intervals{first}, now)
+			assert.Len(t, d.at(now.Add(minutes*time.Minute-1)), 1)
+			now = now.Add(minutes * time.Minute)
+			assert.Empty(t, d.at(now))
+		}
+		d.put(plan.Intervals{first, second}, now)
+		assert.Equal(t, plan.Intervals{first}, d.at(now.Add(time.Minute)), "each by itself")
+		d.forget(plan.Intervals{second})
+		d.put(plan.Intervals{first, second}, now)
+		assert.Len(t, d.at(now.Add(2*time.Minute-1)), 2, "what is open goes on")
+		assert.Equal(t, plan.Intervals{first}, d.at(now.Add(2*time.Minute)))
+		d.forget(nil)
+		assert.Empty(t, d.waits)
+		assert.Empty(t, d.at(now.Add(time.Hour)))
+		assert.Empty(t, d.until)
+	})
+}
+
+// TestAFailureOfAShortWindowHoldsUpNoLiveMail has windows that are short from the start, and fail for some seconds.
+func TestAFailureOfAShortWindowHoldsUpNoLiveMail(t *testing.T) {
+	run(t, func(t *testing.T) {
+		s := &service{mail: mailEvery(time.Second, 10*time.Minute, hour)}
+		began := wallClock()
+		d := newDesk(t, s, func(o *Options) { o.Plan.Interval, o.Plan.InitialLookback = second, 0 })
+		d.start()
+		pass(time.Minute)
+		s.change(func() {
+			s.refuse = func(r request) error {
+				if r.probe {
+					return nil
+				}
+				return refusal(500)
+			}
+		})
+		pass(5 * time.Second)
+		s.change(func() { s.refuse = nil })
+		pass(3 * time.Minute)
+		assert.Zero(t, d.missing(trace.Window{Start: began, End: wallClock().Add(-5 * time.Second)}))
+		assert.Empty(t, d.shown.failing())
 	})
 }

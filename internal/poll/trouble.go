@@ -24,8 +24,10 @@ const (
 	nearRetention = 30 * time.Hour
 	// shortestOld is the shortest window that the service must call too old for the mail in it to be given up.
 	shortestOld = time.Minute
-	// deferredFor is how long mail is not asked for again that the service does not hand out in the shortest window.
-	deferredFor = time.Hour
+	// shortestDeferral is how long mail is not asked for again that the service does not hand out in the shortest window. It
+	// doubles from one time to the next, up to longestDeferral.
+	shortestDeferral = time.Minute
+	longestDeferral  = time.Hour
 
 	// probeTimeout bounds how long a probe waits for its answer, sign-in included.
 	probeTimeout = 30 * time.Second
@@ -211,7 +213,7 @@ func (w *worker) cancelled(ctx context.Context, r reading) {
 }
 
 // narrow asks for less of what could not be read: first for shorter pages, then for shorter windows, and in the end for
-// nothing of it for an hour.
+// nothing of it for a while.
 func (w *worker) narrow(ctx context.Context, r reading) {
 	window := r.step.Window
 	e, _ := errors.AsType[*transport.Error](r.err)
@@ -246,9 +248,9 @@ func (w *worker) shorten(window trace.Window, e *transport.Error) bool {
 	return (e.Reason == transport.PageSize || !w.bounds.limits(w.longest).Narrowed(window)) && w.pages.shorten(window, e)
 }
 
-// put puts off windows for an hour.
+// put puts off windows.
 func (w *worker) put(windows plan.Intervals, r reading) {
-	w.bounds.put(windows, time.Now().Add(deferredFor))
+	w.bounds.put(windows, time.Now())
 	w.tried = w.tried.Add(r.step.Window)
 	w.Reporter.Report(Trouble{Scope: trouble.Window, Err: r.err, Step: r.step})
 }

@@ -80,7 +80,7 @@ func (w *worker) work(ctx context.Context, interrupted func() bool) {
 
 // recover tells that windows can be read again, if all can.
 func (w *worker) recover() {
-	if !w.bounds.forget(plan.Open(w.collector.State()), time.Now()) {
+	if !w.bounds.forget(plan.Open(w.collector.State())) {
 		w.Reporter.Report(Recovery{Scope: trouble.Window})
 	}
 }
