@@ -74,6 +74,8 @@ Sign-in:
 Limits:
   --quota N                 requests per interval before 429; 0 for no limit (100)
   --quota-interval DURATION (5m)
+  --details-quota N         requests for details per interval, counted apart from the others; 0 for
+                            no limit (counted together with them)
   --no-retry-after          429 without a Retry-After header
 
 Faults:
@@ -178,6 +180,13 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (options
 
 	set.IntVar(&sim.Quota, "quota", simulator.DefaultQuota, "")
 	set.DurationVar(&sim.QuotaInterval, "quota-interval", simulator.DefaultQuotaInterval, "")
+	set.Func("details-quota", "", func(text string) (err error) {
+		// A quota of its own without a limit, not the shared one, which is the default.
+		if sim.DetailsQuota, err = strconv.Atoi(text); err == nil && sim.DetailsQuota == 0 {
+			sim.DetailsQuota = -1
+		}
+		return err //nolint:wrapcheck // flag names the place
+	})
 	set.BoolVar(&sim.NoRetryAfter, "no-retry-after", false, "")
 
 	set.Float64Var(&opt.chaos.Probability, "chaos", 0, "")

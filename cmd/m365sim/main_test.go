@@ -177,7 +177,7 @@ func TestEveryFlagIsUnderstoodAndExplained(t *testing.T) {
 	args := []string{
 		"--listen", "h:1", "--ca-file", "f", "--hosts", "a, b,", "--plain", "--no-ledger", "--rows-per-day", "5", "--history", "2h",
 		"--seed", "9", "--domain", "d.example", "--late", "none", "--status-changes", "0", "--no-incidents", "--tenants", "3", "--tenant-id", "t",
-		"--client-id", "c", "--client-secret", "s", "--token-lifetime", "1m", "--quota", "0", "--quota-interval", "1s", "--no-retry-after",
+		"--client-id", "c", "--client-secret", "s", "--token-lifetime", "1m", "--quota", "0", "--quota-interval", "1s", "--no-retry-after", "--details-quota", "7",
 		"--ca-key-file", "k", "--from", "2026-11-22T13:00:00+01:00", "--chaos", "0.3", "--chaos-for", "60s",
 		"--all-staff", "150000@2026-11-22T12:00:00.5Z",
 	}
@@ -191,7 +191,7 @@ func TestEveryFlagIsUnderstoodAndExplained(t *testing.T) {
 		listen:   simulator.ListenConfig{Address: "h:1", Plain: true, Hosts: []string{"a", "b"}},
 		simulator: simulator.Config{
 			TenantID: "t", ClientID: "c", ClientSecret: "s", TokenLifetime: time.Minute,
-			Quota: -1, QuotaInterval: time.Second, NoRetryAfter: true, NoInspection: true, FaultSeed: 9,
+			Quota: -1, QuotaInterval: time.Second, DetailsQuota: 7, NoRetryAfter: true, NoInspection: true, FaultSeed: 9,
 			Traffic: traffic.Config{
 				RowsPerDay: 5, Seed: 9, From: from, Domain: "d.example", Delays: traffic.NoDelays(), StatusChanges: -1, NoIncidents: true,
 			},
