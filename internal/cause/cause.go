@@ -163,7 +163,7 @@ func reply(d *trace.Detail) (text, server string) {
 }
 
 // statusCode matches an enhanced status code, perhaps with a reply code before it, and what may be a part of an IP address.
-var statusCode = regexp.MustCompile(`(?:\b([245]\d\d)[ -])?[\d.]*\d+\.\d+\.\d+[\d.]*`)
+var statusCode = regexp.MustCompile(`(?:\b([245]\d\d)[ -]#?)?[\d.]*\d+\.\d+\.\d+[\d.]*`)
 
 // enhanced matches an enhanced status code alone (RFC 3463, section 2).
 var enhanced = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}$`)
@@ -174,7 +174,7 @@ var replyCode = regexp.MustCompile(`^[ "'[{]*([245]\d\d)\b`)
 // codes returns the reply code and the enhanced status code of a text.
 func codes(text string) (reply int, code string) {
 	for _, match := range statusCode.FindAllStringSubmatch(text, -1) {
-		found := strings.TrimRight(strings.TrimLeft(match[0][len(match[1]):], " -"), ".")
+		found := strings.TrimRight(strings.TrimLeft(match[0][len(match[1]):], " -#"), ".")
 		if enhanced.MatchString(found) {
 			reply, _ = strconv.Atoi(match[1])
 			return reply, found

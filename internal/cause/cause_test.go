@@ -286,3 +286,26 @@ func TestThereIsAlwaysACause(t *testing.T) {
 		}
 	})
 }
+
+func TestReplyCodeBeforeANumberSign(t *testing.T) {
+	t.Parallel()
+	c, _ := Of(trace.Failed, []trace.Detail{{Event: "Fail", Text: "550 #5.7.1 Your access to submit messages to this e-mail system has been rejected."}})
+	assert.Equal(t, 550, c.Reply)
+	assert.Equal(t, "5.7.1", c.Code)
+}
+
+func TestRepliesInOtherLanguagesGoByTheirCode(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"550 5.1.1 Empfänger unbekannt":                              "unknown_recipient",
+		"552 5.2.2 La boîte de réception du destinataire est pleine": "mailbox_full",
+		"550 5.2.1 Почтовый ящик отключен":                           "mailbox_disabled",
+		"550 5.1.1 宛先のメールアドレスが見つかりません":                               "unknown_recipient",
+		"550 5.3.4 Nachricht zu groß":                                "size",
+		"550 Postfach existiert nicht":                               Other,
+	} {
+		c, decided := Of(trace.Failed, []trace.Detail{{Event: "Fail", Text: text}})
+		assert.True(t, decided)
+		assert.Equal(t, want, c.Name, text)
+	}
+}
