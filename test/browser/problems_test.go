@@ -106,8 +106,11 @@ func TestAPauseSaysUntilWhen(t *testing.T) {
 func TestManyInputsAreADenseList(t *testing.T) {
 	server := newFake(t)
 	server.AddMany(time.Now().UTC(), 60)
+	waiting := 12
+	server.AddInput(fakeapi.Input{ID: "o365messagetrace/customer-59", Health: fakeapi.Health{Status: "ok", Since: time.Now().UTC()}, DetailsWaiting: &waiting})
 	p := openBrowser(t, server.URL)
 	p.open("overview")
+	p.waitForText(".inputs", "12 waiting for details")
 	p.waitFor(`document.querySelectorAll('.inputs tbody tr').length === 60`)
 	shown := evaluate[[]string](p, shownInputs)
 	require.Equal(t, []string{

@@ -169,10 +169,15 @@ function factRow(id) {
       setText(waiting, `${number(count)} waiting for ${reasons.map((reason) => REASONS[reason] ?? reason).join(', ')}`);
       waiting.href = href('jobs', { input: id, state: 'waiting' });
       setText(rows, number(input.rows_accepted));
-      details.hidden = !(input.details_waiting > 0);
-      setText(details, `${number(input.details_waiting)} waiting for details`);
+      setDetailsWaiting(details, input);
     },
   };
+}
+
+/** Shows how many rows wait for their details, and nothing if none do. */
+export function setDetailsWaiting(element, input) {
+  element.hidden = !(input.details_waiting > 0);
+  setText(element, `${number(input.details_waiting)} waiting for details`);
 }
 
 function fact(name, ...values) {

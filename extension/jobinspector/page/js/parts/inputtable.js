@@ -6,7 +6,7 @@ import { h, keyedList, setAttr, setText } from '../dom.js';
 import { duration, number, parseTime, relative } from '../format.js';
 import { href } from '../router.js';
 import { badge } from './badge.js';
-import { lagText, quotaText } from './inputcard.js';
+import { lagText, quotaText, setDetailsWaiting } from './inputcard.js';
 import { isRunning, percent, timeLeft } from './progress.js';
 import { setTime } from './time.js';
 
@@ -35,7 +35,8 @@ function inputRow({ id }) {
   const complete = h('time');
   const left = h('span', { class: 'muted progress-text' });
   const [lag, quota, running, next, rows] = Array.from({ length: 5 }, () => h('span'));
-  const cells = [[link, hint], health.element, lag, [complete, left], quota, running, next, rows];
+  const details = h('span', { class: 'muted progress-text' });
+  const cells = [[link, hint], health.element, lag, [complete, left], quota, running, next, [rows, details]];
   const element = h('tr', { role: 'row', dataset: { input: id } },
     cells.map((cell, i) => h('td', { role: 'cell', class: COLUMNS[i][1], dataset: { label: COLUMNS[i][0] } }, cell)));
   return {
@@ -55,6 +56,7 @@ function inputRow({ id }) {
       setText(next, tick ? relative(tick, serverNow()) : 'none');
       setAttr(next, 'title', input.poll_interval_s && `every ${duration(input.poll_interval_s)}`);
       setText(rows, number(input.rows_accepted));
+      setDetailsWaiting(details, input);
     },
   };
 }
