@@ -251,6 +251,7 @@ func TestALoginHostThatCannotBeAsked(t *testing.T) {
 			e := requireFailure(t, s)
 			assert.Zero(t, e.Code)
 			assert.Contains(t, e.Hint(), c.hint)
+			assert.Contains(t, e.Error(), "sign-in failed: "+s.cfg.authority()+": ")
 			assert.Error(t, e.Unwrap())
 		})
 	}

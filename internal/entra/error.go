@@ -124,7 +124,12 @@ func (s *TokenSource) explain(err error) *Error {
 
 func (s *TokenSource) explainAnswer(err error, clean func(string) string) *Error {
 	if s.last.err != nil {
-		return unanswered(s.last.err, clean, s.cfg.authority())
+		e := unanswered(s.last.err, clean, s.cfg.authority())
+		if !s.material.machine {
+			// Of what a proxy answers, the error may have a word and nothing else.
+			e.Message = clean(s.cfg.authority()) + ": " + e.Message
+		}
+		return e
 	}
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) || failed.RawResponse == nil {

@@ -145,6 +145,7 @@ func Clean(text string, secrets ...string) string {
 	}
 	// One line first: what becomes a space must not hide credentials or an address before.
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	text = localPort.ReplaceAllString(text, "")
 	text = unreadable.ReplaceAllString(text, "$1")
 	text = credentials.ReplaceAllString(text, "[masked]")
 	text = addresses.ReplaceAllString(text, "[address]")
@@ -170,5 +171,5 @@ var localPort = regexp.MustCompile(`\S+:\d+->`)
 
 // mask keeps what the service chose, such as a header that makes no sense, out of the text of err.
 func mask(err error, secrets ...string) error {
-	return &masked{err: err, text: Clean(localPort.ReplaceAllString(err.Error(), ""), secrets...)}
+	return &masked{err: err, text: Clean(err.Error(), secrets...)}
 }

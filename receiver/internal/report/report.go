@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -291,7 +292,7 @@ func (r *Report) Retrying(ctx context.Context, err error, reason string, n int, 
 		log.Warn("the service asks to wait", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	case errors.As(err, &refused) && refused.Silent():
 		log.Warn("the service did not answer in time; the request is sent again", zap.String("error", err.Error()))
-	case n > 1:
+	case n > 1, isLate(err):
 		if !r.answered.Load() {
 			// Whoever has just begun, perhaps with a wrong host, need not wait for the last retry to see why nothing comes.
 			r.Once("no page has been read yet: requests fail, and are sent again", zap.String("error", err.Error()),
@@ -302,6 +303,12 @@ func (r *Report) Retrying(ctx context.Context, err error, reason string, n int, 
 	default:
 		log.Debug("a request failed and is sent again", zap.Int64("wait_ms", wait.Milliseconds()), zap.String("error", err.Error()))
 	}
+}
+
+// isLate reports whether nothing came in time, for which somebody has waited already.
+func isLate(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
 }
 
 // Throttled implements transport.Observer.

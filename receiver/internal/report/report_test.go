@@ -4,6 +4,7 @@
 package report
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	zapobserver "go.uber.org/zap/zaptest/observer"
 
+	"github.com/o365messagetrace/o365messagetrace/internal/entra"
 	"github.com/o365messagetrace/o365messagetrace/internal/transport"
 	"github.com/o365messagetrace/o365messagetrace/internal/trouble"
 	"github.com/o365messagetrace/o365messagetrace/receiver/internal/metadata"
@@ -46,9 +48,11 @@ func TestTheFirstRequestsThatFailAreToldBeforeTheirRetriesAreThrough(t *testing.
 			}
 			r.Retrying(t.Context(), err, "status", 1, time.Second)
 			assert.Empty(t, lines(logs), "one failure is no news")
+			r.Retrying(t.Context(), &entra.Error{Err: context.DeadlineExceeded}, "sign_in", 1, time.Second)
+			assert.Equal(t, c.want, lines(logs), "unless it took long")
 			r.Retrying(t.Context(), err, "status", 2, time.Second)
 			r.Retrying(t.Context(), err, "status", 3, time.Second)
-			assert.Equal(t, c.want, lines(logs))
+			assert.Empty(t, lines(logs), "it is told once")
 		})
 	}
 }
