@@ -128,6 +128,9 @@ func (e *Error) Silent() bool { return e.Err != nil && timedOut(e.Err) }
 // addresses matches what may be a mail address, also as it stands in a URL.
 var addresses = regexp.MustCompile(`("[^"]*"|[^\s<>"'(),;:@][^\s<>"(),;:@]*)(@|%40)[^\s<>"'(),;:]+`)
 
+// maxNested is how often addresses may be within the quotes of others.
+const maxNested = 3
+
 // credentials matches what may be a JWT or the content of a header Authorization.
 var credentials = regexp.MustCompile(`eyJ[\w-]{8,}(\.[\w-]*)*|(?i:\b(bearer|basic)(\s|%20|\+)+[\w~+/.=%-]{16,})`)
 
@@ -148,7 +151,10 @@ func Clean(text string, secrets ...string) string {
 	text = localPort.ReplaceAllString(text, "")
 	text = unreadable.ReplaceAllString(text, "$1")
 	text = credentials.ReplaceAllString(text, "[masked]")
-	text = addresses.ReplaceAllString(text, "[address]")
+	// What is left of an address in quotes may be one again.
+	for range maxNested {
+		text = addresses.ReplaceAllString(text, "[address]")
+	}
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + " …"
 	}
