@@ -25,7 +25,7 @@ import (
 )
 
 // TestWhateverAMachineDoes ends, pauses and cuts off the built collector again and again, lets its tokens expire, its disk run
-// full and its state be replaced by an older one, for a minute or as long as O365MT_SOAK says. No revisit makes good what was
+// full or be read-only, the service's clock step and its state be replaced by an older one, once each in about a minute, or for as long as O365MT_SOAK says. No revisit makes good what was
 // missed. Each row must have been delivered in the end.
 func TestWhateverAMachineDoes(t *testing.T) {
 	t.Parallel()
@@ -38,7 +38,7 @@ func TestWhateverAMachineDoes(t *testing.T) {
 	m := newMachine(t)
 	began := time.Now()
 	m.boot()
-	for i := 0; time.Since(began) < lasting; i++ {
+	for i := 0; i < len(mishaps) || time.Since(began) < lasting; i++ {
 		if i%len(mishaps) == 0 {
 			rand.Shuffle(len(mishaps), func(i, j int) { mishaps[i], mishaps[j] = mishaps[j], mishaps[i] })
 		}
@@ -48,7 +48,7 @@ func TestWhateverAMachineDoes(t *testing.T) {
 		}
 		t.Logf("%.0f s: %s", time.Since(began).Seconds(), mishap.name)
 		mishap.happen(m)
-		pause(time.Second, 3*time.Second)
+		pause(time.Second/2, 3*time.Second/2)
 	}
 	until := time.Now()
 	rows := m.tenant.rows(began.Add(-9*time.Minute), until)
@@ -117,6 +117,12 @@ func (m *machine) restart(signal syscall.Signal, meanwhile func()) {
 	pause(time.Second, 4*time.Second)
 }
 
+// shiftClock has the service's clock be off for a while, and then steps it back.
+func (m *machine) shiftClock(kind string) {
+	m.tenant.fault(`{"kind": "` + kind + `", "skew": "30s", "for": "4s"}`)
+	pause(4*time.Second, 6*time.Second)
+}
+
 func (m *machine) signal(signal syscall.Signal) {
 	require.NoError(m.t, m.collector.cmd.Process.Signal(signal))
 }
@@ -152,6 +158,9 @@ var mishaps = []mishap{
 	}},
 	{name: "proxy gone", happen: func(m *machine) { m.way.during(refusing) }},
 	{name: "network cut", happen: func(m *machine) { m.way.during(silent) }},
+	{name: "the proxy resolves no name", happen: func(m *machine) { m.way.during(unresolved) }},
+	{name: "the service's clock goes ahead", happen: func(m *machine) { m.shiftClock("clock-ahead") }},
+	{name: "the service's clock goes back", happen: func(m *machine) { m.shiftClock("clock-behind") }},
 	{name: "pipeline refuses", happen: func(m *machine) {
 		m.sink.refusing.Store(true)
 		pause(time.Second, 4*time.Second)
@@ -173,6 +182,15 @@ var mishaps = []mishap{
 			}
 		})
 	}},
+	{name: "disk read-only", needsDisk: true, happen: func(m *machine) {
+		m.restart(syscall.SIGTERM, func() {
+			require.NoError(m.t, syscall.Mount("", m.disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+			m.boot()
+			pause(2*time.Second, 4*time.Second)
+			m.collector.end(syscall.SIGKILL)
+			require.NoError(m.t, syscall.Mount("", m.disk, "", syscall.MS_REMOUNT, ""))
+		})
+	}},
 	{name: "disk full", needsDisk: true, happen: func(m *machine) {
 		ballast := filepath.Join(m.disk, "ballast")
 		out, err := exec.Command("dd", "if=/dev/zero", "of="+ballast, "bs=4k").CombinedOutput()
@@ -190,11 +208,12 @@ type way struct {
 	open  map[net.Conn]bool
 }
 
-// What a way does: it leads on, refuses connections, or swallows what is sent.
+// What a way does: it leads on, refuses connections, swallows what is sent, or answers that it does not know the host.
 const (
 	leading int32 = iota
 	refusing
 	silent
+	unresolved
 )
 
 func startWay(t *testing.T) *way {
@@ -254,6 +273,11 @@ func (w *way) serve(client net.Conn) {
 	reader := bufio.NewReader(client)
 	r, err := http.ReadRequest(reader)
 	if err != nil {
+		_ = client.Close()
+		return
+	}
+	if w.state.Load() == unresolved {
+		_, _ = io.WriteString(client, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
 		_ = client.Close()
 		return
 	}
