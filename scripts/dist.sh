@@ -57,6 +57,7 @@ third_party() {
 		grep -q " $path $version " build/licences || fail "$path $version has no licence"
 	done <build/modules
 	while read -r next path version file; do
+		! grep -qE '^ *GNU (LESSER |AFFERO )?GENERAL PUBLIC LICENSE' "$file" || fail "$path $version is under a licence that asks for its users' code"
 		if [ "$next" != "$sum" ]; then
 			[ -z "$sum" ] || { echo; cat "$text"; }
 			printf '\n%s\n' ------------------------------------------------------------------------
