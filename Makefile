@@ -97,7 +97,7 @@ bench-path: ## show in half a minute what our path costs on both sets of pages
 FUZZTIME ?= 60s
 SEEDS    ?= 100
 
-.PHONY: fuzz chaos soak
+.PHONY: fuzz chaos soak steady
 fuzz: ## run each fuzz target for FUZZTIME, 60s unless set; FUZZ=records only those whose package or name contains it
 	scripts/fuzz.sh $(FUZZTIME) $(FUZZ)
 
@@ -107,6 +107,10 @@ chaos: ## read four days of mail through every fault, with SEEDS seeds, 100 unle
 soak: $(COLLECTOR) $(SIMULATOR) ## end, pause and cut off the built collector for SOAK, 10m unless set, and look for what is lost
 	O365MT_SOAK=$(or $(SOAK),10m) O365MT_COLLECTOR=$(abspath $(COLLECTOR)) O365MT_SIMULATOR=$(abspath $(SIMULATOR)) \
 		CGO_ENABLED=0 go test -count=1 -timeout 0 -tags e2e -run TestWhateverAMachineDoes -v ./test/e2e
+
+steady: $(COLLECTOR) $(SIMULATOR) ## read 500 rows a second for STEADY, 2h unless set, and look for what is lost or grows: build/steady.csv
+	O365MT_STEADY=$(or $(STEADY),2h) O365MT_COLLECTOR=$(abspath $(COLLECTOR)) O365MT_SIMULATOR=$(abspath $(SIMULATOR)) \
+		CGO_ENABLED=0 go test -count=1 -timeout 0 -tags e2e -run TestStaysFlat -v ./test/e2e
 
 .PHONY: bench-growth bench-collector
 bench-growth: ## measure how the cost of a row depends on windows, remembered rows and receivers, also with findings and details
