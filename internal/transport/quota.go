@@ -57,7 +57,7 @@ func (r Rate) below(other Rate) bool {
 // end, and no rolling interval of the service's can see more requests than the rate allows.
 //
 // A lane that has waited for half an interval goes before all others, the one that has waited longest first, so that each
-// gets a request in an interval; only the spare one does not.
+// gets a request in an interval, or in an interval and a half if others have used all just before; only the spare one does not.
 type Quota struct {
 	mu   sync.Mutex
 	rate Rate

@@ -188,8 +188,9 @@ func TestTheRateIsNeverExceeded(t *testing.T) {
 	})
 }
 
-// A lane that always has something to ask for gets a request in each interval, as long as there are as many as lanes, and as
-// it takes until a request has ended.
+// A lane that always has something to ask for gets a request in each interval and a half, as long as there are as many as lanes,
+// and as it takes until a request has ended; nearly always in each interval. One that looks up while it waits may miss its turn
+// just then, and has the next one.
 func TestNoLaneStarves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -197,22 +198,24 @@ func TestNoLaneStarves(t *testing.T) {
 		c.joins, c.stored = nil, nil
 		c.rate.Requests = rapid.IntRange(len(lanes), 12).Draw(rt, "enough requests")
 		longest := time.Duration(0)
+		missed := map[trace.Lane]time.Duration{}
 		for i := range c.askers {
-			c.askers[i].name = 0
-			longest = max(longest, c.askers[i].there+c.askers[i].back)
+			asker := &c.askers[i]
+			asker.name = 0
+			longest = max(longest, asker.there+asker.back)
+			if asker.patience > 0 {
+				missed[asker.lane] = c.rate.Interval
+			}
 		}
 		c.run(t)
-		// A lane that comes new waits half an interval before it goes first, and may then find all requests just used.
+		// A lane waits half an interval before it goes first, and may then find all requests just used.
 		const slack = 10 * time.Millisecond
 		for lane, requests := range c.sent {
 			slices.SortFunc(requests, func(a, b request) int { return a.sent.Compare(b.sent) })
 			last := requests[0].waited
 			for _, r := range requests {
 				waits := r.sent.Sub(laterOf(last, r.waited))
-				require.LessOrEqual(rt, waits, c.rate.Interval*3/2+longest+slack, "%s at %s", lane, r.sent)
-				if last.Sub(c.began) > 5*c.rate.Interval {
-					require.LessOrEqual(rt, waits, c.rate.Interval+longest+slack, "%s at %s", lane, r.sent)
-				}
+				require.LessOrEqual(rt, waits, c.rate.Interval*3/2+longest+missed[lane]+slack, "%s at %s", lane, r.sent)
 				last = r.sent
 			}
 		}
