@@ -40,13 +40,15 @@ func (t *term) readDetails(ctx context.Context) {
 			}
 			continue
 		}
-		err := t.askDetails(ctx)
+		answered, err := t.askDetails(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		t.observe()
-		if err == nil {
+		if answered || err == nil {
 			rest = 0
+		}
+		if err == nil {
 			continue
 		}
 		rest = min(max(2*rest, firstRest), longestRest)
@@ -73,8 +75,8 @@ func (t *term) untilDetails() time.Duration {
 }
 
 // askDetails asks for details in a job, as long as any are due and the quota allows. It returns an error if no others should be
-// asked for at once.
-func (t *term) askDetails(ctx context.Context) (err error) {
+// asked for at once, and whether any have been answered.
+func (t *term) askDetails(ctx context.Context) (answered bool, err error) {
 	now := t.clock.now()
 	job := t.Recorder.Schedule(trace.Details, trace.Window{Start: now, End: now})
 	asking, end := t.asked.begin(ctx, job)
@@ -93,7 +95,7 @@ func (t *term) askDetails(ctx context.Context) (err error) {
 			break
 		}
 		if refused++; err == nil {
-			refused = 0
+			refused, answered = 0, true
 		}
 		if refused >= maxRefused || !isOfOne(err) || asking.Err() != nil || t.outage.Load() {
 			break
@@ -106,7 +108,7 @@ func (t *term) askDetails(ctx context.Context) (err error) {
 	if refused < maxRefused && isOfOne(err) {
 		err = nil
 	}
-	return t.endDetails(asking, job, started, err)
+	return answered, t.endDetails(asking, job, started, err)
 }
 
 // endDetails ends a job, and tells how it ended.

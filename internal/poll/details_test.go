@@ -130,6 +130,25 @@ func TestTroubleWithDetailsRestsThemAlone(t *testing.T) {
 	}
 }
 
+// A service that fails now and then is asked again after the first rest each time.
+func TestAnswersEndTheLongerRest(t *testing.T) {
+	t.Parallel()
+	run(t, func(t *testing.T) {
+		d := &teller{refuse: func(n int) error {
+			if n%2 == 0 {
+				return refusal(503)
+			}
+			return nil
+		}}
+		desk := curiousDesk(t, d, &allowance{})
+		began := wallClock()
+		desk.start()
+		time.Sleep(30 * time.Minute)
+		require.GreaterOrEqual(t, len(d.asked()), curiousRows)
+		assert.Less(t, d.asked()[curiousRows-1].Sub(began), 2*time.Minute+4*(firstRest+12*time.Second))
+	})
+}
+
 func TestOneRefusedRowStopsNoOther(t *testing.T) {
 	t.Parallel()
 	run(t, func(t *testing.T) {
