@@ -91,19 +91,25 @@ func TestARevisitThatComesTooLateIsNoGap(t *testing.T) {
 	})
 }
 
+// serviceBehind is a service whose clock is behind, and which refuses what that calls the future.
+func serviceBehind(behind time.Duration) *service {
+	s := &service{mail: mailEvery(10*time.Second, 2*hour, 2*hour), ahead: -behind}
+	s.refuse = func(r request) error {
+		if r.window.End.After(wallClock().Add(-behind)) {
+			return refusalFor(transport.InFuture)
+		}
+		return nil
+	}
+	return s
+}
+
 // TestWhatIsTheFutureToTheServiceIsAskedForALittleLater has a service whose clock is behind by less than its Date headers
 // tell.
 func TestWhatIsTheFutureToTheServiceIsAskedForALittleLater(t *testing.T) {
 	for _, behind := range []time.Duration{500 * time.Millisecond, time.Second, 1500 * time.Millisecond, 1999 * time.Millisecond} {
 		t.Run(behind.String(), func(t *testing.T) {
 			run(t, func(t *testing.T) {
-				s := &service{mail: mailEvery(10*time.Second, 2*hour, 2*hour), ahead: -behind}
-				s.refuse = func(r request) error {
-					if r.window.End.After(wallClock().Add(-behind)) {
-						return refusalFor(transport.InFuture)
-					}
-					return nil
-				}
+				s := serviceBehind(behind)
 				began := wallClock()
 				d := newDesk(t, s, nil)
 				d.start()
@@ -121,13 +127,7 @@ func TestWhatIsTheFutureToTheServiceIsAskedForALittleLater(t *testing.T) {
 func TestAClockThatIsAheadIsNoTrouble(t *testing.T) {
 	for _, behind := range []time.Duration{3 * time.Second, 20 * time.Second, time.Minute} {
 		run(t, func(t *testing.T) {
-			s := &service{mail: mailEvery(10*time.Second, 2*hour, 2*hour), ahead: -behind}
-			s.refuse = func(r request) error {
-				if r.window.End.After(wallClock().Add(-behind)) {
-					return refusalFor(transport.InFuture)
-				}
-				return nil
-			}
+			s := serviceBehind(behind)
 			began := wallClock()
 			d := newDesk(t, s, nil)
 			d.start()
