@@ -114,7 +114,7 @@ func (s *TokenSource) Token(ctx context.Context) (string, error) {
 		Claims: s.claims(),
 	})
 	if err == nil && strings.ContainsFunc(token.Token, noTokenRune) {
-		// The library would return it again for as long as it says that it lasts.
+		// The library would return the same token again until it expires.
 		s.credential, err = nil, errNoToken
 	}
 	if err != nil {

@@ -264,7 +264,7 @@ type batch struct {
 	ops         []*storage.Operation
 }
 
-// nextBatch returns what is to be written next; nil, and the writer has ended, if there is nothing.
+// nextBatch returns the next batch to write. If there is none it returns nil, and the writer has ended.
 func (rec *Recorder) nextBatch() *batch {
 	rec.registry.mu.Lock()
 	defer rec.registry.mu.Unlock()

@@ -46,8 +46,9 @@ scrape_configs:
 	start(t, prometheus, "--config.file", filepath.Join(dir, "prometheus.yaml"), "--storage.tsdb.path", filepath.Join(dir, "data"),
 		"--web.listen-address", address, "--log.level", "warn")
 	s := &server{t: t, url: "http://" + address}
+	client := &http.Client{Timeout: 5 * time.Second}
 	eventually(t, time.Minute, func() bool {
-		response, err := http.Get(s.url + "/-/ready")
+		response, err := client.Get(s.url + "/-/ready")
 		if err != nil {
 			return false
 		}
